@@ -1,0 +1,22 @@
+//! The values that flow through the app. They are immutable once made and shared behind `Arc`.
+//!
+//! Nothing here opens a file or computes: see `io` for where they come from and `stage` for how they follow
+//! from each other.
+
+mod clusters;
+mod corpus;
+mod key;
+mod knn;
+mod layout;
+mod matrix;
+mod names;
+mod strings;
+
+pub use clusters::{Clusters, UNCLUSTERED};
+pub use corpus::{Column, ColumnKind, Corpus, DATE_EMPTY, NO_CODE, ReadReport, SkippedRow, Typed};
+pub use key::{Key, KeyBuilder};
+pub use knn::{Knn, Recall};
+pub use layout::{Layout, MapQuality};
+pub use matrix::{Element, Matrix};
+pub use names::{ClusterName, Keyword, Names};
+pub use strings::{Bytes, Strings, StringsBuilder};
