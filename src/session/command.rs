@@ -1,0 +1,62 @@
+//! What a person can ask of the session. Panels push these; one place applies them.
+
+use std::path::PathBuf;
+
+use crate::data::ColumnKind;
+use crate::io::read::ReadOptions;
+use crate::stage::Params;
+
+use super::{ColourBy, Sample, Step};
+
+/// One wish.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Open files: one corpus, a corpus with its `.npy` vectors, word vectors, or a project.
+    Open(Vec<PathBuf>),
+    /// Open a bundled sample, without an import sheet.
+    OpenSample(Sample),
+    /// Read the file of the import sheet again with other options (format, delimiter, encoding, text unit).
+    Reread(ReadOptions),
+    /// Choose the text columns of the import sheet.
+    SetTextColumns(Vec<usize>),
+    /// Read a column of the import sheet as another kind.
+    SetColumnKind(String, ColumnKind),
+    /// Close the import sheet and explore what it shows.
+    ConfirmImport,
+    /// Close the import sheet and keep what was open before.
+    CancelImport,
+    /// Close the corpus and go back to the welcome page.
+    CloseCorpus,
+    /// Change parameters; whatever depends on them becomes stale.
+    SetParams(Box<Params>),
+    /// Compute a step (and then what follows from it), also when it failed or was stopped.
+    Recompute(Step),
+    /// Stop a running step; a map keeps the positions it has reached.
+    Stop(Step),
+    /// Go on with a map that was stopped.
+    ContinueMap,
+    /// Stop whatever runs.
+    StopAll,
+    /// Look at one document (or none).
+    Focus(Option<u32>),
+    /// Look at a cluster of the cluster column (or none).
+    FocusCluster(Option<u32>),
+    /// Replace the selection; an empty one clears it. Ids need not be sorted.
+    Select(Vec<u32>),
+    /// Colour the map by something else.
+    SetColour(ColourBy),
+    /// Legend: grey this entry out, or show it again.
+    ToggleEntry(u32),
+    /// Legend: show this entry alone, or everything again if it is alone already.
+    SoloEntry(u32),
+    /// Legend: show everything again.
+    ShowAllEntries,
+    /// Legend: give an entry of the present colouring its own colour (sRGB), or its default back.
+    SetEntryColour(u32, Option<[u8; 3]>),
+    /// Write `clusters.csv`.
+    ExportClusters(PathBuf),
+    /// Write the project file.
+    SaveProject(PathBuf),
+    /// Empty the cache of vectors and graphs.
+    ClearCache,
+}

@@ -1,0 +1,61 @@
+//! The parameters of every step, in one value that projects and reports carry.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::embed::EmbedParams;
+use crate::math::density::DensityParams;
+use crate::math::kmeans::KMeansParams;
+use crate::math::leiden::LeidenParams;
+use crate::math::neighbours::NeighbourParams;
+use crate::math::umap::UmapParams;
+
+/// Everything that can be set about a space and what follows from it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Params {
+    /// A Hugging Face folder; `None`: the built-in model.
+    pub model: Option<PathBuf>,
+    pub embed: EmbedParams,
+    pub neighbours: NeighbourParams,
+    pub map: MapParams,
+    pub clusters: ClusterParams,
+}
+
+/// How documents get their places on the map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MapMethod {
+    #[default]
+    Umap,
+    Pca,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MapParams {
+    pub method: MapMethod,
+    pub umap: UmapParams,
+    /// Of the topics that label the map.
+    pub topics: DensityParams,
+}
+
+/// How the cluster column is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClusterMethod {
+    #[default]
+    Leiden,
+    KMeans,
+    /// The finest density topics of the map.
+    Density,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterParams {
+    pub method: ClusterMethod,
+    pub leiden: LeidenParams,
+    pub kmeans: KMeansParams,
+}
