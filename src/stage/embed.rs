@@ -1,13 +1,15 @@
 //! Texts to vectors, with what an earlier run already made taken from the cache.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::data::{Corpus, Key, Matrix};
 use crate::embed::{EmbedParams, Embedder};
 use crate::io::cache::Cache;
 use crate::job::Ctx;
+use crate::model::DevicePreference;
 
-use super::StageError;
+use super::{Params, StageError};
 
 /// Vectors, and how they came about.
 #[derive(Clone, Debug)]
@@ -19,6 +21,25 @@ pub struct Embedded {
     pub truncated: usize,
     /// Seconds that the model ran.
     pub seconds: f64,
+}
+
+/// The embedder that `params` name: `loaded`, if it is that one, or loaded now.
+///
+/// A device that cannot be used costs a warning; the CPU takes over.
+pub fn embedder(
+    params: &Params,
+    loaded: Option<Arc<Embedder>>,
+    device: DevicePreference,
+    ctx: &Ctx,
+) -> Result<Arc<Embedder>, StageError> {
+    let source = params.source();
+    if let Some(loaded) = loaded.filter(|embedder| *embedder.source() == source) {
+        return Ok(loaded);
+    }
+    ctx.progress.begin("Loading the model", "files", 0, 0);
+    let embedder = Embedder::load(&source, device).map_err(StageError::failed)?;
+    embedder.notices().iter().for_each(|notice| ctx.warn(notice.clone()));
+    Ok(Arc::new(embedder))
 }
 
 /// The key of a corpus's vectors.
