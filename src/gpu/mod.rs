@@ -1,1 +1,5 @@
-//! TODO
+//! Graphics adapters: what this machine can draw and compute on.
+
+mod adapters;
+
+pub use adapters::{AdapterInfo, adapters};

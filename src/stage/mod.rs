@@ -1,1 +1,42 @@
-//! TODO
+//! The steps of the flow, one file each: from values and parameters to the next value. The window and the command
+//! line call the same functions, so that both give the same results.
+
+pub mod clusters;
+pub mod embed;
+pub mod map;
+pub mod names;
+pub mod neighbours;
+pub mod open;
+mod params;
+pub mod quality;
+pub mod survey;
+pub mod topics;
+
+pub use params::{ClusterMethod, ClusterParams, MapMethod, MapParams, Params};
+pub use survey::Survey;
+
+use crate::job::Cancelled;
+
+/// Why a step gave no value.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// A person stopped it, or its result is no longer wanted.
+    #[error("stopped")]
+    Cancelled,
+    /// Anything else: one sentence that says what happened to what, and what to do.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<Cancelled> for StageError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}
+
+impl StageError {
+    /// A failure with the sentence of `error`.
+    pub fn failed(error: impl std::fmt::Display) -> Self {
+        Self::Failed(error.to_string())
+    }
+}

@@ -10,6 +10,7 @@ use crate::math::kmeans::KMeansParams;
 use crate::math::leiden::LeidenParams;
 use crate::math::neighbours::NeighbourParams;
 use crate::math::umap::UmapParams;
+use crate::model::ModelSource;
 
 /// Everything that can be set about a space and what follows from it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -58,4 +59,11 @@ pub struct ClusterParams {
     pub method: ClusterMethod,
     pub leiden: LeidenParams,
     pub kmeans: KMeansParams,
+}
+
+impl Params {
+    /// The model these parameters name.
+    pub fn source(&self) -> ModelSource {
+        self.model.clone().map_or(ModelSource::Builtin, ModelSource::Folder)
+    }
 }

@@ -1,0 +1,58 @@
+//! The graphics adapters that wgpu finds.
+
+use serde::Serialize;
+
+/// One adapter, in words and in figures that matter here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AdapterInfo {
+    pub name: String,
+    /// The interface it is reached through: "Vulkan", "Metal", "DX12", "GL".
+    pub backend: String,
+    /// "discrete GPU", "integrated GPU", "software" …
+    pub kind: &'static str,
+    pub driver: String,
+    /// The largest storage binding in bytes: what bounds a tile of rows.
+    pub max_binding: u64,
+}
+
+/// Every adapter of this machine, the fastest kind first. An empty list means that nothing can draw.
+pub fn adapters() -> Vec<AdapterInfo> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let mut found: Vec<(u8, AdapterInfo)> = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+        .into_iter()
+        .map(|adapter| {
+            let info = adapter.get_info();
+            let (order, kind) = kind_of(info.device_type);
+            let described = AdapterInfo {
+                name: info.name,
+                backend: backend_name(info.backend).to_owned(),
+                kind,
+                driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+                max_binding: u64::from(adapter.limits().max_storage_buffer_binding_size),
+            };
+            (order, described)
+        })
+        .collect();
+    found.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.name.cmp(&y.name)));
+    found.into_iter().map(|(_, info)| info).collect()
+}
+
+fn kind_of(device: wgpu::DeviceType) -> (u8, &'static str) {
+    match device {
+        wgpu::DeviceType::DiscreteGpu => (0, "discrete GPU"),
+        wgpu::DeviceType::IntegratedGpu => (1, "integrated GPU"),
+        wgpu::DeviceType::VirtualGpu => (2, "virtual GPU"),
+        wgpu::DeviceType::Cpu => (3, "software"),
+        wgpu::DeviceType::Other => (4, "other"),
+    }
+}
+
+fn backend_name(backend: wgpu::Backend) -> &'static str {
+    match backend {
+        wgpu::Backend::Vulkan => "Vulkan",
+        wgpu::Backend::Metal => "Metal",
+        wgpu::Backend::Dx12 => "DX12",
+        wgpu::Backend::Gl => "GL",
+        _ => "other",
+    }
+}

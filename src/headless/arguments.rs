@@ -1,0 +1,254 @@
+//! The command line's arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::embed::Long;
+use crate::math::neighbours::NeighbourParams;
+use crate::model::DevicePreference;
+use crate::stage::{ClusterMethod, MapMethod, Params};
+
+/// Explore embedding spaces on your own machine. Without a command, opens the window (on FILE, if given).
+#[derive(Debug, Parser)]
+#[command(name = "semascope", version, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// A corpus, a corpus and its .npy vectors, word vectors, or a project
+    pub files: Vec<PathBuf>,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The whole flow: clusters.csv, map.png, project.semascope, report.json
+    Run(RunArguments),
+    /// Texts to vectors: n×d f32, one row a document (an empty text is a row of zeros)
+    Embed(EmbedArguments),
+    /// The nearest neighbours of vectors: indices.npy, similarities.npy, report.json
+    Knn(KnnArguments),
+    /// Vectors to a map: n×2 f32, and its quality in a .json beside it
+    Project(ProjectArguments),
+    /// Vectors to clusters: a CSV with the columns row and semascope_cluster
+    Cluster(ClusterArguments),
+    /// What this machine can compute and draw on
+    Devices(DevicesArguments),
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LongText {
+    /// Cut at the model's length
+    Truncate,
+    /// Embed in parts and average them
+    Chunk,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Device {
+    Auto,
+    Cpu,
+    Gpu,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Projection {
+    Umap,
+    Pca,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Clustering {
+    Leiden,
+    Kmeans,
+    Density,
+}
+
+/// What all commands understand.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Seed of whatever is random
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Threads to compute on (default: all)
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Print no progress
+    #[arg(long)]
+    pub quiet: bool,
+    /// Print progress and the result as JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a corpus becomes vectors.
+#[derive(Clone, Debug, Args)]
+pub struct Embedding {
+    /// A text column (repeat it to join several by ". "; default: guessed)
+    #[arg(long = "text", value_name = "COLUMN")]
+    pub text: Vec<String>,
+    /// "builtin", or a Hugging Face folder of the BERT family
+    #[arg(long, default_value = "builtin", value_name = "builtin|DIR")]
+    pub model: String,
+    /// Tokens of a text that are read (default: as many as the model reads)
+    #[arg(long)]
+    pub max_tokens: Option<usize>,
+    /// What happens to longer texts
+    #[arg(long, value_enum, default_value_t = LongText::Truncate)]
+    pub long: LongText,
+    /// Where the model runs
+    #[arg(long, value_enum, default_value_t = Device::Auto)]
+    pub device: Device,
+}
+
+/// How documents are clustered.
+#[derive(Clone, Debug, Args)]
+pub struct Grouping {
+    #[arg(long = "method", value_enum, default_value_t = Clustering::Leiden)]
+    pub method: Clustering,
+    /// How many clusters k-means makes
+    #[arg(long)]
+    pub k: Option<usize>,
+    /// Leiden's resolution: more gives more clusters (default: chosen from the data)
+    #[arg(long)]
+    pub resolution: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// CSV, TSV, JSON, JSON lines, text (also gzip), word vectors or .npy
+    pub file: PathBuf,
+    /// The folder for the results
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Given vectors instead of a model, one row a document
+    #[arg(long, value_name = "V.npy")]
+    pub vectors: Option<PathBuf>,
+    /// The column that holds each document's row in V.npy, when they are not in the same order
+    #[arg(long, value_name = "COLUMN", requires = "vectors")]
+    pub join: Option<String>,
+    /// Write cells that a spreadsheet would run as formulas as they are
+    #[arg(long)]
+    pub raw: bool,
+    #[command(flatten)]
+    pub embedding: Embedding,
+    #[command(flatten)]
+    pub grouping: Grouping,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct EmbedArguments {
+    pub file: PathBuf,
+    #[arg(long, value_name = "V.npy")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub embedding: Embedding,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct KnnArguments {
+    /// n×d vectors
+    pub vectors: PathBuf,
+    /// Neighbours a point
+    #[arg(long, default_value_t = NeighbourParams::default().k)]
+    pub k: usize,
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct ProjectArguments {
+    /// n×d vectors
+    pub vectors: PathBuf,
+    #[arg(long, value_name = "L.npy")]
+    pub out: PathBuf,
+    #[arg(long, value_enum, default_value_t = Projection::Umap)]
+    pub method: Projection,
+    /// A folder that `knn` wrote: its graph is used
+    #[arg(long, value_name = "DIR")]
+    pub knn: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterArguments {
+    /// n×d vectors
+    pub vectors: PathBuf,
+    #[arg(long, value_name = "C.csv")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub grouping: Grouping,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct DevicesArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Device {
+    pub fn preference(self) -> DevicePreference {
+        match self {
+            Self::Auto => DevicePreference::Auto,
+            Self::Cpu => DevicePreference::Cpu,
+            Self::Gpu => DevicePreference::Gpu,
+        }
+    }
+}
+
+impl Embedding {
+    /// Puts these wishes into `params`.
+    pub fn set(&self, params: &mut Params) {
+        params.model = (self.model != "builtin").then(|| PathBuf::from(&self.model));
+        params.embed.max_tokens = self.max_tokens;
+        params.embed.long = match self.long {
+            LongText::Truncate => Long::Truncate,
+            LongText::Chunk => Long::Chunk,
+        };
+    }
+}
+
+impl Grouping {
+    /// Puts these wishes into `params`.
+    pub fn set(&self, params: &mut Params) {
+        params.clusters.method = match self.method {
+            Clustering::Leiden => ClusterMethod::Leiden,
+            Clustering::Kmeans => ClusterMethod::KMeans,
+            Clustering::Density => ClusterMethod::Density,
+        };
+        if let Some(k) = self.k {
+            params.clusters.kmeans.k = k;
+        }
+        if self.resolution.is_some() {
+            params.clusters.leiden.resolution = self.resolution;
+        }
+    }
+}
+
+impl Projection {
+    pub fn method(self) -> MapMethod {
+        match self {
+            Self::Umap => MapMethod::Umap,
+            Self::Pca => MapMethod::Pca,
+        }
+    }
+}
+
+impl Common {
+    /// Puts the seed everywhere.
+    pub fn set(&self, params: &mut Params) {
+        params.neighbours.seed = self.seed;
+        params.map.umap.seed = self.seed;
+        params.clusters.leiden.seed = self.seed;
+        params.clusters.kmeans.seed = self.seed;
+    }
+}

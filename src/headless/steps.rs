@@ -1,0 +1,130 @@
+//! The commands of single steps.
+
+use anyhow::Context;
+use serde_json::json;
+
+use crate::data::Layout;
+use crate::gpu;
+use crate::io::cache::Cache;
+use crate::io::{clusters_csv, npy};
+use crate::job::Latest;
+use crate::model;
+use crate::stage::{self, ClusterMethod, Params};
+
+use super::arguments::{ClusterArguments, DevicesArguments, EmbedArguments, KnnArguments, ProjectArguments};
+use super::files;
+use super::reporter::Reporter;
+use super::run::read_corpus;
+
+/// `embed FILE --out V.npy`
+pub fn embed(arguments: &EmbedArguments) -> anyhow::Result<()> {
+    let mut params = Params::default();
+    arguments.embedding.set(&mut params);
+    let reporter = Reporter::start(&arguments.common)?;
+    let ctx = &reporter.ctx;
+    let cache = Cache::open(None);
+    let corpus = read_corpus(&arguments.file, &arguments.embedding.text, ctx)?;
+    let embedder = stage::embed::embedder(&params, None, arguments.embedding.device.preference(), ctx)?;
+    let done = stage::embed::run(&corpus, &embedder, &params.embed, &cache, ctx)?;
+    npy::write_matrix(&arguments.out, &done.matrix)?;
+    reporter.finish(&json!({
+        "documents": done.matrix.rows(), "dimensions": done.matrix.dim(), "model": embedder.name(),
+        "cached": done.cached, "truncated": done.truncated, "seconds": done.seconds,
+    }));
+    Ok(())
+}
+
+/// `knn V.npy --k 15 --out DIR`
+pub fn knn(arguments: &KnnArguments) -> anyhow::Result<()> {
+    let mut params = Params::default();
+    arguments.common.set(&mut params);
+    params.neighbours.k = arguments.k;
+    let matrix = files::vectors(&arguments.vectors)?;
+    let reporter = Reporter::start(&arguments.common)?;
+    files::folder(&arguments.out)?;
+    let knn = stage::neighbours::run(&matrix, &params.neighbours, &Cache::none(), &reporter.ctx)?;
+    files::write_knn(&arguments.out, &knn)?;
+    let report = json!({
+        "points": knn.len(), "k": knn.k, "method": knn.method, "recall": knn.recall,
+        "parameters": params.neighbours,
+    });
+    files::json(&arguments.out.join("report.json"), &report)?;
+    reporter.finish(&report);
+    Ok(())
+}
+
+/// `project V.npy --out L.npy`
+pub fn project(arguments: &ProjectArguments) -> anyhow::Result<()> {
+    let mut params = Params::default();
+    arguments.common.set(&mut params);
+    params.map.method = arguments.method.method();
+    let matrix = files::vectors(&arguments.vectors)?;
+    let reporter = Reporter::start(&arguments.common)?;
+    let ctx = &reporter.ctx;
+    let knn = match &arguments.knn {
+        Some(folder) => files::read_knn(folder, &matrix)?,
+        None => stage::neighbours::run(&matrix, &params.neighbours, &Cache::none(), ctx)?,
+    };
+    let layout = stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), ctx)?;
+    let quality = stage::quality::run(&matrix, &knn, &layout, ctx)?;
+    write_layout(arguments, &layout)?;
+    let report = json!({
+        "points": matrix.rows(), "method": layout.method, "epochs": layout.epochs.0, "quality": quality,
+        "neighbours": {"k": knn.k, "method": knn.method, "recall": knn.recall}, "parameters": params.map,
+    });
+    files::json(&arguments.out.with_extension("json"), &report)?;
+    reporter.finish(&report);
+    Ok(())
+}
+
+fn write_layout(arguments: &ProjectArguments, layout: &Layout) -> anyhow::Result<()> {
+    let flat: &[f32] = bytemuck::cast_slice(&layout.positions);
+    npy::write_f32(&arguments.out, layout.positions.len(), 2, flat)
+        .with_context(|| format!("the map could not be written to {}", arguments.out.display()))
+}
+
+/// `cluster V.npy --out C.csv`
+pub fn cluster(arguments: &ClusterArguments) -> anyhow::Result<()> {
+    let mut params = Params::default();
+    arguments.common.set(&mut params);
+    arguments.grouping.set(&mut params);
+    let matrix = files::vectors(&arguments.vectors)?;
+    let reporter = Reporter::start(&arguments.common)?;
+    let ctx = &reporter.ctx;
+    let knn = stage::neighbours::run(&matrix, &params.neighbours, &Cache::none(), ctx)?;
+    let layout = match params.clusters.method {
+        ClusterMethod::Density => {
+            Some(stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), ctx)?)
+        }
+        ClusterMethod::Leiden | ClusterMethod::KMeans => None,
+    };
+    let clusters = stage::clusters::run(&matrix, &knn, layout.as_ref(), &params, ctx)?;
+    clusters_csv::write_labels(&arguments.out, &clusters)?;
+    reporter.finish(&json!({
+        "points": matrix.rows(), "clusters": clusters.count, "unclustered": clusters.unclustered(),
+        "method": clusters.method, "parameters": params.clusters,
+    }));
+    Ok(())
+}
+
+/// `devices`
+pub fn devices(arguments: &DevicesArguments) -> anyhow::Result<()> {
+    let models = model::devices();
+    let adapters = gpu::adapters();
+    if arguments.json {
+        println!("{}", json!({"models": models, "adapters": adapters}));
+        return Ok(());
+    }
+    println!("Models run on:");
+    for device in &models {
+        println!("  {}", device.description());
+    }
+    println!("The map is drawn on:");
+    for adapter in &adapters {
+        println!("  {} ({}, {}; {})", adapter.name, adapter.kind, adapter.backend, adapter.driver);
+    }
+    if adapters.is_empty() {
+        println!("  nothing: no graphics adapter was found. Pictures of the map are drawn on the CPU (`run`).");
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! The import sheet's work: first rows, the whole file, and the counts, each in a job.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::data::Corpus;
+use crate::embed::Embedder;
+use crate::io::read::{self, Peek, ReadOptions};
+use crate::job::{Job, Outcome};
+use crate::model::DevicePreference;
+use crate::stage::{Params, StageError, Survey, open, survey};
+
+use super::{Import, Wake};
+
+/// The sheet and its jobs; dropping it cancels them.
+pub(super) struct Importing {
+    pub sheet: Import,
+    wake: Wake,
+    peeking: Option<Job<Result<Peek, StageError>>>,
+    reading: Option<Job<Result<Corpus, StageError>>>,
+    counting: Option<Job<Result<(Survey, Arc<Embedder>), StageError>>>,
+    embedder: Option<Arc<Embedder>>,
+}
+
+impl Importing {
+    /// Opens a sheet and starts reading for it.
+    pub fn start(
+        path: PathBuf,
+        vectors: Option<PathBuf>,
+        options: ReadOptions,
+        embedder: Option<Arc<Embedder>>,
+        wake: Wake,
+    ) -> Self {
+        let spawn_peek = {
+            let (path, options) = (path.clone(), options.clone());
+            Job::spawn("peek", wake.clone(), move |_| read::peek(&path, &options).map_err(StageError::failed))
+        };
+        let spawn_read = {
+            let (path, options) = (path.clone(), options.clone());
+            Job::spawn("read", wake.clone(), move |ctx| open::corpus(&path, &options, ctx))
+        };
+        let error = spawn_read.as_ref().err().map(|e| format!("The system gives no thread: {e}."));
+        Self {
+            sheet: Import {
+                path,
+                vectors,
+                options,
+                peek: None,
+                corpus: None,
+                survey: None,
+                progress: None,
+                error,
+                confirmed: false,
+            },
+            wake,
+            peeking: spawn_peek.ok(),
+            reading: spawn_read.ok(),
+            counting: None,
+            embedder,
+        }
+    }
+
+    /// Takes what the jobs have done.
+    pub fn poll(&mut self, params: &Params) {
+        if let Some(outcome) = self.peeking.as_ref().and_then(Job::poll) {
+            self.peeking = None;
+            self.sheet.peek = self.take(outcome);
+        }
+        if let Some(outcome) = self.reading.as_ref().and_then(Job::poll) {
+            self.reading = None;
+            if let Some(corpus) = self.take(outcome) {
+                self.sheet.corpus = Some(Arc::new(corpus));
+                self.count(params);
+            }
+        }
+        if let Some(outcome) = self.counting.as_ref().and_then(Job::poll) {
+            self.counting = None;
+            // Counts are a help: a failure to make them is told in the log and does not stop the import.
+            match outcome {
+                Outcome::Done(Ok((survey, embedder))) => {
+                    self.sheet.survey = Some(survey);
+                    self.embedder = Some(embedder);
+                }
+                Outcome::Done(Err(error)) => tracing::warn!("the texts could not be counted: {error}"),
+                Outcome::Panicked(message) => tracing::error!("counting the texts panicked: {message}"),
+            }
+        }
+        let running = self.reading.as_ref().map(Job::progress).or(self.counting.as_ref().map(Job::progress));
+        self.sheet.progress = running.and_then(|progress| progress.snapshot());
+        if self.sheet.error.is_some() {
+            self.sheet.confirmed = false;
+        }
+    }
+
+    fn take<T>(&mut self, outcome: Outcome<Result<T, StageError>>) -> Option<T> {
+        match outcome {
+            Outcome::Done(Ok(value)) => return Some(value),
+            Outcome::Done(Err(StageError::Cancelled)) => {}
+            Outcome::Done(Err(StageError::Failed(sentence))) => self.sheet.error = Some(sentence),
+            Outcome::Panicked(message) => {
+                let path = self.sheet.path.display();
+                self.sheet.error = Some(format!(
+                    "{path} could not be read: the reader met an internal error ({message}). Please report it."
+                ));
+            }
+        }
+        None
+    }
+
+    /// Takes other columns as the text.
+    pub fn set_text_columns(&mut self, columns: Vec<usize>, params: &Params) {
+        let Some(corpus) = &self.sheet.corpus else { return };
+        if columns.is_empty() || columns.iter().any(|&c| c >= corpus.columns.len()) {
+            return;
+        }
+        let names = columns.iter().map(|&c| corpus.columns[c].name.clone()).collect();
+        self.sheet.options.text_columns = Some(names);
+        self.sheet.corpus = Some(Arc::new(corpus.with_text_columns(columns)));
+        self.count(params);
+    }
+
+    /// Starts counting over the chosen texts; older counts no longer hold.
+    fn count(&mut self, params: &Params) {
+        let Some(corpus) = self.sheet.corpus.clone() else { return };
+        self.sheet.survey = None;
+        let (embedder, params) = (self.embedder.clone(), params.clone());
+        let given = self.sheet.vectors.is_some();
+        self.counting = Job::spawn("survey", self.wake.clone(), move |ctx| {
+            let embedder = match embedder {
+                Some(embedder) => embedder,
+                None => Arc::new(
+                    Embedder::load(&params.source(), DevicePreference::Auto).map_err(StageError::failed)?,
+                ),
+            };
+            let survey = survey::run(&corpus, &embedder, &params.embed, !given, ctx)?;
+            Ok((survey, embedder))
+        })
+        .ok();
+    }
+}

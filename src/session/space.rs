@@ -1,0 +1,651 @@
+//! One corpus with its chain of values: vectors, neighbours, map, quality, clusters, names, topics.
+//!
+//! Every step has a *request*: a hash of its inputs' keys and its parameters. A step whose value was made for
+//! another request is stale and starts again; nothing else does.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::{Clusters, Corpus, Key, Knn, Layout, MapQuality, Matrix, Names, Recall};
+use crate::embed::Embedder;
+use crate::io::cache::Cache;
+use crate::io::project::Project;
+use crate::job::{Event, Latest};
+use crate::math::umap::UmapParams;
+use crate::model::DevicePreference;
+use crate::stage::{self, ClusterMethod, MapMethod, Params};
+
+use super::cell::{Cell, News};
+use super::{Colouring, Command, Notice, NoticeAction, Severity, Step, StepState, StepStatus, Wake};
+
+/// Where a corpus's vectors come from.
+pub(super) enum Vectors {
+    ByModel,
+    /// A `.npy` file, one row a document.
+    File(PathBuf),
+    Given(Arc<Matrix>),
+}
+
+/// What the embedding step hands over.
+struct Embedded {
+    matrix: Arc<Matrix>,
+    embedder: Option<Arc<Embedder>>,
+    /// What there is to say about it, in a few words.
+    summary: String,
+    truncated: usize,
+}
+
+type NamedTopics = Vec<(Arc<Clusters>, Arc<Names>)>;
+
+/// One corpus and everything that follows from it.
+pub(super) struct Space {
+    pub corpus: Arc<Corpus>,
+    vectors: Vectors,
+    embedded: Cell<Embedded>,
+    knn: Cell<Arc<Knn>>,
+    map: Cell<Arc<Layout>>,
+    quality: Cell<MapQuality>,
+    clusters: Cell<Arc<Clusters>>,
+    names: Cell<Arc<Names>>,
+    topics: Cell<NamedTopics>,
+    /// Positions of a map that moves, and how far it is.
+    moving: Option<(Arc<Vec<[f32; 2]>>, usize, usize)>,
+    live: Latest<UmapParams>,
+    first_map: bool,
+    pub focus: Option<u32>,
+    pub focus_cluster: Option<u32>,
+    pub selection: Arc<Vec<u32>>,
+    pub colouring: Colouring,
+}
+
+/// The part of what is shown that a project keeps.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct SavedView {
+    focus: Option<u32>,
+    focus_cluster: Option<u32>,
+    selection: Vec<u32>,
+    colouring: Colouring,
+    window: serde_json::Value,
+}
+
+impl Space {
+    /// A corpus of which nothing is computed yet.
+    pub fn new(corpus: Arc<Corpus>, vectors: Vectors) -> Self {
+        Self {
+            corpus,
+            vectors,
+            embedded: Cell::default(),
+            knn: Cell::default(),
+            map: Cell::default(),
+            quality: Cell::default(),
+            clusters: Cell::default(),
+            names: Cell::default(),
+            topics: Cell::default(),
+            moving: None,
+            live: Latest::default(),
+            first_map: false,
+            focus: None,
+            focus_cluster: None,
+            selection: Arc::new(Vec::new()),
+            colouring: Colouring::default(),
+        }
+    }
+
+    /// A corpus with the values that its project holds: nothing that is there is computed again.
+    pub fn from_project(project: &Project, params: &Params) -> Self {
+        let vectors = match &project.matrix {
+            Some(matrix) => Vectors::Given(matrix.clone()),
+            None => Vectors::ByModel,
+        };
+        let mut space = Self::new(project.corpus.clone(), vectors);
+        if let Some(matrix) = &project.matrix {
+            space.fill_given(matrix.clone(), params);
+        }
+        if let (Some(knn), Some(request)) = (&project.knn, space.knn_request(params)) {
+            space.knn.fill(request, knn.clone());
+        }
+        if let (Some(layout), Some(request)) = (&project.layout, space.map_request(params)) {
+            space.map.fill(request, layout.clone());
+            if layout.epochs.0 < layout.epochs.1 {
+                space.map.mark_stopped();
+            }
+        }
+        if let (Some(quality), Some(request)) = (&project.quality, space.quality_request()) {
+            space.quality.fill(request, quality.clone());
+        }
+        if let (Some(clusters), Some(request)) = (&project.clusters, space.clusters_request(params)) {
+            space.clusters.fill(request, clusters.clone());
+        }
+        if let (Some(names), Some(request)) = (&project.names, space.names_request()) {
+            space.names.fill(request, names.clone());
+        }
+        if let (false, Some(request)) = (project.topics.is_empty(), space.topics_request(params)) {
+            space.topics.fill(request, project.topics.clone());
+        }
+        let saved: SavedView = serde_json::from_value(project.view.clone()).unwrap_or_default();
+        let n = space.corpus.len() as u32;
+        space.focus = saved.focus.filter(|&id| id < n);
+        space.focus_cluster = saved.focus_cluster;
+        space.selection = Arc::new(saved.selection.into_iter().filter(|&id| id < n).collect());
+        space.colouring = saved.colouring;
+        space
+    }
+
+    /// Everything as a project; `window` is the view state that the window keeps.
+    pub fn project(&self, params: serde_json::Value, window: serde_json::Value) -> Project {
+        let view = SavedView {
+            focus: self.focus,
+            focus_cluster: self.focus_cluster,
+            selection: self.selection.to_vec(),
+            colouring: self.colouring.clone(),
+            window,
+        };
+        Project {
+            corpus: self.corpus.clone(),
+            matrix: self.matrix().cloned(),
+            knn: self.knn().cloned(),
+            layout: self.layout().cloned(),
+            quality: self.quality().cloned(),
+            clusters: self.clusters().cloned(),
+            names: self.names().cloned(),
+            topics: self.topics().to_vec(),
+            params,
+            view: serde_json::to_value(view).unwrap_or_default(),
+        }
+    }
+
+    fn fill_given(&mut self, matrix: Arc<Matrix>, params: &Params) {
+        let summary = format!("{} dimensions, {}", matrix.dim(), matrix.made_by);
+        let request = self.embed_request(params);
+        self.embedded.fill(request, Embedded { matrix, embedder: None, summary, truncated: 0 });
+    }
+
+    fn embed_request(&self, params: &Params) -> Key {
+        let key = Key::of("embed request", 1).input(self.corpus.key);
+        match &self.vectors {
+            Vectors::ByModel => key.params(&params.model).params(&params.embed).finish(),
+            Vectors::File(path) => key.text(&path.to_string_lossy()).finish(),
+            Vectors::Given(matrix) => key.input(matrix.key).finish(),
+        }
+    }
+
+    fn knn_request(&self, params: &Params) -> Option<Key> {
+        Some(stage::neighbours::key(self.matrix()?, &params.neighbours))
+    }
+
+    fn map_request(&self, params: &Params) -> Option<Key> {
+        Some(stage::map::key(self.matrix()?, self.knn()?, &params.map))
+    }
+
+    fn quality_request(&self) -> Option<Key> {
+        // A map that moves is measured when it rests.
+        let resting = self.layout().filter(|_| !self.map.is_running())?;
+        Some(Key::of("quality request", 1).input(resting.key).input(self.knn()?.key).finish())
+    }
+
+    fn clusters_request(&self, params: &Params) -> Option<Key> {
+        let clusters = &params.clusters;
+        let key = Key::of("clusters request", 1).input(self.matrix()?.key).params(&clusters.method);
+        Some(match clusters.method {
+            ClusterMethod::Leiden => key.input(self.knn()?.key).params(&clusters.leiden).finish(),
+            ClusterMethod::KMeans => key.params(&clusters.kmeans).finish(),
+            ClusterMethod::Density => {
+                let resting = self.layout().filter(|_| !self.map.is_running())?;
+                key.input(resting.key).params(&params.map.topics).finish()
+            }
+        })
+    }
+
+    fn names_request(&self) -> Option<Key> {
+        let clusters = self.clusters().filter(|_| !self.clusters.is_running())?;
+        Some(Key::of("names request", 1).input(clusters.key).input(self.corpus.key).finish())
+    }
+
+    fn topics_request(&self, params: &Params) -> Option<Key> {
+        let resting = self.layout().filter(|_| !self.map.is_running())?;
+        let key = Key::of("topics request", 1).input(resting.key).input(self.corpus.key);
+        Some(key.params(&params.map.topics).finish())
+    }
+
+    /// Takes the results and events of all jobs; returns what there is to tell.
+    pub fn poll(&mut self, embedder: &mut Option<Arc<Embedder>>) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        let mut events = self.embedded.events();
+        events.extend(self.knn.events());
+        events.extend(self.map.events());
+        events.extend(self.clusters.events());
+        for event in events {
+            match event {
+                Event::Warning(text) => {
+                    notices.push(Notice { severity: Severity::Warning, text, action: None });
+                }
+                Event::Layout { positions, epoch, epochs } => {
+                    self.first_map |= self.moving.is_none() && self.map.value().is_none();
+                    self.moving = Some((positions, epoch, epochs));
+                }
+            }
+        }
+        match self.embedded.poll() {
+            News::Value(embedded) => {
+                if embedded.embedder.is_some() {
+                    embedder.clone_from(&embedded.embedder);
+                }
+                if embedded.truncated > 0 {
+                    let text = format!(
+                        "{} texts were longer than the model reads and were cut; choose “Average the parts” \
+                         under Embedding to use them whole.",
+                        embedded.truncated
+                    );
+                    notices.push(Notice { severity: Severity::Info, text, action: None });
+                }
+            }
+            news => notices.extend(failure(news, Step::Embed)),
+        }
+        notices.extend(failure(self.knn.poll(), Step::Neighbours));
+        let map_news = self.map.poll();
+        let map_ended = !matches!(map_news, News::Nothing);
+        let unfinished = matches!(&map_news, News::Value(layout) if layout.epochs.0 < layout.epochs.1);
+        notices.extend(failure(map_news, Step::Map));
+        if unfinished {
+            self.map.mark_stopped();
+        }
+        if map_ended {
+            self.moving = None;
+        }
+        notices.extend(failure(self.quality.poll(), Step::Quality));
+        notices.extend(failure(self.clusters.poll(), Step::Clusters));
+        notices.extend(failure(self.names.poll(), Step::Names));
+        notices.extend(failure(self.topics.poll(), Step::Topics));
+        notices
+    }
+
+    /// Hands changed parameters to a map that moves; those that need another start make it stale instead.
+    pub fn steer(&mut self, params: &Params) {
+        let wanted = self.map_request(params);
+        if let (Some(wanted), Some(running)) = (wanted, self.map.running_for())
+            && wanted != running
+            && params.map.method == MapMethod::Umap
+        {
+            self.live.put(params.map.umap.clone());
+            self.map.redirect(wanted);
+        }
+    }
+
+    /// Starts every step whose inputs are there and whose value is missing or stale.
+    pub fn start_stale(
+        &mut self,
+        params: &Params,
+        cache: &Arc<Cache>,
+        embedder: Option<&Arc<Embedder>>,
+        wake: &Wake,
+    ) {
+        let request = self.embed_request(params);
+        // Embedding again is long work: once there are vectors, it waits for a person to ask for it.
+        if self.embedded.needs(Some(request)) && self.embedded.value().is_none() {
+            self.start_embedding(request, params, cache, embedder, wake);
+        }
+        let Some(matrix) = self.matrix().cloned() else { return };
+        let request = self.knn_request(params);
+        if let Some(key) = request.filter(|_| self.knn.needs(request)) {
+            let (matrix, cache, params) = (matrix.clone(), cache.clone(), params.neighbours.clone());
+            self.knn.start("neighbours", key, wake.clone(), move |ctx| {
+                stage::neighbours::run(&matrix, &params, &cache, ctx).map(Arc::new)
+            });
+        }
+        if let Some(knn) = self.knn.fresh(request).cloned() {
+            self.start_after_neighbours(&matrix, &knn, params, wake);
+        }
+        let request = self.names_request();
+        if let Some(key) = request.filter(|_| self.names.needs(request))
+            && let Some(clusters) = self.clusters().cloned()
+        {
+            let (corpus, matrix, embedder) = (self.corpus.clone(), matrix.clone(), embedder.cloned());
+            self.names.start("names", key, wake.clone(), move |ctx| {
+                stage::names::run(&corpus, &matrix, &clusters, embedder.as_deref(), ctx).map(Arc::new)
+            });
+        }
+        let request = self.topics_request(params);
+        if let Some(key) = request.filter(|_| self.topics.needs(request))
+            && let Some(layout) = self.layout().cloned()
+        {
+            let (corpus, embedder) = (self.corpus.clone(), embedder.cloned());
+            let params = params.map.topics.clone();
+            self.topics.start("topics", key, wake.clone(), move |ctx| {
+                stage::topics::run(&corpus, &matrix, &layout, &params, embedder.as_deref(), ctx)
+            });
+        }
+    }
+
+    fn start_embedding(
+        &mut self,
+        request: Key,
+        params: &Params,
+        cache: &Arc<Cache>,
+        embedder: Option<&Arc<Embedder>>,
+        wake: &Wake,
+    ) {
+        if let Vectors::Given(matrix) = &self.vectors {
+            return self.fill_given(matrix.clone(), params);
+        }
+        let corpus = self.corpus.clone();
+        if let Vectors::File(path) = &self.vectors {
+            let path = path.clone();
+            self.embedded.start("vectors", request, wake.clone(), move |_| {
+                let matrix = Arc::new(stage::open::vectors(&path, &corpus, None)?);
+                let summary = format!("{} dimensions, {}", matrix.dim(), matrix.made_by);
+                Ok(Embedded { matrix, embedder: None, summary, truncated: 0 })
+            });
+            return;
+        }
+        let (params, cache) = (params.clone(), cache.clone());
+        let loaded = embedder.cloned();
+        self.embedded.start("embed", request, wake.clone(), move |ctx| {
+            let embedder = stage::embed::embedder(&params, loaded, DevicePreference::Auto, ctx)?;
+            let done = stage::embed::run(&corpus, &embedder, &params.embed, &cache, ctx)?;
+            let summary = format!("{} dimensions, {}", done.matrix.dim(), embedder.name());
+            Ok(Embedded {
+                matrix: Arc::new(done.matrix),
+                embedder: Some(embedder),
+                summary,
+                truncated: done.truncated,
+            })
+        });
+    }
+
+    fn start_after_neighbours(&mut self, matrix: &Arc<Matrix>, knn: &Arc<Knn>, params: &Params, wake: &Wake) {
+        let request = self.map_request(params);
+        if let Some(key) = request.filter(|_| self.map.needs(request)) {
+            self.start_map(key, matrix.clone(), knn.clone(), None, params, wake);
+        }
+        let request = self.quality_request();
+        if let Some(key) = request.filter(|_| self.quality.needs(request))
+            && let Some(layout) = self.layout().cloned()
+        {
+            let (matrix, knn) = (matrix.clone(), knn.clone());
+            self.quality.start("quality", key, wake.clone(), move |ctx| {
+                stage::quality::run(&matrix, &knn, &layout, ctx)
+            });
+        }
+        let request = self.clusters_request(params);
+        if let Some(key) = request.filter(|_| self.clusters.needs(request)) {
+            let (matrix, knn) = (matrix.clone(), knn.clone());
+            let (layout, params) = (self.layout().cloned(), params.clone());
+            self.clusters.start("clusters", key, wake.clone(), move |ctx| {
+                stage::clusters::run(&matrix, &knn, layout.as_deref(), &params, ctx).map(Arc::new)
+            });
+        }
+    }
+
+    fn start_map(
+        &mut self,
+        key: Key,
+        matrix: Arc<Matrix>,
+        knn: Arc<Knn>,
+        start: Option<Arc<Layout>>,
+        params: &Params,
+        wake: &Wake,
+    ) {
+        self.live = Latest::default();
+        let (live, params) = (self.live.clone(), params.map.clone());
+        self.map.start("map", key, wake.clone(), move |ctx| {
+            stage::map::run(&matrix, &knn, &params, start.as_deref(), &live, ctx).map(Arc::new)
+        });
+    }
+
+    /// Goes on with a map that was stopped.
+    pub fn continue_map(&mut self, params: &Params, wake: &Wake) {
+        let request = self.map_request(params);
+        let stopped = self.layout().filter(|layout| layout.epochs.0 < layout.epochs.1).cloned();
+        if let (Some(key), Some(layout), Some(matrix), Some(knn)) =
+            (request, stopped, self.matrix().cloned(), self.knn().cloned())
+        {
+            self.start_map(key, matrix, knn, Some(layout), params, wake);
+        }
+    }
+
+    /// Forgets a step's value, so that it is computed again.
+    pub fn again(&mut self, step: Step, params: &Params) {
+        match step {
+            Step::Corpus => {}
+            Step::Embed => {
+                // What hangs on the old vectors keeps its values, marked as stale, until there are new ones.
+                self.embedded = Cell::default();
+                self.knn.abandon();
+                self.map.abandon();
+                self.moving = None;
+            }
+            Step::Neighbours => self.knn.again(),
+            Step::Map => self.map.again(),
+            Step::Quality => self.quality.again(),
+            Step::Clusters => self.clusters.again(),
+            Step::Names => self.names.again(),
+            Step::Topics => self.topics.again(),
+        }
+        if let (Step::Embed, Vectors::Given(matrix)) = (step, &self.vectors) {
+            self.fill_given(matrix.clone(), params);
+        }
+    }
+
+    /// Stops a step.
+    pub fn stop(&self, step: Step) {
+        match step {
+            Step::Corpus => {}
+            Step::Embed => self.embedded.stop(),
+            Step::Neighbours => self.knn.stop(),
+            Step::Map => self.map.stop(),
+            Step::Quality => self.quality.stop(),
+            Step::Clusters => self.clusters.stop(),
+            Step::Names => self.names.stop(),
+            Step::Topics => self.topics.stop(),
+        }
+    }
+
+    /// Changes what is looked at, selected or coloured.
+    pub fn look(&mut self, command: Command) {
+        let n = self.corpus.len() as u32;
+        match command {
+            Command::Focus(id) => {
+                self.focus = id.filter(|&id| id < n);
+                if self.focus.is_some() {
+                    self.focus_cluster = None;
+                }
+            }
+            Command::FocusCluster(cluster) => {
+                self.focus_cluster = cluster;
+                if cluster.is_some() {
+                    self.focus = None;
+                }
+            }
+            Command::Select(mut ids) => {
+                ids.retain(|&id| id < n);
+                ids.sort_unstable();
+                ids.dedup();
+                self.selection = Arc::new(ids);
+            }
+            Command::SetColour(by) => {
+                if self.colouring.by != by {
+                    self.colouring = Colouring { by, ..Colouring::default() };
+                }
+            }
+            Command::ToggleEntry(entry) => {
+                if !self.colouring.muted.remove(&entry) {
+                    self.colouring.muted.insert(entry);
+                }
+            }
+            Command::SoloEntry(entry) => self.solo(entry),
+            Command::ShowAllEntries => self.colouring.muted.clear(),
+            Command::SetEntryColour(entry, Some(colour)) => {
+                self.colouring.own_colours.insert(entry, colour);
+            }
+            Command::SetEntryColour(entry, None) => {
+                self.colouring.own_colours.remove(&entry);
+            }
+            _ => {}
+        }
+    }
+
+    fn solo(&mut self, entry: u32) {
+        let entries = self.legend_entries();
+        let others: std::collections::BTreeSet<u32> = entries.into_iter().filter(|&e| e != entry).collect();
+        self.colouring.muted = if self.colouring.muted == others { Default::default() } else { others };
+    }
+
+    /// The entries that the present colouring's legend has, "no value" ([`crate::data::NO_CODE`]) among them.
+    fn legend_entries(&self) -> Vec<u32> {
+        use super::ColourBy;
+        use crate::data::{NO_CODE, Typed};
+        let count = match self.colouring.by {
+            ColourBy::Cluster => self.clusters().map_or(0, |clusters| clusters.count),
+            ColourBy::Topic(level) => self.topics().get(level).map_or(0, |(clusters, _)| clusters.count),
+            ColourBy::Column(column) => match self.corpus.columns.get(column).map(|column| &column.typed) {
+                Some(Typed::Category { levels, .. } | Typed::List { levels, .. }) => levels.len(),
+                _ => 0,
+            },
+            ColourBy::Kept | ColourBy::Nothing => 0,
+        };
+        (0..count as u32).chain([NO_CODE]).collect()
+    }
+
+    /// Whether any step runs.
+    pub fn is_busy(&self) -> bool {
+        self.embedded.is_running()
+            || self.knn.is_running()
+            || self.map.is_running()
+            || self.quality.is_running()
+            || self.clusters.is_running()
+            || self.names.is_running()
+            || self.topics.is_running()
+    }
+
+    /// True once, when the first positions of this corpus are there.
+    pub fn take_first_map(&mut self) -> bool {
+        std::mem::take(&mut self.first_map)
+    }
+
+    pub fn matrix(&self) -> Option<&Arc<Matrix>> {
+        self.embedded.value().map(|embedded| &embedded.matrix)
+    }
+
+    pub fn knn(&self) -> Option<&Arc<Knn>> {
+        self.knn.value()
+    }
+
+    pub fn layout(&self) -> Option<&Arc<Layout>> {
+        self.map.value()
+    }
+
+    pub fn positions(&self) -> Option<&Arc<Vec<[f32; 2]>>> {
+        match &self.moving {
+            Some((positions, ..)) => Some(positions),
+            None => self.layout().map(|layout| &layout.positions),
+        }
+    }
+
+    pub fn map_epoch(&self) -> Option<(usize, usize)> {
+        self.moving.as_ref().map(|&(_, epoch, epochs)| (epoch, epochs))
+    }
+
+    pub fn quality(&self) -> Option<&MapQuality> {
+        self.quality.fresh(self.quality_request())
+    }
+
+    pub fn clusters(&self) -> Option<&Arc<Clusters>> {
+        self.clusters.value()
+    }
+
+    pub fn names(&self) -> Option<&Arc<Names>> {
+        self.names.fresh(self.names_request())
+    }
+
+    pub fn topics(&self) -> &[(Arc<Clusters>, Arc<Names>)] {
+        // While the map moves, its old topics would lie in the wrong places.
+        if self.map.is_running() { &[] } else { self.topics.value().map_or(&[], |topics| topics) }
+    }
+
+    /// Where a step stands.
+    pub fn step(&self, step: Step, params: &Params) -> StepStatus {
+        let (state, summary, took) = match step {
+            Step::Corpus => {
+                (StepState::Done, format!("{} documents", grouped(self.corpus.len())), None)
+            }
+            Step::Embed => {
+                let request = Some(self.embed_request(params));
+                let summary = self.embedded.value().map(|e| e.summary.clone()).unwrap_or_default();
+                (self.embedded.state(request), summary, self.embedded.took)
+            }
+            Step::Neighbours => {
+                let summary = self.knn().map(|knn| summary_of(knn)).unwrap_or_default();
+                (self.knn.state(self.knn_request(params)), summary, self.knn.took)
+            }
+            Step::Map => {
+                let summary = self.layout().map(|l| summary_of_map(l)).unwrap_or_default();
+                (self.map.state(self.map_request(params)), summary, self.map.took)
+            }
+            Step::Quality => {
+                let summary = self
+                    .quality()
+                    .map(|q| format!("{:.1} % of neighbours kept", 100.0 * q.knn_kept))
+                    .unwrap_or_default();
+                (self.quality.state(self.quality_request()), summary, self.quality.took)
+            }
+            Step::Clusters => {
+                let summary = self.clusters().map(|c| summary_of_clusters(c)).unwrap_or_default();
+                (self.clusters.state(self.clusters_request(params)), summary, self.clusters.took)
+            }
+            Step::Names => (self.names.state(self.names_request()), String::new(), self.names.took),
+            Step::Topics => {
+                let counts: Vec<String> =
+                    self.topics().iter().map(|(clusters, _)| clusters.count.to_string()).collect();
+                let summary = if counts.is_empty() { String::new() } else { counts.join(" · ") };
+                (self.topics.state(self.topics_request(params)), summary, self.topics.took)
+            }
+        };
+        StepStatus { state, summary, took }
+    }
+}
+
+fn failure<T>(news: News<T>, step: Step) -> Option<Notice> {
+    let News::Failed(sentence) = news else { return None };
+    let text = format!("{}: {sentence}", step.title());
+    Some(Notice {
+        severity: Severity::Error,
+        text,
+        action: Some(("Try again".into(), NoticeAction::Recompute(step))),
+    })
+}
+
+fn summary_of(knn: &Knn) -> String {
+    match knn.recall {
+        Recall::Exact => format!("{} each, {}", knn.k, knn.method),
+        Recall::Estimated { share, .. } => {
+            format!("{} each, {}, about {:.1} % of the true ones", knn.k, knn.method, 100.0 * share)
+        }
+    }
+}
+
+fn summary_of_map(layout: &Layout) -> String {
+    let (done, all) = layout.epochs;
+    if done < all { format!("{}, stopped at {done} of {all}", layout.method) } else { layout.method.clone() }
+}
+
+fn summary_of_clusters(clusters: &Clusters) -> String {
+    let without = clusters.unclustered();
+    let none = if without > 0 { format!(", {} unclustered", grouped(without)) } else { String::new() };
+    format!("{} by {}{none}", clusters.count, clusters.method)
+}
+
+/// A count with its thousands set apart.
+fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

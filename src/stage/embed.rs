@@ -1,0 +1,123 @@
+//! Texts to vectors, with what an earlier run already made taken from the cache.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::data::{Corpus, Key, Matrix};
+use crate::embed::{EmbedParams, Embedder};
+use crate::io::cache::Cache;
+use crate::job::Ctx;
+use crate::model::DevicePreference;
+
+use super::{Params, StageError};
+
+/// Vectors, and how they came about.
+#[derive(Clone, Debug)]
+pub struct Embedded {
+    pub matrix: Matrix,
+    /// Texts whose vectors were in the cache.
+    pub cached: usize,
+    /// Texts cut at the model's length (of those embedded now).
+    pub truncated: usize,
+    /// Seconds that the model ran.
+    pub seconds: f64,
+}
+
+/// The embedder that `params` name: `loaded`, if it is that one, or loaded now.
+///
+/// A device that cannot be used costs a warning; the CPU takes over.
+pub fn embedder(
+    params: &Params,
+    loaded: Option<Arc<Embedder>>,
+    device: DevicePreference,
+    ctx: &Ctx,
+) -> Result<Arc<Embedder>, StageError> {
+    let source = params.source();
+    if let Some(loaded) = loaded.filter(|embedder| *embedder.source() == source) {
+        return Ok(loaded);
+    }
+    ctx.progress.begin("Loading the model", "files", 0, 0);
+    let embedder = Embedder::load(&source, device).map_err(StageError::failed)?;
+    embedder.notices().iter().for_each(|notice| ctx.warn(notice.clone()));
+    Ok(Arc::new(embedder))
+}
+
+/// The key of a corpus's vectors.
+pub fn key(corpus: &Corpus, embedder: &Embedder, params: &EmbedParams) -> Key {
+    Key::of("embedding", 1).input(corpus.key).input(model_key(embedder, params)).finish()
+}
+
+/// The key of whatever this model with these parameters makes of any text.
+fn model_key(embedder: &Embedder, params: &EmbedParams) -> Key {
+    Key::of("text vectors", 1).input(embedder.key()).params(params).finish()
+}
+
+fn text_key(text: &str) -> Key {
+    Key::of("text", 1).text(text).finish()
+}
+
+/// Embeds every document of `corpus`: `corpus.len()` × `embedder.dim()`, a row of zeros for an empty text.
+///
+/// Each finished batch goes into the cache at once, so that a run that was stopped goes on where it was. A cache
+/// that cannot be written costs a warning, not the work.
+pub fn run(
+    corpus: &Corpus,
+    embedder: &Embedder,
+    params: &EmbedParams,
+    cache: &Cache,
+    ctx: &Ctx,
+) -> Result<Embedded, StageError> {
+    let key = key(corpus, embedder, params);
+    let n = corpus.len();
+    if let Some(matrix) = cache.matrix(key).filter(|m| m.rows() == n && m.dim() == embedder.dim()) {
+        ctx.progress.begin("Embedding", "texts", n as u64, n as u64);
+        return Ok(Embedded { matrix, cached: n, truncated: 0, seconds: 0.0 });
+    }
+
+    ctx.progress.begin("Looking up known texts", "texts", n as u64, 0);
+    let keys: Vec<Key> = (0..n).map(|i| text_key(&corpus.text(i))).collect();
+    let mut store = match cache.vectors(model_key(embedder, params), embedder.dim()) {
+        Ok(store) => Some(store),
+        Err(error) => {
+            ctx.warn(format!("The cache cannot be used, so nothing of this run is kept: {error}"));
+            None
+        }
+    };
+    let known = store.as_ref().map_or_else(|| vec![None; n], |store| store.find(&keys));
+    let missing: Vec<u32> = (0..n as u32).filter(|&i| known[i as usize].is_none()).collect();
+    let cached = n - missing.len();
+
+    // Without a store the vectors are gathered in memory; with one they are on disk as soon as they are made.
+    let mut in_memory = if store.is_none() { vec![0.0f32; n * embedder.dim()] } else { Vec::new() };
+    let started = Instant::now();
+    ctx.progress.begin("Embedding", "texts", n as u64, cached as u64);
+    let dim = embedder.dim();
+    let report = embedder
+        .embed(missing.len(), &|i| corpus.text(missing[i] as usize), params, ctx, &mut |indices, vectors| {
+            let rows = indices.iter().map(|&i| missing[i] as usize);
+            if let Some(open) = store.as_mut() {
+                let batch: Vec<Key> = rows.clone().map(|row| keys[row]).collect();
+                match open.append(&batch, vectors) {
+                    Ok(()) => return Ok(()),
+                    Err(error) => return Err(error.to_string()),
+                }
+            }
+            for (row, vector) in rows.zip(vectors.chunks_exact(dim)) {
+                in_memory[row * dim..(row + 1) * dim].copy_from_slice(vector);
+            }
+            Ok(())
+        })
+        .map_err(|error| {
+            if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
+        })?;
+    let seconds = started.elapsed().as_secs_f64();
+
+    let matrix = match &store {
+        Some(store) => {
+            let rows = store.find(&keys);
+            store.assemble(&rows, key, embedder.name(), embedder.unit()).map_err(StageError::failed)?
+        }
+        None => Matrix::from_vec(key, embedder.name(), embedder.unit(), dim, in_memory),
+    };
+    Ok(Embedded { matrix, cached, truncated: report.truncated, seconds })
+}

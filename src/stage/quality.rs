@@ -1,0 +1,12 @@
+//! How far a map can be trusted.
+
+use crate::data::{Knn, Layout, MapQuality, Matrix};
+use crate::job::Ctx;
+use crate::math::quality;
+
+use super::StageError;
+
+/// Measures a finished map against the vectors and their neighbours.
+pub fn run(matrix: &Matrix, knn: &Knn, layout: &Layout, ctx: &Ctx) -> Result<MapQuality, StageError> {
+    Ok(quality::measure(matrix, knn, &layout.positions, ctx)?)
+}
