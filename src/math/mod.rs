@@ -1,1 +1,7 @@
-//! TODO
+//! Algorithms on plain values, on the CPU: rows in, values out. No files; parallel work uses the current rayon
+//! pool, and results are equal at any number of threads.
+
+pub mod agreement;
+pub mod leiden;
+pub mod neighbour_graph;
+pub mod random;
