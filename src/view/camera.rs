@@ -120,10 +120,7 @@ impl Camera {
     /// The world position under a point of the view.
     pub fn world_from_view(&self, pos: Pos2, view: Rect) -> [f64; 2] {
         let offset = pos - view.center();
-        [
-            self.centre[0] + f64::from(offset.x) / self.scale,
-            self.centre[1] - f64::from(offset.y) / self.scale,
-        ]
+        [self.centre[0] + f64::from(offset.x) / self.scale, self.centre[1] - f64::from(offset.y) / self.scale]
     }
 
     /// The part of the world inside `view`, grown by `margin` view points.
@@ -284,7 +281,8 @@ mod tests {
     #[test]
     fn up_in_the_world_is_up_on_the_screen() {
         let camera = Camera::fit(Bounds::UNIT, view());
-        let (low, high) = (camera.view_from_world([0.0, -1.0], view()), camera.view_from_world([0.0, 1.0], view()));
+        let (low, high) =
+            (camera.view_from_world([0.0, -1.0], view()), camera.view_from_world([0.0, 1.0], view()));
         assert!(high.y < low.y);
     }
 
@@ -314,7 +312,8 @@ mod tests {
 
     #[test]
     fn a_flight_eases_out_and_arrives() {
-        let (from, to) = (Camera { centre: [0.0, 0.0], scale: 1.0 }, Camera { centre: [10.0, 0.0], scale: 8.0 });
+        let (from, to) =
+            (Camera { centre: [0.0, 0.0], scale: 1.0 }, Camera { centre: [10.0, 0.0], scale: 8.0 });
         let flight = Flight::new(from, to, 5.0);
         assert_eq!(flight.at(5.0).0, from);
         let (half, arrived) = flight.at(5.0 + 0.5 * FLIGHT_SECONDS);

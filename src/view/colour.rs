@@ -207,12 +207,16 @@ pub enum Deficiency {
 /// physiologically-based model for simulation of color vision deficiency", 2009, at full severity).
 pub fn simulate(rgb: [f32; 3], deficiency: Deficiency) -> [f32; 3] {
     let rows: [[f32; 3]; 3] = match deficiency {
-        Deficiency::Deuteranopia => {
-            [[0.367_322, 0.860_646, -0.227_968], [0.280_085, 0.672_501, 0.047_413], [-0.011_820, 0.042_940, 0.968_881]]
-        }
-        Deficiency::Protanopia => {
-            [[0.152_286, 1.052_583, -0.204_868], [0.114_503, 0.786_281, 0.099_216], [-0.003_882, -0.048_116, 1.051_998]]
-        }
+        Deficiency::Deuteranopia => [
+            [0.367_322, 0.860_646, -0.227_968],
+            [0.280_085, 0.672_501, 0.047_413],
+            [-0.011_820, 0.042_940, 0.968_881],
+        ],
+        Deficiency::Protanopia => [
+            [0.152_286, 1.052_583, -0.204_868],
+            [0.114_503, 0.786_281, 0.099_216],
+            [-0.003_882, -0.048_116, 1.051_998],
+        ],
     };
     rows.map(|row| (row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2]).clamp(0.0, 1.0))
 }

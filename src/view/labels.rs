@@ -26,7 +26,7 @@ const AREA_PER_LABEL: f32 = 11_000.0;
 const FONT_SIZES: (f32, f32) = (11.5, 17.0);
 
 /// Widest line of a name, in font sizes.
-const MAX_LINE: f32 = 11.5;
+const MAX_LINE: f32 = 14.0;
 
 /// What ends a name that does not fit.
 const ELLIPSIS: &str = "…";
@@ -174,7 +174,8 @@ fn elide(text: &str, widest: f32, measure: &mut impl FnMut(&str) -> f32) -> Stri
         return text.to_owned();
     }
     let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-    let fits = ends.partition_point(|&end| measure(&format!("{}{ELLIPSIS}", text[..end].trim_end())) <= widest);
+    let fits =
+        ends.partition_point(|&end| measure(&format!("{}{ELLIPSIS}", text[..end].trim_end())) <= widest);
     format!("{}{ELLIPSIS}", text[..ends[fits.saturating_sub(1)]].trim_end_matches([' ', ',', ';', '&', '·']))
 }
 
@@ -188,7 +189,8 @@ mod tests {
     const VIEW: Rect = Rect { min: Pos2::new(10.0, 20.0), max: Pos2::new(910.0, 620.0) };
 
     fn scene() -> impl Strategy<Value = (Vec<MapLabel>, Vec<Vec2>)> {
-        let label = (-10.0..10.0_f32, -10.0..10.0_f32, 1.0..1000.0_f64, 0..3_u8, 20.0..190.0_f32, 12.0..40.0_f32);
+        let label =
+            (-10.0..10.0_f32, -10.0..10.0_f32, 1.0..1000.0_f64, 0..3_u8, 20.0..190.0_f32, 12.0..40.0_f32);
         proptest::collection::vec(label, 0..80).prop_map(|all| {
             all.into_iter()
                 .map(|(x, y, mass, level, width, height)| {
@@ -200,9 +202,8 @@ mod tests {
     }
 
     fn camera() -> impl Strategy<Value = Camera> {
-        (-8.0..8.0, -8.0..8.0, 0.5..40.0_f64).prop_map(|(x, y, zoom)| {
-            Camera { centre: [x, y], scale: fitted().scale * zoom }
-        })
+        (-8.0..8.0, -8.0..8.0, 0.5..40.0_f64)
+            .prop_map(|(x, y, zoom)| Camera { centre: [x, y], scale: fitted().scale * zoom })
     }
 
     fn fitted() -> Camera {
@@ -302,12 +303,13 @@ mod tests {
     #[test]
     fn a_long_name_is_broken_into_even_lines() {
         let lines = wrap("Quantum error correction and surface codes", 10.0, width);
-        assert_eq!(lines, ["Quantum error", "correction and surface codes"]);
+        assert_eq!(lines, ["Quantum error correction", "and surface codes"]);
     }
 
     #[test]
     fn what_does_not_fit_on_two_lines_ends_in_an_ellipsis() {
-        let lines = wrap("A name that is very much longer than any map could ever hope to show in full", 10.0, width);
+        let lines =
+            wrap("A name that is very much longer than any map could ever hope to show in full", 10.0, width);
         assert_eq!(lines.len(), 2);
         assert!(lines[1].ends_with('…'));
         assert!(lines.iter().all(|line| width(line) <= 10.0 * MAX_LINE));
@@ -316,9 +318,9 @@ mod tests {
 
     #[test]
     fn chinese_breaks_between_characters() {
-        let lines = wrap("量子纠错与表面码的容错计算方法研究以及更多的内容", 10.0, width);
+        let lines = wrap("量子纠错与表面码的容错计算方法研究以及更多的内容和一些应用", 10.0, width);
         assert_eq!(lines.len(), 2);
-        assert_eq!(lines[0].chars().count(), lines[1].chars().count());
+        assert!(lines[0].chars().count().abs_diff(lines[1].chars().count()) <= 1);
     }
 
     #[test]

@@ -122,7 +122,10 @@ impl PointIndex {
         for row in cells(1, self.rows) {
             for column in cells(0, self.columns) {
                 let c = row * self.columns + column;
-                self.points[self.starts[c] as usize..self.starts[c + 1] as usize].iter().copied().for_each(&mut visit);
+                self.points[self.starts[c] as usize..self.starts[c + 1] as usize]
+                    .iter()
+                    .copied()
+                    .for_each(&mut visit);
             }
         }
     }
@@ -186,7 +189,8 @@ mod tests {
     use super::*;
 
     fn points() -> impl Strategy<Value = Vec<[f32; 2]>> {
-        let coordinate = || prop_oneof![9 => -10.0..10.0_f32, 1 => Just(0.5_f32), 1 => Just(f32::NAN), 1 => -1e6..1e6_f32];
+        let coordinate =
+            || prop_oneof![9 => -10.0..10.0_f32, 1 => Just(0.5_f32), 1 => Just(f32::NAN), 1 => -1e6..1e6_f32];
         proptest::collection::vec((coordinate(), coordinate()).prop_map(|(x, y)| [x, y]), 0..200)
     }
 
