@@ -4,6 +4,7 @@ pub const ARROW_CLOCKWISE: &str = "\u{e036}";
 pub const ARROW_DOWN: &str = "\u{e03e}";
 pub const ARROW_UP: &str = "\u{e08e}";
 pub const ARROW_SQUARE_OUT: &str = "\u{e5de}";
+pub const ARROWS_LEFT_RIGHT: &str = "\u{e0a0}";
 pub const CARET_DOWN: &str = "\u{e136}";
 pub const CARET_RIGHT: &str = "\u{e13a}";
 pub const CHART_SCATTER: &str = "\u{eaac}";

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::layer::Context;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::layer::{Context, SubscriberExt};
 
 /// Records kept; older ones are dropped.
 const KEPT: usize = 2000;
@@ -57,6 +58,21 @@ impl LogBuffer {
     }
 }
 
+/// Sends the program's log to the standard error stream, as far as `RUST_LOG`'s level lets it, and to the buffer
+/// that it returns. Call it once, at start-up.
+pub fn install() -> LogBuffer {
+    let log = LogBuffer::default();
+    let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
+    let ours = filter_fn(|meta| meta.target().starts_with(env!("CARGO_PKG_NAME")) || *meta.level() <= Level::WARN);
+    let subscriber = tracing_subscriber::registry()
+        .with(log.clone().with_filter(LevelFilter::INFO).with_filter(ours))
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(level));
+    // A second call leaves the first subscriber in place.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = tracing_log::LogTracer::init();
+    log
+}
+
 impl<S: Subscriber> Layer<S> for LogBuffer {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
         let mut message = Message::default();
@@ -89,7 +105,6 @@ impl Visit for Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tracing_subscriber::layer::SubscriberExt;
 
     #[test]
     fn what_is_traced_arrives_with_its_level_and_fields() {

@@ -296,7 +296,7 @@ impl MapPanel {
             let raster =
                 raster::draw(&picture, pixels, PICTURE_DENSITY, &fonts.typefaces()).map_err(StageError::failed)?;
             let png = raster.to_png().map_err(StageError::failed)?;
-            crate::io::atomic::write(&path, &png).map_err(StageError::failed)?;
+            crate::io::atomic::replace_with(&path, &png).map_err(StageError::failed)?;
             Ok((format!("The map was drawn into {} × {} pixels.", pixels.0, pixels.1), path))
         });
     }

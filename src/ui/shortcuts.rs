@@ -78,15 +78,21 @@ const GESTURES: [(&str, &str); 5] = [
     ("Arrows", "Move the map, or go through the table"),
 ];
 
-/// Collects the wishes of the keys pressed in this frame.
-pub fn listen(ctx: &Context, wishes: &mut Wishes) {
+/// Collects the wishes of the keys pressed in this frame. Under a sheet only the keys that open and close sheets
+/// are heard.
+pub fn listen(ctx: &Context, sheet: bool, wishes: &mut Wishes) {
     let typing = ctx.text_edit_focused();
+    // A menu or a list of choices closes by itself.
+    let popup = ctx.any_popup_open();
     // A focused button takes Space (and a slider the arrows) for itself.
     let focused = ctx.memory(|memory| memory.focused().is_some());
     for shortcut in &SHORTCUTS {
         let plain = shortcut.keys.modifiers == NONE;
         let key = shortcut.keys.logical_key;
-        if plain && ((typing && key != Key::Escape) || (focused && key == Key::Space)) {
+        if plain && (typing || (focused && key == Key::Space) || (popup && key == Key::Escape)) {
+            continue;
+        }
+        if sheet && !matches!(shortcut.action, Action::Escape | Action::Open(_)) {
             continue;
         }
         if ctx.input_mut(|input| consumed(input, shortcut)) {
