@@ -89,9 +89,9 @@ fn compute(
     timings: &mut Timings,
     ctx: &Ctx,
 ) -> anyhow::Result<Results> {
-    let cache = Cache::open(None);
+    let cache = Cache::open(None)?;
     let (corpus, matrix, embedder) = vectors(arguments, params, &cache, timings, ctx)?;
-    let knn = timed(timings, "neighbours", || stage::neighbours::run(&matrix, &params.neighbours, &cache, ctx))?;
+    let knn = timed(timings, "neighbours", || stage::neighbours::run(&matrix, &params.neighbours, Some(&cache), ctx))?;
     let layout = timed(timings, "map", || {
         stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), ctx)
     })?;
@@ -178,7 +178,7 @@ fn write(arguments: &RunArguments, params: &Params, results: &Results, ctx: &Ctx
         topics: &results.topics,
         dark: false,
     })?;
-    atomic::write(&out.join("map.png"), &png)?;
+    atomic::replace_with(&out.join("map.png"), &png)?;
     let project = Project {
         corpus: results.corpus.clone(),
         matrix: Some(results.matrix.clone()),
