@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Length of a key in bytes: 128 bits keep accidental collisions out of reach.
-const KEY_BYTES: usize = 16;
+pub const KEY_BYTES: usize = 16;
 
 /// Identifies a value by its input keys, parameters, seed and algorithm version (never by the device that
 /// computed it). Equal keys mean equal values, so a key is the memo key, the name in the cache and the project
@@ -22,6 +22,16 @@ impl Key {
         hasher.update(algorithm.as_bytes());
         hasher.update(&version.to_le_bytes());
         KeyBuilder { hasher }
+    }
+
+    /// The key as bytes, for binary files.
+    pub fn to_bytes(self) -> [u8; KEY_BYTES] {
+        self.0
+    }
+
+    /// The key that [`Key::to_bytes`] gave away.
+    pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(bytes)
     }
 
     /// Reads the form that `Display` writes; `None` unless it is 32 hexadecimal digits.

@@ -14,7 +14,7 @@ mod strings;
 
 pub use clusters::{Clusters, UNCLUSTERED};
 pub use corpus::{Column, ColumnKind, Corpus, DATE_EMPTY, NO_CODE, ReadReport, SkippedRow, Typed};
-pub use key::{Key, KeyBuilder};
+pub use key::{KEY_BYTES, Key, KeyBuilder};
 pub use knn::{Knn, Recall};
 pub use layout::{Layout, MapQuality};
 pub use matrix::{Element, Matrix};

@@ -25,7 +25,7 @@ pub struct ClusterName {
 }
 
 /// One name a cluster, in the order of their labels.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Names {
     pub key: Key,
     pub clusters: Vec<ClusterName>,

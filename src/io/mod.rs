@@ -1,1 +1,15 @@
-//! TODO
+//! Files: one file a format, the cache, the project file, the settings. Nothing here computes.
+
+pub mod atomic;
+pub mod cache;
+pub mod clusters_csv;
+mod corpus_part;
+pub mod error;
+pub mod npy;
+pub mod project;
+pub mod settings;
+mod tensors;
+mod vector_store;
+pub mod word_vectors;
+
+pub use error::FileError;

@@ -1,0 +1,327 @@
+//! What need not be computed twice: vectors by text, and matrices, neighbours and layouts by key.
+//!
+//! Everything here can be thrown away. A file that does not check out is deleted and counts as absent.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::tensors::{self, Damage};
+pub use super::vector_store::VectorStore;
+use super::{FileError, atomic, npy};
+use crate::data::{Bytes, Element, Key, Knn, Layout, Matrix};
+
+/// The environment variable that overrides the cache's place.
+pub const PLACE_VARIABLE: &str = "SEMASCOPE_CACHE";
+
+/// The app's folder name among those of others.
+pub(super) const APP: &str = "semascope";
+
+const VECTORS: &str = "vectors";
+const MATRICES: &str = "matrices";
+const NEIGHBOURS: &str = "neighbours";
+const LAYOUTS: &str = "layouts";
+const THUMBNAILS: &str = "thumbnails";
+
+/// A folder of files that can be computed again.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    remark: Option<String>,
+    /// The folder in use when the proper one cannot be written; it goes with the last clone.
+    _temporary: Option<Arc<tempfile::TempDir>>,
+}
+
+impl Cache {
+    /// Opens the cache in `folder`; by default where `SEMASCOPE_CACHE` says, else in the system's folder for caches.
+    ///
+    /// Where that cannot be written, a temporary folder serves for this session and [`Cache::remark`] says so. Fails
+    /// only if there is no such folder either.
+    pub fn open(folder: Option<PathBuf>) -> Result<Self, FileError> {
+        let Some(folder) = folder.or_else(default_folder) else {
+            return Self::temporary("This system has no folder for caches".into());
+        };
+        match prepare(&folder) {
+            Ok(()) => Ok(Self { folder, remark: None, _temporary: None }),
+            Err(error) => Self::temporary(error.to_string()),
+        }
+    }
+
+    fn temporary(cause: String) -> Result<Self, FileError> {
+        let temporary = tempfile::Builder::new().prefix("semascope-").tempdir();
+        let temporary = temporary.map_err(|error| FileError::write(&std::env::temp_dir(), error))?;
+        prepare(temporary.path())?;
+        let cause = cause.trim_end_matches('.');
+        let remark = format!(
+            "{cause}. What is computed is kept for this session only; another place for the cache can be chosen in \
+             the settings."
+        );
+        let folder = temporary.path().to_owned();
+        Ok(Self { folder, remark: Some(remark), _temporary: Some(Arc::new(temporary)) })
+    }
+
+    /// Why the cache is not where it should be, if so: a sentence or two for a notice.
+    pub fn remark(&self) -> Option<&str> {
+        self.remark.as_deref()
+    }
+
+    /// Where the cache is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Bytes on the disk.
+    pub fn size(&self) -> u64 {
+        PARTS.iter().map(|part| size_of_folder(&self.folder.join(part))).sum()
+    }
+
+    /// Deletes everything. Values in use stay valid, but stores that are open write to nowhere from here on.
+    pub fn clear(&self) -> Result<(), FileError> {
+        for part in PARTS {
+            let folder = self.folder.join(part);
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(FileError::write(&folder, error));
+                }
+                _ => {}
+            }
+        }
+        prepare(&self.folder)
+    }
+
+    /// The vectors that `model` has made so far, `dim` components each.
+    pub fn vectors(&self, model: Key, dim: usize) -> Result<VectorStore, FileError> {
+        VectorStore::open(&self.folder.join(VECTORS).join(format!("{model}-{dim}")), dim)
+    }
+
+    /// Writes the rows of `store` in corpus order as one matrix and maps it; `None` becomes a row of zeros.
+    pub fn assemble(
+        &self,
+        store: &VectorStore,
+        rows: &[Option<u64>],
+        key: Key,
+        made_by: &str,
+        unit: bool,
+    ) -> Result<Matrix, FileError> {
+        let path = self.path(MATRICES, key);
+        atomic::replace(&path, |sink| {
+            let shape = (rows.len(), store.dim());
+            io::Write::write_all(sink, &tensors::matrix_header(key, made_by, unit, shape, Element::F32)?)?;
+            store.copy_rows(rows, sink)
+        })?;
+        let matrix = map_matrix(&path)?;
+        matrix.map_err(|damage| FileError::format(&path, format!("cannot be used: {damage}.")))
+    }
+
+    /// The matrix that [`Cache::assemble`] or [`Cache::save_matrix`] left behind.
+    pub fn matrix(&self, key: Key) -> Option<Matrix> {
+        let path = self.path(MATRICES, key);
+        self.checked(&path, key, map_matrix(&path), |matrix| matrix.key)
+    }
+
+    /// Keeps a matrix that did not come from a store.
+    pub fn save_matrix(&self, matrix: &Matrix) -> Result<(), FileError> {
+        atomic::replace(&self.path(MATRICES, matrix.key), |sink| tensors::write_matrix(sink, matrix))
+    }
+
+    /// The neighbours kept under `key`.
+    pub fn load_knn(&self, key: Key) -> Option<Knn> {
+        let path = self.path(NEIGHBOURS, key);
+        self.checked(&path, key, read(&path, tensors::read_knn), |knn| knn.key)
+    }
+
+    /// Keeps neighbours.
+    pub fn save_knn(&self, knn: &Knn) -> Result<(), FileError> {
+        atomic::replace(&self.path(NEIGHBOURS, knn.key), |sink| tensors::write_knn(sink, knn))
+    }
+
+    /// The layout kept under `key`.
+    pub fn load_layout(&self, key: Key) -> Option<Layout> {
+        let path = self.path(LAYOUTS, key);
+        self.checked(&path, key, read(&path, tensors::read_layout), |layout| layout.key)
+    }
+
+    /// Keeps a layout.
+    pub fn save_layout(&self, layout: &Layout) -> Result<(), FileError> {
+        atomic::replace(&self.path(LAYOUTS, layout.key), |sink| tensors::write_layout(sink, layout))
+    }
+
+    /// Keeps a small picture (PNG) of the file at `of`; returns its name for [`Cache::thumbnail`].
+    pub fn save_thumbnail(&self, of: &Path, png: &[u8]) -> Result<String, FileError> {
+        let name = format!("{}.png", Key::of("thumbnail", 1).text(&of.to_string_lossy()).finish());
+        atomic::replace_with(&self.folder.join(THUMBNAILS).join(&name), png)?;
+        Ok(name)
+    }
+
+    /// The small picture of that name.
+    pub fn thumbnail(&self, name: &str) -> Option<Vec<u8>> {
+        // The name comes from the settings, which anybody may have edited: it must not lead elsewhere.
+        let key = Key::parse(name.strip_suffix(".png")?)?;
+        fs::read(self.folder.join(THUMBNAILS).join(format!("{key}.png"))).ok()
+    }
+
+    fn path(&self, part: &str, key: Key) -> PathBuf {
+        self.folder.join(part).join(format!("{key}.safetensors"))
+    }
+
+    /// What was read, if it is what it should be; deletes the file otherwise.
+    fn checked<T>(
+        &self,
+        path: &Path,
+        key: Key,
+        read: Result<Result<T, Damage>, FileError>,
+        key_of: impl Fn(&T) -> Key,
+    ) -> Option<T> {
+        let cause = match read {
+            Ok(Ok(value)) if key_of(&value) == key => return Some(value),
+            Ok(Ok(_)) => "it holds another value".to_owned(),
+            Ok(Err(damage)) => damage.to_string(),
+            // Not there, or not readable now: not ours to judge.
+            Err(FileError::Read { .. }) => return None,
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!("{} is deleted from the cache: {cause}", path.display());
+        if let Err(error) = fs::remove_file(path) {
+            tracing::warn!("{} could not be deleted: {error}", path.display());
+        }
+        None
+    }
+}
+
+const PARTS: [&str; 5] = [VECTORS, MATRICES, NEIGHBOURS, LAYOUTS, THUMBNAILS];
+
+fn default_folder() -> Option<PathBuf> {
+    let named = std::env::var_os(PLACE_VARIABLE).filter(|place| !place.is_empty());
+    named
+        .map(PathBuf::from)
+        .or_else(|| Some(directories::ProjectDirs::from("", "", APP)?.cache_dir().to_owned()))
+}
+
+/// Makes the folders and finds out whether they can be written to.
+fn prepare(folder: &Path) -> Result<(), FileError> {
+    for part in PARTS {
+        let folder = folder.join(part);
+        fs::create_dir_all(&folder).map_err(|error| FileError::write(&folder, error))?;
+        tempfile::tempfile_in(&folder).map_err(|error| FileError::write(&folder, error))?;
+    }
+    Ok(())
+}
+
+fn map_matrix(path: &Path) -> Result<Result<Matrix, Damage>, FileError> {
+    let map = npy::map(path)?;
+    let range = 0..map.len();
+    let bytes: Bytes = Arc::new(map);
+    Ok(tensors::read_matrix(bytes, range))
+}
+
+fn read<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, Damage>) -> Result<Result<T, Damage>, FileError> {
+    Ok(parse(&npy::map(path)?))
+}
+
+/// Bytes of all files below `folder`; what cannot be looked at counts as nothing.
+fn size_of_folder(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => size_of_folder(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Recall;
+
+    fn cache() -> (tempfile::TempDir, Cache) {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(Some(folder.path().join("cache"))).unwrap();
+        assert_eq!(cache.remark(), None);
+        (folder, cache)
+    }
+
+    fn knn() -> Knn {
+        Knn {
+            key: Key::of("knn", 1).finish(),
+            k: 1,
+            indices: vec![1, 0],
+            similarities: vec![0.5, 0.5],
+            recall: Recall::Estimated { share: 0.97, queries: 2 },
+            method: "HNSW".into(),
+        }
+    }
+
+    #[test]
+    fn assembled_vectors_are_there_at_the_second_start() {
+        let (_folder, cache) = cache();
+        let (model, text, key) =
+            (Key::of("m", 1).finish(), Key::of("t", 1).finish(), Key::of("k", 1).finish());
+        let mut store = cache.vectors(model, 2).unwrap();
+        store.append(&[text], &[0.6, 0.8]).unwrap();
+        let matrix = cache.assemble(&store, &[None, Some(0)], key, "a model", true).unwrap();
+        assert_eq!(&*matrix.block(0..2), [0.0, 0.0, 0.6, 0.8]);
+        let again = cache.matrix(key).unwrap();
+        assert_eq!((again.unit, again.made_by.as_str(), again.rows()), (true, "a model", 2));
+        assert_eq!(again.raw(), matrix.raw());
+        assert!(cache.matrix(text).is_none());
+    }
+
+    #[test]
+    fn a_damaged_file_counts_as_absent_and_is_deleted() {
+        let (_folder, cache) = cache();
+        cache.save_knn(&knn()).unwrap();
+        let back = cache.load_knn(knn().key).unwrap();
+        assert_eq!((back.indices, back.recall, back.method), (knn().indices, knn().recall, knn().method));
+        let path = cache.path(NEIGHBOURS, knn().key);
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert!(cache.load_knn(knn().key).is_none());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_under_the_wrong_name_is_not_believed() {
+        let (_folder, cache) = cache();
+        cache.save_knn(&knn()).unwrap();
+        let other = Key::of("other", 1).finish();
+        fs::rename(cache.path(NEIGHBOURS, knn().key), cache.path(NEIGHBOURS, other)).unwrap();
+        assert!(cache.load_knn(other).is_none());
+    }
+
+    #[test]
+    fn layouts_and_thumbnails_come_back_and_clearing_removes_them() {
+        let (_folder, cache) = cache();
+        let layout = Layout {
+            key: Key::of("layout", 1).finish(),
+            positions: Arc::new(vec![[1.0, 2.0], [3.0, 4.0]]),
+            method: "UMAP".into(),
+            epochs: (3, 200),
+        };
+        cache.save_layout(&layout).unwrap();
+        let name = cache.save_thumbnail(Path::new("/a/b.semascope"), b"png").unwrap();
+        assert_eq!(cache.thumbnail(&name).unwrap(), b"png");
+        assert_eq!(cache.thumbnail("../../secret.png"), None);
+        let back = cache.load_layout(layout.key).unwrap();
+        assert_eq!((back.positions, back.epochs), (layout.positions, layout.epochs));
+        assert!(cache.size() > 0);
+        cache.clear().unwrap();
+        assert_eq!(cache.size(), 0);
+        assert!(cache.load_layout(layout.key).is_none());
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_gives_a_remark_and_a_working_cache() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, b"not a folder").unwrap();
+        let cache = Cache::open(Some(file)).unwrap();
+        assert!(cache.remark().unwrap().contains("this session only"), "{:?}", cache.remark());
+        cache.save_knn(&knn()).unwrap();
+        assert!(cache.load_knn(knn().key).is_some());
+    }
+}

@@ -1,0 +1,503 @@
+//! The project file `*.semascope`: everything that was made of a corpus, in one file that is safe to mail.
+//!
+//! It is a stored (uncompressed) zip64 of `manifest.json`, the cells as an Arrow IPC stream, and arrays as
+//! safetensors. Opening starts no work and needs neither the corpus file nor the model. The file is mapped, and the
+//! vectors are used where they lie. No absolute paths are inside.
+
+use std::io::{self, Cursor, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use super::tensors::{self, Damage};
+use super::{FileError, atomic, corpus_part, npy};
+use crate::data::{
+    Bytes, Clusters, Column, Corpus, Key, Knn, Layout, MapQuality, Matrix, Names, ReadReport, Typed,
+};
+use crate::job::Ctx;
+
+/// What this version writes, and the newest that it fully understands.
+pub const FORMAT_VERSION: u64 = 1;
+
+const FORMAT: &str = "semascope project";
+
+const MANIFEST: &str = "manifest.json";
+const CELLS: &str = "corpus.arrows";
+const TYPED: &str = "columns.safetensors";
+const VECTORS: &str = "vectors.safetensors";
+const NEIGHBOURS: &str = "neighbours.safetensors";
+const LAYOUT: &str = "layout.safetensors";
+const QUALITY: &str = "quality.safetensors";
+const CLUSTERS: &str = "clusters.safetensors";
+
+/// Parts start at multiples of this, so that vectors can be used where they lie.
+const ALIGNMENT: u16 = 64;
+
+/// Windows lets nobody replace a file that is mapped, and saving must be able to: there, vectors are read.
+const MAP_VECTORS: bool = cfg!(not(windows));
+
+/// What a project holds. Everything but the corpus may not be there yet.
+#[derive(Clone, Debug)]
+pub struct Project {
+    pub corpus: Arc<Corpus>,
+    pub matrix: Option<Arc<Matrix>>,
+    pub knn: Option<Arc<Knn>>,
+    pub layout: Option<Arc<Layout>>,
+    pub quality: Option<MapQuality>,
+    pub clusters: Option<Arc<Clusters>>,
+    pub names: Option<Arc<Names>>,
+    /// Coarser to finer levels of topics.
+    pub topics: Vec<(Arc<Clusters>, Arc<Names>)>,
+    /// The parameters of all stages, as their owners write them.
+    pub params: Value,
+    /// What the window showed.
+    pub view: Value,
+}
+
+impl Project {
+    /// A corpus of which nothing was made yet.
+    pub fn new(corpus: Arc<Corpus>) -> Self {
+        Self {
+            corpus,
+            matrix: None,
+            knn: None,
+            layout: None,
+            quality: None,
+            clusters: None,
+            names: None,
+            topics: Vec::new(),
+            params: Value::Null,
+            view: Value::Null,
+        }
+    }
+}
+
+/// Choices when saving.
+#[derive(Clone, Copy, Debug)]
+pub struct SaveOptions {
+    /// Whether the texts go in: without, the cells of text columns are empty (titles and keywords stay).
+    pub with_texts: bool,
+}
+
+impl Default for SaveOptions {
+    fn default() -> Self {
+        Self { with_texts: true }
+    }
+}
+
+/// A project and what is to be said about its file.
+#[derive(Debug)]
+pub struct Opened {
+    pub project: Project,
+    /// Why it must not be saved over, if so.
+    pub read_only: Option<String>,
+    /// What is not there or not usable, a sentence each: it shows as stale.
+    pub missing: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    format: String,
+    version: u64,
+    /// The app and its version, for whoever looks into the file.
+    made_by: String,
+    corpus: CorpusAbout,
+    /// The parts that were written.
+    parts: Vec<String>,
+    /// [`Names`], or null. Read on their own, so that the rest can be opened without them.
+    #[serde(default)]
+    names: Value,
+    /// [`Names`] of each level.
+    #[serde(default)]
+    topics: Vec<Value>,
+    #[serde(default)]
+    params: Value,
+    #[serde(default)]
+    view: Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CorpusAbout {
+    key: Key,
+    name: String,
+    documents: usize,
+    columns: Vec<String>,
+    text_columns: Vec<usize>,
+    report: ReadReport,
+    /// Whether the texts were left out.
+    #[serde(default)]
+    without_texts: bool,
+}
+
+/// Saves a project, replacing the file at `path` only once the new one is whole.
+pub fn save(path: &Path, project: &Project, options: &SaveOptions, ctx: &Ctx) -> Result<(), FileError> {
+    atomic::replace(path, |sink| {
+        let mut zip = ZipWriter::new(sink);
+        let parts = parts_of(project);
+        let manifest = manifest_of(project, options, &parts)?;
+        ctx.progress.begin("Saving", "parts", parts.len() as u64 + 1, 0);
+        start(&mut zip, MANIFEST)?;
+        serde_json::to_writer_pretty(&mut zip, &manifest)?;
+        for part in &parts {
+            ctx.cancel.check()?;
+            ctx.progress.advance(1);
+            start(&mut zip, part)?;
+            write_part(&mut zip, part, project, options, ctx)?;
+        }
+        zip.finish()?;
+        Ok(())
+    })
+}
+
+fn start<W: Write + io::Seek>(zip: &mut ZipWriter<W>, name: &str) -> io::Result<()> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .large_file(true)
+        .with_alignment(ALIGNMENT);
+    Ok(zip.start_file(name, options)?)
+}
+
+fn parts_of(project: &Project) -> Vec<String> {
+    let there = [
+        (true, CELLS),
+        (true, TYPED),
+        (project.matrix.is_some(), VECTORS),
+        (project.knn.is_some(), NEIGHBOURS),
+        (project.layout.is_some(), LAYOUT),
+        (project.quality.is_some(), QUALITY),
+        (project.clusters.is_some(), CLUSTERS),
+    ];
+    let single = there.into_iter().filter(|(there, _)| *there).map(|(_, part)| part.to_owned());
+    single.chain((0..project.topics.len()).map(topics_part)).collect()
+}
+
+fn topics_part(level: usize) -> String {
+    format!("topics-{}.safetensors", level + 1)
+}
+
+fn manifest_of(project: &Project, options: &SaveOptions, parts: &[String]) -> io::Result<Manifest> {
+    let corpus = &project.corpus;
+    let mut report = corpus.report.clone();
+    if !options.with_texts {
+        // The cause may quote the row.
+        report.skipped_rows.clear();
+    }
+    let topics = project.topics.iter().map(|(_, names)| serde_json::to_value(names));
+    Ok(Manifest {
+        format: FORMAT.into(),
+        version: FORMAT_VERSION,
+        made_by: concat!("semascope ", env!("CARGO_PKG_VERSION")).into(),
+        corpus: CorpusAbout {
+            key: corpus.key,
+            name: corpus.name.clone(),
+            documents: corpus.len(),
+            columns: corpus.columns.iter().map(|column| column.name.clone()).collect(),
+            text_columns: corpus.text_columns.clone(),
+            report,
+            without_texts: !options.with_texts,
+        },
+        parts: parts.to_vec(),
+        names: serde_json::to_value(&project.names)?,
+        topics: topics.collect::<Result<_, _>>()?,
+        params: project.params.clone(),
+        view: project.view.clone(),
+    })
+}
+
+fn write_part(
+    sink: &mut impl Write,
+    part: &str,
+    project: &Project,
+    options: &SaveOptions,
+    ctx: &Ctx,
+) -> io::Result<()> {
+    let corpus = &project.corpus;
+    let is_text = |(c, column): (usize, &Column)| {
+        matches!(column.typed, Typed::Text) || corpus.text_columns.contains(&c)
+    };
+    let blank = || corpus.columns.iter().enumerate().map(|at| !options.with_texts && is_text(at));
+    match part {
+        CELLS => corpus_part::write(sink, &corpus.columns, &blank().collect::<Vec<_>>(), ctx),
+        TYPED => {
+            let columns = corpus.columns.iter().zip(blank());
+            let columns: Vec<&Typed> =
+                columns.map(|(column, blank)| if blank { &Typed::Text } else { &column.typed }).collect();
+            tensors::write_typed(sink, &columns)
+        }
+        VECTORS => project.matrix.iter().try_for_each(|matrix| tensors::write_matrix(sink, matrix)),
+        NEIGHBOURS => project.knn.iter().try_for_each(|knn| tensors::write_knn(sink, knn)),
+        LAYOUT => project.layout.iter().try_for_each(|layout| tensors::write_layout(sink, layout)),
+        QUALITY => project.quality.iter().try_for_each(|quality| tensors::write_quality(sink, quality)),
+        CLUSTERS => project.clusters.iter().try_for_each(|clusters| tensors::write_clusters(sink, clusters)),
+        _ => {
+            let mut levels = project.topics.iter().enumerate();
+            let level = levels.find(|(level, _)| topics_part(*level) == part);
+            level.map_or(Ok(()), |(_, (clusters, _))| tensors::write_clusters(sink, clusters))
+        }
+    }
+}
+
+/// Opens a project.
+///
+/// A part that is missing, damaged or unknown is listed in [`Opened::missing`] and the rest is opened. Fails if the
+/// file is no project, or its manifest or its documents are damaged.
+pub fn open(path: &Path, ctx: &Ctx) -> Result<Opened, FileError> {
+    let map: Bytes = Arc::new(npy::map(path)?);
+    let mut file = Package::open(path, &map)?;
+    let (manifest, read_only) = read_manifest(path, &mut file)?;
+    ctx.progress.begin("Opening", "parts", manifest.parts.len() as u64, 0);
+    let mut missing = Missing::default();
+    let corpus = read_corpus(path, &mut file, &manifest, &mut missing, ctx)?;
+    let n = corpus.len();
+    if manifest.corpus.without_texts {
+        missing.0.push("The texts were left out when this project was saved.".into());
+    }
+    let mut take = Taker { file: &mut file, manifest: &manifest, missing: &mut missing, ctx };
+    let matrix = take.part(VECTORS, "vectors", |range, _| {
+        let matrix = if MAP_VECTORS {
+            tensors::read_matrix(map.clone(), range)?
+        } else {
+            let copy = (*map).as_ref()[range].to_vec();
+            let whole = 0..copy.len();
+            tensors::read_matrix(Arc::new(copy), whole)?
+        };
+        of_all(n, matrix.rows()).map(|()| matrix)
+    })?;
+    let knn = take.part(NEIGHBOURS, "neighbours", |_, bytes| {
+        let knn = tensors::read_knn(bytes)?;
+        // A corpus of one document has no neighbours at all.
+        if knn.k > 0 {
+            of_all(n, knn.len())?
+        }
+        Ok(knn)
+    })?;
+    let layout = take.part(LAYOUT, "map", |_, bytes| {
+        let layout = tensors::read_layout(bytes)?;
+        of_all(n, layout.positions.len()).map(|()| layout)
+    })?;
+    let quality = take.part(QUALITY, "map's quality", |_, bytes| {
+        let quality = tensors::read_quality(bytes)?;
+        if !quality.kept.is_empty() {
+            of_all(n, quality.kept.len())?
+        }
+        Ok(quality)
+    })?;
+    let clusters_of = |bytes: &[u8]| {
+        let clusters = tensors::read_clusters(bytes)?;
+        of_all(n, clusters.labels.len()).map(|()| clusters)
+    };
+    let clusters = take.part(CLUSTERS, "clusters", |_, bytes| clusters_of(bytes))?;
+    let mut topics = Vec::new();
+    for (level, names) in manifest.topics.iter().enumerate() {
+        let what = format!("topics of level {}", level + 1);
+        let of_level = take.part(&topics_part(level), &what, |_, bytes| {
+            let clusters = clusters_of(bytes)?;
+            names_of(names, &clusters, n).map(|names| (Arc::new(clusters), Arc::new(names)))
+        })?;
+        topics.extend(of_level);
+    }
+    let named = clusters.as_ref().filter(|_| !manifest.names.is_null());
+    let names = named.and_then(|clusters| missing.note("names", names_of(&manifest.names, clusters, n)));
+    missing.unknown(&file, manifest.topics.len());
+    let project = Project {
+        corpus: Arc::new(corpus),
+        matrix: matrix.map(Arc::new),
+        knn: knn.map(Arc::new),
+        layout: layout.map(Arc::new),
+        quality,
+        clusters: clusters.map(Arc::new),
+        names: names.map(Arc::new),
+        topics,
+        params: manifest.params,
+        view: manifest.view,
+    };
+    Ok(Opened { project, read_only, missing: missing.0 })
+}
+
+/// The manifest, and why the project must not be saved over, if so.
+fn read_manifest(path: &Path, file: &mut Package<'_>) -> Result<(Manifest, Option<String>), FileError> {
+    let damaged = |cause: String| {
+        let problem = format!("is damaged: its manifest cannot be read ({cause}). Use another copy of it.");
+        FileError::format(path, problem)
+    };
+    let bytes = match file.part(MANIFEST) {
+        Ok(Some(range)) => &file.bytes[range],
+        Ok(None) => return Err(no_project(path)),
+        Err(damage) => return Err(damaged(damage.to_string())),
+    };
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+    if value["format"] != FORMAT {
+        return Err(no_project(path));
+    }
+    let version = value["version"].as_u64().unwrap_or_default();
+    let newer = format!("was saved by a newer Semascope (format {version}; this one knows {FORMAT_VERSION})");
+    let is_newer = version > FORMAT_VERSION;
+    let manifest = serde_json::from_value(value).map_err(|error| {
+        if is_newer {
+            FileError::format(path, format!("{newer} and cannot be opened by this one. Update the app."))
+        } else {
+            damaged(error.to_string())
+        }
+    })?;
+    let reason = format!("This project {newer}: it can be looked at and exported, but not saved over.");
+    Ok((manifest, is_newer.then_some(reason)))
+}
+
+fn no_project(path: &Path) -> FileError {
+    FileError::format(path, "is not a Semascope project. Open it as data, or choose a .semascope file.")
+}
+
+fn read_corpus(
+    path: &Path,
+    file: &mut Package<'_>,
+    manifest: &Manifest,
+    missing: &mut Missing,
+    ctx: &Ctx,
+) -> Result<Corpus, FileError> {
+    let about = &manifest.corpus;
+    let damaged = |cause: String| {
+        let problem = format!("is damaged: its documents cannot be read ({cause}). Use another copy of it.");
+        FileError::format(path, problem)
+    };
+    let known = |&c: &usize| c < about.columns.len();
+    if about.text_columns.is_empty() || !about.text_columns.iter().all(known) {
+        return Err(damaged("the manifest names no text column".into()));
+    }
+    let range = file.part(CELLS).map_err(|damage| damaged(damage.to_string()))?;
+    let range = range.ok_or_else(|| damaged("they are not in the file".into()))?;
+    let n = about.documents;
+    let cells =
+        corpus_part::read(&file.bytes[range], &about.columns, n, ctx).map_err(
+            |error| match FileError::read(path, error) {
+                FileError::Read { source, .. } => damaged(source.to_string()),
+                cancelled => cancelled,
+            },
+        )?;
+    let typed = file.part(TYPED).and_then(|range| {
+        let range = range.ok_or_else(|| Damage::new("it is not in the file"))?;
+        tensors::read_typed(&file.bytes[range], about.columns.len(), n)
+    });
+    let typed = missing.note("kinds of the columns", typed);
+    let typed = typed.unwrap_or_else(|| vec![Typed::Text; about.columns.len()]);
+    let columns = about.columns.iter().zip(cells).zip(typed);
+    Ok(Corpus {
+        key: about.key,
+        name: about.name.clone(),
+        source: None,
+        columns: columns.map(|((name, cells), typed)| Column { name: name.clone(), cells, typed }).collect(),
+        text_columns: about.text_columns.clone(),
+        report: about.report.clone(),
+    })
+}
+
+fn of_all(n: usize, rows: usize) -> Result<(), Damage> {
+    if rows == n { Ok(()) } else { Err(Damage::new("it is about another number of documents")) }
+}
+
+/// The names, if they can be read and belong to these clusters of `n` documents.
+fn names_of(value: &Value, clusters: &Clusters, n: usize) -> Result<Names, Damage> {
+    let names = Names::deserialize(value).map_err(|error| Damage::new(error.to_string()))?;
+    let mut exemplars = names.clusters.iter().flat_map(|name| &name.exemplars);
+    if names.clusters.len() == clusters.count && exemplars.all(|&i| (i as usize) < n) {
+        Ok(names)
+    } else {
+        Err(Damage::new("the names belong to other clusters"))
+    }
+}
+
+/// What could not be had, a sentence each.
+#[derive(Default)]
+struct Missing(Vec<String>);
+
+impl Missing {
+    /// The value, or a note of why there is none.
+    fn note<T>(&mut self, what: &str, result: Result<T, Damage>) -> Option<T> {
+        result.map_err(|damage| self.0.push(format!("The {what} cannot be used: {damage}."))).ok()
+    }
+
+    /// Notes the parts that this version knows nothing about.
+    fn unknown(&mut self, file: &Package<'_>, levels: usize) {
+        let known = [MANIFEST, CELLS, TYPED, VECTORS, NEIGHBOURS, LAYOUT, QUALITY, CLUSTERS];
+        let topics: Vec<String> = (0..levels).map(topics_part).collect();
+        for name in file.names() {
+            if !known.contains(&&*name) && !topics.contains(&name) {
+                self.0.push(format!("The part {name} is not known to this version."));
+            }
+        }
+    }
+}
+
+/// Takes parts out one after the other, noting those that cannot be had.
+struct Taker<'t, 'f> {
+    file: &'t mut Package<'f>,
+    manifest: &'t Manifest,
+    missing: &'t mut Missing,
+    ctx: &'t Ctx,
+}
+
+impl<'f> Taker<'_, 'f> {
+    /// The part called `name`, if the manifest lists it and `read` can make sense of it.
+    fn part<T>(
+        &mut self,
+        name: &str,
+        what: &str,
+        read: impl FnOnce(Range<usize>, &'f [u8]) -> Result<T, Damage>,
+    ) -> Result<Option<T>, FileError> {
+        self.ctx.cancel.check()?;
+        if !self.manifest.parts.iter().any(|part| part == name) {
+            return Ok(None);
+        }
+        self.ctx.progress.advance(1);
+        let bytes = self.file.bytes;
+        let range = self.file.part(name);
+        let value = range.and_then(|range| {
+            let range = range.ok_or_else(|| Damage::new("it is not in the file"))?;
+            read(range.clone(), &bytes[range])
+        });
+        Ok(self.missing.note(what, value))
+    }
+}
+
+/// The mapped zip.
+struct Package<'b> {
+    bytes: &'b [u8],
+    zip: ZipArchive<Cursor<&'b [u8]>>,
+}
+
+impl<'b> Package<'b> {
+    fn open(path: &Path, map: &'b Bytes) -> Result<Self, FileError> {
+        let bytes = (**map).as_ref();
+        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
+            if bytes.starts_with(b"PK\x03\x04") {
+                let problem = format!("is damaged or cut short ({error}). Copy or download it again.");
+                FileError::format(path, problem)
+            } else {
+                no_project(path)
+            }
+        })?;
+        Ok(Self { bytes, zip })
+    }
+
+    /// Where a part lies in the file, if it is there; its checksum was compared.
+    fn part(&mut self, name: &str) -> Result<Option<Range<usize>>, Damage> {
+        let Some(index) = self.zip.index_for_name(name) else { return Ok(None) };
+        let mut file = self.zip.by_index(index).map_err(|error| Damage::new(error.to_string()))?;
+        if file.compression() != CompressionMethod::Stored {
+            return Err(Damage::new("it is compressed"));
+        }
+        let size = io::copy(&mut file, &mut io::sink()).map_err(|error| Damage::new(error.to_string()))?;
+        let start = file.data_start().ok_or_else(|| Damage::new("it is nowhere"))?;
+        let end = start.checked_add(size).filter(|&end| end <= self.bytes.len() as u64);
+        let end = end.ok_or_else(|| Damage::new("it is cut short"))?;
+        Ok(Some(start as usize..end as usize))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.zip.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect()
+    }
+}
