@@ -1,0 +1,137 @@
+// Antialiased discs, one instance a point, in two layers: all points, then the chosen ones above them.
+// The CPU twin is `view::disc` with `view::raster`: change them together.
+
+struct View {
+    // World position in the middle of the view.
+    centre: vec2f,
+    // Pixels of the view.
+    size: vec2f,
+    // Pixels a world unit.
+    scale: f32,
+    // Radius of a plain point in pixels.
+    radius: f32,
+    // Opacity of a plain point.
+    opacity: f32,
+    // Pixels a view point.
+    density: f32,
+    // What points outside the selection are painted with: gamma-encoded grey and its opacity.
+    dimmed: vec4f,
+    // The ring around chosen points: gamma-encoded colour and its opacity.
+    ring: vec4f,
+    // 1 when some points are chosen and the others step back.
+    any_chosen: u32,
+    // 1 when the target decodes sRGB itself and wants linear light.
+    linear_target: u32,
+    padding: vec2u,
+}
+
+@group(0) @binding(0) var<uniform> view: View;
+
+struct Instance {
+    @location(0) position: vec2f,
+    // Red, green, blue, and flags in the highest byte.
+    @location(1) mark: u32,
+}
+
+struct Disc {
+    @builtin(position) position: vec4f,
+    // Pixels from the centre.
+    @location(0) offset: vec2f,
+    // Not premultiplied.
+    @location(1) @interpolate(flat) fill: vec4f,
+    @location(2) @interpolate(flat) ring: vec4f,
+    // Radius of the disc, then inner and outer radius of the ring, in pixels.
+    @location(3) @interpolate(flat) radii: vec3f,
+}
+
+const SELECTED: u32 = 1u;
+const DIMMED: u32 = 2u;
+const HIDDEN: u32 = 4u;
+const FOCUS: u32 = 8u;
+const STACK_SHIFT: u32 = 4u;
+
+const CHOSEN_GROWTH: f32 = 0.75;
+const CHOSEN_RADIUS: f32 = 2.25;
+const CHOSEN_RING: f32 = 1.5;
+const STACK_GROWTH: f32 = 0.3;
+const STACK_GAP: f32 = 1.0;
+const STACK_RING: f32 = 1.0;
+const STACK_VISIBLE: vec2f = vec2f(1.2, 2.4);
+
+@vertex
+fn vs_main(@builtin(vertex_index) vertex: u32, instance: Instance) -> Disc {
+    // Vertices 0 to 3 draw the first layer, 4 to 7 the second.
+    let chosen_layer = vertex >= 4u;
+    let corner = vec2f(f32(vertex & 1u), f32((vertex >> 1u) & 1u)) * 2.0 - 1.0;
+    let flags = instance.mark >> 24u;
+    let chosen = (flags & (SELECTED | FOCUS)) != 0u;
+
+    var disc: Disc;
+    if (flags & HIDDEN) != 0u || chosen != chosen_layer {
+        // Behind the far plane: clipped.
+        disc.position = vec4f(0.0, 0.0, 2.0, 1.0);
+        return disc;
+    }
+
+    let bytes = vec3u(instance.mark, instance.mark >> 8u, instance.mark >> 16u) & vec3u(255u);
+    let colour = vec3f(bytes) / 255.0;
+    let stack = f32(flags >> STACK_SHIFT);
+
+    var radius = view.radius * (1.0 + STACK_GROWTH * stack);
+    var fill = vec4f(colour, view.opacity);
+    var ring = vec4f(0.0);
+    var inner = 0.0;
+    var outer = 0.0;
+    if chosen {
+        radius = max(radius + CHOSEN_GROWTH * view.density, CHOSEN_RADIUS * view.density);
+        fill = vec4f(colour, 1.0);
+        ring = view.ring;
+        inner = radius;
+        outer = radius + CHOSEN_RING * view.density;
+    } else {
+        if view.any_chosen != 0u || (flags & DIMMED) != 0u {
+            fill = view.dimmed;
+        }
+        if stack > 0.0 {
+            let visible = smoothstep(STACK_VISIBLE.x, STACK_VISIBLE.y, view.radius / view.density);
+            ring = vec4f(fill.rgb, fill.a * visible);
+            inner = radius + STACK_GAP * view.density;
+            outer = inner + STACK_RING * view.density;
+        }
+    }
+
+    disc.radii = vec3f(radius, inner, outer);
+    disc.fill = fill;
+    disc.ring = ring;
+    // One pixel more, for the soft edge.
+    disc.offset = corner * (max(radius, outer) + 1.0);
+    let centre = (instance.position - view.centre) * view.scale * vec2f(1.0, -1.0);
+    let pixel = centre + disc.offset;
+    disc.position = vec4f(pixel * vec2f(2.0, -2.0) / view.size, 0.0, 1.0);
+    return disc;
+}
+
+fn linear_from_gamma(colour: vec3f) -> vec3f {
+    let low = colour / 12.92;
+    let high = pow((colour + 0.055) / 1.055, vec3f(2.4));
+    return select(high, low, colour <= vec3f(0.04045));
+}
+
+@fragment
+fn fs_main(disc: Disc) -> @location(0) vec4f {
+    let distance = length(disc.offset);
+    let inside = clamp(disc.radii.x - distance + 0.5, 0.0, 1.0);
+    let from_ring = clamp(distance - disc.radii.y + 0.5, 0.0, 1.0);
+    let to_ring = clamp(disc.radii.z - distance + 0.5, 0.0, 1.0);
+    let fill = disc.fill.a * inside;
+    let ring = disc.ring.a * min(from_ring, to_ring) * (1.0 - inside);
+    let alpha = fill + ring;
+    if alpha <= 0.0 {
+        discard;
+    }
+    var colour = (disc.fill.rgb * fill + disc.ring.rgb * ring) / alpha;
+    if view.linear_target != 0u {
+        colour = linear_from_gamma(colour);
+    }
+    return vec4f(colour * alpha, alpha);
+}

@@ -1,0 +1,425 @@
+//! The map as a widget: shows points, lines and names, and tells what a person does with them.
+
+use std::sync::{Arc, Weak};
+
+use egui::emath::GuiRounding as _;
+use egui::{
+    Color32, CursorIcon, EventFilter, Key, Modifiers, PointerButton, Pos2, Rect, Role, Sense, Stroke, Vec2,
+};
+
+use super::camera::{Bounds, Camera, Flight};
+use super::colour::{MapTheme, Packed};
+use super::disc::{PointStyle, flags};
+use super::index_worker::IndexWorker;
+use super::label_painter::LabelPainter;
+use super::labels::MapLabel;
+use super::picking::PointIndex;
+use super::points::{PaintPoints, same};
+
+/// View points around the pointer within which a point is hovered.
+const HOVER_REACH: f32 = 8.0;
+
+/// Zoom of one view point of scrolling, as a power of e: a notch of a wheel zooms by about a fifth.
+const SCROLL_ZOOM: f64 = 0.005;
+
+/// Zoom of one press of + or −.
+const KEY_ZOOM: f64 = 1.4;
+
+/// Share of the view that one press of an arrow pans by.
+const KEY_PAN: f32 = 0.12;
+
+/// How much closer than the fitted map a flight to a point goes at least.
+const FLIGHT_ZOOM: f64 = 6.0;
+
+/// Opacities of the least and the most similar line.
+const LINE_OPACITIES: (f32, f32) = (0.25, 0.95);
+
+/// What a map shows. Data behind an [`Arc`] count as changed when the `Arc` is another one.
+pub struct Scene<'a> {
+    pub positions: &'a Arc<Vec<[f32; 2]>>,
+    /// A packed colour a point.
+    pub colours: &'a Arc<Vec<Packed>>,
+    /// [`flags`] a point; empty where nothing is flagged.
+    pub flags: &'a Arc<Vec<u8>>,
+    pub labels: &'a [MapLabel],
+    /// Lines between points, with the similarity of their ends.
+    pub lines: &'a [(u32, u32, f32)],
+    pub theme: &'a MapTheme,
+    /// What a screen reader says, such as "Map of 2,000 documents, 31 clusters".
+    pub name: &'a str,
+}
+
+/// What happened on a map in this frame.
+pub struct MapResponse {
+    /// The widget's own response, for context menus and drags with modifiers.
+    pub response: egui::Response,
+    /// The point under the pointer.
+    pub hovered: Option<u32>,
+    /// How many points lie where the hovered one lies, itself included.
+    pub hovered_stack: u32,
+    /// A point was clicked.
+    pub clicked: Option<u32>,
+    /// The ground was clicked: what is selected may be let go.
+    pub clicked_background: bool,
+    /// A point was double-clicked. (Double-clicks on the ground fit the map.)
+    pub double_clicked: Option<u32>,
+    /// The secondary button was clicked over this point.
+    pub context: Option<u32>,
+}
+
+/// Where the camera shall go next.
+enum Wish {
+    Fit,
+    Point([f32; 2]),
+    Bounds(Bounds),
+    Zoom(f64),
+}
+
+/// A map's state between frames.
+pub struct MapView {
+    id: egui::Id,
+    camera: Option<Camera>,
+    flight: Option<Flight>,
+    wish: Option<Wish>,
+    /// Whether a person has moved the camera since it was last fitted: until then it follows the layout.
+    touched: bool,
+    count: usize,
+    view: Rect,
+    bounds: (Weak<Vec<[f32; 2]>>, Bounds),
+    chosen: (Weak<Vec<u8>>, usize),
+    index: IndexWorker,
+    labels: LabelPainter,
+}
+
+impl MapView {
+    /// A map called `id`; maps shown side by side need different ones.
+    pub fn new(id: impl std::hash::Hash + std::fmt::Debug) -> Self {
+        Self {
+            id: egui::Id::unique(id),
+            camera: None,
+            flight: None,
+            wish: None,
+            touched: false,
+            count: 0,
+            view: Rect::ZERO,
+            bounds: (Weak::new(), Bounds::UNIT),
+            chosen: (Weak::new(), 0),
+            index: IndexWorker::default(),
+            labels: LabelPainter::default(),
+        }
+    }
+
+    /// Shows the whole map again, and follows it while it moves.
+    pub fn fit(&mut self) {
+        self.wish = Some(Wish::Fit);
+    }
+
+    /// Brings a world position to the middle, from near by.
+    pub fn fly_to(&mut self, world: [f32; 2]) {
+        self.wish = Some(Wish::Point(world));
+    }
+
+    /// Brings a part of the world to fill the view.
+    pub fn fly_to_bounds(&mut self, bounds: Bounds) {
+        self.wish = Some(Wish::Bounds(bounds));
+    }
+
+    /// Zooms about the middle of the view.
+    pub fn zoom_by(&mut self, factor: f64) {
+        self.wish = Some(Wish::Zoom(factor));
+    }
+
+    /// The camera that a person chose, to be kept with a project; `None` while the map is fitted.
+    pub fn camera(&self) -> Option<Camera> {
+        self.camera.filter(|_| self.touched)
+    }
+
+    /// Restores what [`MapView::camera`] gave; `None` fits the map.
+    pub fn set_camera(&mut self, camera: Option<Camera>) {
+        self.flight = None;
+        self.touched = camera.is_some();
+        self.camera = camera;
+    }
+
+    /// Where a world position appeared in the last frame; `None` before the first.
+    pub fn view_from_world(&self, world: [f32; 2]) -> Option<Pos2> {
+        self.camera.map(|camera| camera.view_from_world(world, self.view))
+    }
+
+    /// The index of the points, once it is built: for selections by area.
+    pub fn index(&self) -> Option<&Arc<PointIndex>> {
+        self.index.index(self.count)
+    }
+
+    /// Shows the map in all the space there is.
+    pub fn show(&mut self, ui: &mut egui::Ui, scene: &Scene<'_>) -> MapResponse {
+        let rect = ui.available_rect_before_wrap().round_to_pixels(ui.pixels_per_point());
+        let response = ui.allocate_rect(rect, Sense::click_and_drag());
+        response.widget_info(|| egui::WidgetInfo::labeled(Role::Canvas, true, scene.name));
+        let now = ui.input(|input| input.time);
+        // A theme without animations is how the window says that the system asks for less motion.
+        let motion = ui.style().animation_time > 0.0;
+        let seconds = ui.input(|input| input.stable_dt).min(0.1);
+
+        let fitted = self.follow_scene(scene, rect, motion.then_some(seconds), ui.ctx());
+        self.grant_wish(&fitted, rect, motion, now);
+        self.react(ui, &response, &fitted, rect, motion, now);
+        self.advance_flight(now, ui.ctx());
+        let camera = self.camera.unwrap_or(fitted);
+
+        self.index.update(scene.positions, response.contains_pointer(), now, ui.ctx());
+        let style = PointStyle::new(
+            scene.positions.len(),
+            self.chosen_count(scene.flags),
+            rect.area(),
+            camera.zoom(&fitted),
+            scene.theme,
+        );
+        let hovered = self.hovered(&response, scene, &camera, &style);
+        let stacks = self.index.stacks(scene.positions).clone();
+        let hovered_stack = hovered.map_or(0, |i| stacks.get(i as usize).copied().unwrap_or(1));
+
+        if ui.is_rect_visible(rect) {
+            let painter = ui.painter_at(rect);
+            painter.rect_filled(rect, 0.0, opaque(scene.theme.background));
+            painter.add(egui_wgpu::Callback::new_paint_callback(
+                rect,
+                PaintPoints {
+                    map: self.id,
+                    positions: scene.positions.clone(),
+                    colours: scene.colours.clone(),
+                    flags: scene.flags.clone(),
+                    stacks,
+                    camera,
+                    size: rect.size(),
+                    style,
+                },
+            ));
+            paint_lines(scene, &camera, &painter, rect);
+            if let Some(&position) = hovered.and_then(|i| scene.positions.get(i as usize)) {
+                let at = camera.view_from_world(position, rect);
+                painter.circle_stroke(at, style.radius + 3.0, Stroke::new(1.5, opaque(scene.theme.text)));
+            }
+            let motion_seconds = motion.then_some(seconds);
+            if self.labels.paint(
+                scene.labels,
+                (&camera, &fitted),
+                &painter,
+                rect,
+                scene.theme,
+                motion_seconds,
+            ) {
+                ui.ctx().request_repaint();
+            }
+            if response.has_focus() {
+                let stroke = Stroke::new(1.5, opaque(scene.theme.accent));
+                painter.rect_stroke(rect, 0.0, stroke, egui::StrokeKind::Inside);
+            }
+        }
+        if response.dragged() {
+            ui.set_cursor_icon(CursorIcon::Grabbing);
+        } else if hovered.is_some() {
+            ui.set_cursor_icon(CursorIcon::PointingHand);
+        }
+
+        let double = response.double_clicked();
+        if double && hovered.is_none() {
+            self.fit();
+            ui.ctx().request_repaint();
+        }
+        MapResponse {
+            clicked: hovered.filter(|_| response.clicked()),
+            clicked_background: response.clicked() && !double && hovered.is_none(),
+            double_clicked: hovered.filter(|_| double),
+            context: hovered.filter(|_| response.secondary_clicked()),
+            hovered,
+            hovered_stack,
+            response,
+        }
+    }
+
+    /// Takes note of new data and a new size; returns the camera that fits them. `seconds` is `None` without motion.
+    fn follow_scene(
+        &mut self,
+        scene: &Scene<'_>,
+        rect: Rect,
+        seconds: Option<f32>,
+        ctx: &egui::Context,
+    ) -> Camera {
+        if !same(&self.bounds.0, scene.positions) {
+            self.bounds = (Arc::downgrade(scene.positions), Bounds::robust(scene.positions));
+        }
+        let fitted = Camera::fit(self.bounds.1, rect);
+        let (resized, other_data) = (self.view != rect, self.count != scene.positions.len());
+        if other_data && self.count > 0 {
+            self.touched = false;
+            self.flight = None;
+        }
+        (self.view, self.count) = (rect, scene.positions.len());
+        match (self.camera, seconds) {
+            (Some(_), _) if self.touched || self.flight.is_some() => {}
+            (Some(camera), Some(seconds)) if !resized && !other_data && !camera.looks_like(&fitted, rect) => {
+                self.camera = Some(camera.following(&fitted, f64::from(seconds)));
+                ctx.request_repaint();
+            }
+            _ => self.camera = Some(fitted),
+        }
+        fitted
+    }
+
+    fn grant_wish(&mut self, fitted: &Camera, rect: Rect, motion: bool, now: f64) {
+        let Some(wish) = self.wish.take() else { return };
+        // Wishes add up: each starts from where the last one is heading.
+        let camera = self.flight.map(|flight| flight.target()).or(self.camera).unwrap_or(*fitted);
+        self.touched = !matches!(wish, Wish::Fit);
+        let target = match wish {
+            Wish::Fit => *fitted,
+            Wish::Point(world) => {
+                Camera { centre: world.map(f64::from), scale: camera.scale.max(FLIGHT_ZOOM * fitted.scale) }
+            }
+            // No factor, but the limits hold.
+            Wish::Bounds(bounds) => Camera::fit(bounds, rect).zoomed_at(rect.center(), 1.0, rect, fitted),
+            Wish::Zoom(factor) => camera.zoomed_at(rect.center(), factor, rect, fitted),
+        };
+        self.go(target, motion, now);
+    }
+
+    fn go(&mut self, target: Camera, motion: bool, now: f64) {
+        match self.camera.filter(|_| motion) {
+            Some(from) => self.flight = Some(Flight::new(from, target, now)),
+            None => (self.camera, self.flight) = (Some(target), None),
+        }
+    }
+
+    fn advance_flight(&mut self, now: f64, ctx: &egui::Context) {
+        if let Some(flight) = self.flight {
+            let (camera, arrived) = flight.at(now);
+            self.camera = Some(camera);
+            self.flight = self.flight.filter(|_| !arrived);
+            ctx.request_repaint();
+        }
+    }
+
+    /// Moves the camera as pointer and keys say.
+    fn react(
+        &mut self,
+        ui: &egui::Ui,
+        response: &egui::Response,
+        fitted: &Camera,
+        rect: Rect,
+        motion: bool,
+        now: f64,
+    ) {
+        let camera = self.camera.unwrap_or(*fitted);
+        if response.clicked() || response.drag_started() {
+            response.request_focus();
+        }
+        // Shift + drag belongs to selections.
+        let pans = response.dragged_by(PointerButton::Middle)
+            || (response.dragged_by(PointerButton::Primary) && !ui.input(|input| input.modifiers.shift));
+        if pans && response.drag_delta() != Vec2::ZERO {
+            self.take_over(camera.panned(response.drag_delta()));
+        }
+        if response.contains_pointer()
+            && let Some(cursor) = response.hover_pos()
+        {
+            let (scroll, pinch) = ui.input(|input| (input.smooth_scroll_delta(), input.zoom_delta()));
+            let factor = f64::from(pinch) * (SCROLL_ZOOM * f64::from(scroll.y)).exp();
+            if factor != 1.0 {
+                let camera = self.camera.unwrap_or(camera);
+                self.take_over(camera.zoomed_at(cursor, factor, rect, fitted));
+                // Whatever lies around the map shall not scroll as well.
+                ui.input_mut(|input| input.smooth_scroll_delta = Vec2::ZERO);
+            }
+        }
+        if response.has_focus() {
+            let arrows =
+                EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
+            ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
+            self.react_to_keys(ui, fitted, rect, motion, now);
+        }
+    }
+
+    fn react_to_keys(&mut self, ui: &egui::Ui, fitted: &Camera, rect: Rect, motion: bool, now: f64) {
+        let pressed =
+            |key: Key| ui.input_mut(|input| input.count_and_consume_key(Modifiers::NONE, key)) as i32;
+        let step = KEY_PAN * rect.width().min(rect.height());
+        let right = (pressed(Key::ArrowRight) - pressed(Key::ArrowLeft)) as f32;
+        let down = (pressed(Key::ArrowDown) - pressed(Key::ArrowUp)) as f32;
+        let closer = pressed(Key::Plus) + pressed(Key::Equals) - pressed(Key::Minus);
+        let fits = pressed(Key::Home) + pressed(Key::F) > 0;
+        if right != 0.0 || down != 0.0 || closer != 0 {
+            // Presses add up: each starts from where the last one is heading.
+            let heading = self.flight.map(|flight| flight.target()).or(self.camera).unwrap_or(*fitted);
+            let target = heading
+                .panned(-step * Vec2::new(right, down))
+                .zoomed_at(rect.center(), KEY_ZOOM.powi(closer), rect, fitted)
+                .kept_near(self.bounds.1);
+            self.touched = true;
+            self.go(target, motion, now);
+        }
+        if fits {
+            self.wish = Some(Wish::Fit);
+            self.grant_wish(fitted, rect, motion, now);
+        }
+    }
+
+    /// The person holds the camera.
+    fn take_over(&mut self, camera: Camera) {
+        self.camera = Some(camera.kept_near(self.bounds.1));
+        self.flight = None;
+        self.touched = true;
+    }
+
+    fn chosen_count(&mut self, flags: &Arc<Vec<u8>>) -> usize {
+        if !same(&self.chosen.0, flags) {
+            self.chosen = (Arc::downgrade(flags), count_chosen(flags));
+        }
+        self.chosen.1
+    }
+
+    fn hovered(
+        &self,
+        response: &egui::Response,
+        scene: &Scene<'_>,
+        camera: &Camera,
+        style: &PointStyle,
+    ) -> Option<u32> {
+        // A pointer that clicks may jitter, so only true drags hide the hovered point.
+        if !response.contains_pointer() || (response.dragged() && !response.clicked()) {
+            return None;
+        }
+        let cursor = response.hover_pos().or(response.interact_pointer_pos())?;
+        let index = self.index.index(scene.positions.len())?;
+        let world = camera.world_from_view(cursor, self.view);
+        let radius = f64::from(HOVER_REACH.max(style.radius + 3.0)) / camera.scale;
+        index.nearest(world, radius, |i| {
+            scene.flags.get(i as usize).is_none_or(|point| point & flags::HIDDEN == 0)
+        })
+    }
+}
+
+/// How many points are drawn above the others.
+pub(super) fn count_chosen(point_flags: &[u8]) -> usize {
+    let chosen = flags::SELECTED | flags::FOCUS;
+    point_flags.iter().filter(|&&point| point & chosen != 0 && point & flags::HIDDEN == 0).count()
+}
+
+fn paint_lines(scene: &Scene<'_>, camera: &Camera, painter: &egui::Painter, rect: Rect) {
+    let similarities = scene.lines.iter().map(|line| line.2);
+    let (least, most) =
+        similarities.fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), s| (least.min(s), most.max(s)));
+    for &(from, to, similarity) in scene.lines {
+        let ends = (scene.positions.get(from as usize), scene.positions.get(to as usize));
+        let (Some(&from), Some(&to)) = ends else { continue };
+        let share = if most > least { (similarity - least) / (most - least) } else { 1.0 };
+        let opacity = LINE_OPACITIES.0 + (LINE_OPACITIES.1 - LINE_OPACITIES.0) * share;
+        let colour = opaque(scene.theme.accent).gamma_multiply(opacity);
+        let ends = [camera.view_from_world(from, rect), camera.view_from_world(to, rect)];
+        painter.line_segment(ends, Stroke::new(1.25, colour));
+    }
+}
+
+fn opaque([r, g, b]: [u8; 3]) -> Color32 {
+    Color32::from_rgb(r, g, b)
+}
