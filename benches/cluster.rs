@@ -1,0 +1,152 @@
+//! Times clustering and naming, and says how well the clusters agree with labels that people gave.
+//!
+//!     cargo bench --profile dev --bench cluster -- leiden KNN_DIR [--labels FILE] [--resolution R] [--seed N]
+//!     cargo bench --profile dev --bench cluster -- synthetic POINTS
+//!
+//! `KNN_DIR` is what `semascope knn` writes; `FILE` holds one label a line, in row order. The peer is
+//! `benches/peers/cluster.py`, with the same arguments.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use semascope::data::{Key, Knn, Recall, UNCLUSTERED};
+use semascope::job::Ctx;
+use semascope::math::agreement::{adjusted_mutual_information, adjusted_rand};
+use semascope::math::leiden::{Communities, LeidenParams, leiden};
+use semascope::math::random::Random;
+
+fn main() -> Result<()> {
+    // `cargo bench` adds a flag of its own.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let option = |name: &str| arguments.iter().skip_while(|a| *a != name).nth(1).cloned();
+    let params = LeidenParams {
+        resolution: option("--resolution").map(|r| r.parse()).transpose()?,
+        seed: option("--seed").map_or(Ok(0), |s| s.parse())?,
+        min_size: None,
+    };
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["leiden", dir, ..] => {
+            let knn = read_knn(Path::new(dir))?;
+            let (found, cpu) = timed(|| leiden(&knn, &params, &Ctx::quiet()));
+            let found = found?;
+            report(dir, &found, cpu);
+            if let Some(file) = option("--labels") {
+                let truth = read_labels(Path::new(&file))?;
+                let ami = adjusted_mutual_information(&truth, &found.labels);
+                println!("  AMI {ami:.4}  ARI {:.4}", adjusted_rand(&truth, &found.labels));
+            }
+        }
+        ["synthetic", points, ..] => {
+            let (knn, truth) = synthetic(points.parse()?);
+            let (found, cpu) = timed(|| leiden(&knn, &params, &Ctx::quiet()));
+            let found = found?;
+            report("synthetic", &found, cpu);
+            println!("  ARI with the planted groups {:.4}", adjusted_rand(&truth, &found.labels));
+        }
+        _ => bail!("say `leiden KNN_DIR` or `synthetic POINTS` (see the head of benches/cluster.rs)"),
+    }
+    Ok(())
+}
+
+fn report(name: &str, found: &Communities, cpu: f64) {
+    let mut sizes = vec![0usize; found.count];
+    found.labels.iter().filter(|&&l| l != UNCLUSTERED).for_each(|&l| sizes[l as usize] += 1);
+    let n = found.labels.len();
+    println!(
+        "{name}: {n} points, resolution {:.2}: {} clusters of {}..{} points, {} without; quality {:.4}; {cpu:.2} CPU-s",
+        found.resolution,
+        found.count,
+        sizes.last().unwrap_or(&0),
+        sizes.first().unwrap_or(&0),
+        n - sizes.iter().sum::<usize>(),
+        found.quality,
+    );
+}
+
+/// Runs `work` and returns what the process spent on it, in CPU-seconds.
+fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let before = cpu_seconds();
+    let value = work();
+    (value, cpu_seconds() - before)
+}
+
+/// User and system time of this process so far; wall time where the system does not tell.
+fn cpu_seconds() -> f64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    let started = START.get_or_init(std::time::Instant::now);
+    let ticks = std::fs::read_to_string("/proc/self/stat").ok().and_then(|stat| {
+        let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+        Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
+    });
+    // Linux counts in hundredths of a second.
+    ticks.map_or_else(|| started.elapsed().as_secs_f64(), |ticks| ticks / 100.0)
+}
+
+fn read_knn(dir: &Path) -> Result<Knn> {
+    let open = |name: &str| -> Result<npyz::NpyFile<BufReader<File>>> {
+        let path = dir.join(name);
+        let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        Ok(npyz::NpyFile::new(BufReader::new(file))?)
+    };
+    let indices = open("indices.npy")?;
+    let k = *indices.shape().get(1).context("indices.npy must have two dimensions")? as usize;
+    Ok(Knn {
+        key: Key::of("bench", 1).finish(),
+        k,
+        indices: indices.into_vec()?,
+        similarities: open("similarities.npy")?.into_vec()?,
+        recall: Recall::Exact,
+        method: "read".into(),
+    })
+}
+
+fn read_labels(file: &Path) -> Result<Vec<u32>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut numbers = HashMap::new();
+    Ok(text
+        .lines()
+        .map(|line| {
+            let next = numbers.len() as u32;
+            *numbers.entry(line.to_owned()).or_insert(next)
+        })
+        .collect())
+}
+
+/// Groups of 1,000 points, each point with 15 neighbours: mostly in a local stretch of its group, one in six
+/// anywhere in it, one in eight anywhere at all. Row order says nothing about the group, as in real data.
+fn synthetic(n: usize) -> (Knn, Vec<u32>) {
+    const K: usize = 15;
+    const GROUP: usize = 1000;
+    let mut random = Random::new(1);
+    let mut place: Vec<u32> = (0..n as u32).collect();
+    random.shuffle(&mut place);
+    let mut truth = vec![0; n];
+    let mut indices = vec![0; n * K];
+    let mut similarities = vec![0.0; n * K];
+    for v in 0..n {
+        let group = v / GROUP * GROUP;
+        let width = GROUP.min(n - group);
+        truth[place[v] as usize] = (v / GROUP) as u32;
+        for slot in 0..K {
+            let other = match random.below(24) {
+                0..3 => random.below(n),
+                3..7 => group + random.below(width),
+                _ => group + (v - group + 1 + random.below(30)) % width,
+            };
+            indices[place[v] as usize * K + slot] = place[other];
+            similarities[place[v] as usize * K + slot] = 0.4 + 0.5 * random.unit() as f32;
+        }
+    }
+    let knn = Knn {
+        key: Key::of("bench", 1).finish(),
+        k: K,
+        indices,
+        similarities,
+        recall: Recall::Exact,
+        method: "planted".into(),
+    };
+    (knn, truth)
+}
