@@ -139,7 +139,14 @@ fn too_few_vectors_are_refused_with_both_numbers() {
     let out = home.path().join("out");
     let output = semascope(
         home.path(),
-        &["run", file.to_str().unwrap(), "--vectors", vectors.to_str().unwrap(), "--out", out.to_str().unwrap()],
+        &[
+            "run",
+            file.to_str().unwrap(),
+            "--vectors",
+            vectors.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+        ],
     );
     let line = one_line_of(&output);
     assert!(line.contains('3') && line.contains(&SMALL.to_string()), "{line}");

@@ -183,7 +183,8 @@ fn a_legend_entry_can_be_muted_soloed_and_shown_again() {
 fn the_sheet_counts_empty_and_duplicate_texts() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("texts.csv");
-    std::fs::write(&file, "text,n\nThe same words here,1\nThe same words here,2\n,3\nOther words,4\n").unwrap();
+    std::fs::write(&file, "text,n\nThe same words here,1\nThe same words here,2\n,3\nOther words,4\n")
+        .unwrap();
     let mut session = session(home.path());
     session.apply(Command::Open(vec![file]));
     until(&mut session, "the counts", |s| s.import_sheet().is_some_and(|i| i.survey.is_some()));

@@ -16,10 +16,9 @@ use crate::io::{atomic, clusters_csv};
 use crate::job::{Ctx, Latest};
 use crate::stage::open::{self, Opening};
 use crate::stage::{self, Params};
-use crate::view::picture;
 
 use super::arguments::RunArguments;
-use super::files;
+use super::{files, picture};
 use super::reporter::Reporter;
 
 /// Reads the corpus in `path`, with the named columns as its text.
@@ -171,13 +170,7 @@ fn write(arguments: &RunArguments, params: &Params, results: &Results, ctx: &Ctx
         ctx,
     )?;
     ctx.progress.begin("Drawing the map", "points", results.corpus.len() as u64, 0);
-    let png = picture::map_png(&picture::Picture {
-        positions: &results.layout.positions,
-        clusters: &results.clusters,
-        names: &results.names,
-        topics: &results.topics,
-        dark: false,
-    })?;
+    let png = picture::map_png(&results.layout, &results.clusters, &results.topics)?;
     atomic::replace_with(&out.join("map.png"), &png)?;
     let project = Project {
         corpus: results.corpus.clone(),

@@ -8,10 +8,43 @@ use std::path::{Path, PathBuf};
 
 /// Sentences on four clearly different subjects, so that clusters have something to find.
 const SUBJECTS: [(&str, [&str; 6]); 4] = [
-    ("cooking", ["bread dough", "tomato soup", "chocolate cake", "grilled fish", "lemon sauce", "rice pudding"]),
-    ("astronomy", ["a distant galaxy", "the red planet", "a neutron star", "solar wind", "a lunar crater", "dark matter"]),
-    ("football", ["the goalkeeper", "a late penalty", "the league title", "a corner kick", "the home team", "injury time"]),
-    ("finance", ["interest rates", "the stock market", "a savings account", "bond yields", "quarterly profit", "a tax return"]),
+    (
+        "cooking",
+        ["bread dough", "tomato soup", "chocolate cake", "grilled fish", "lemon sauce", "rice pudding"],
+    ),
+    (
+        "astronomy",
+        [
+            "a distant galaxy",
+            "the red planet",
+            "a neutron star",
+            "solar wind",
+            "a lunar crater",
+            "dark matter",
+        ],
+    ),
+    (
+        "football",
+        [
+            "the goalkeeper",
+            "a late penalty",
+            "the league title",
+            "a corner kick",
+            "the home team",
+            "injury time",
+        ],
+    ),
+    (
+        "finance",
+        [
+            "interest rates",
+            "the stock market",
+            "a savings account",
+            "bond yields",
+            "quarterly profit",
+            "a tax return",
+        ],
+    ),
 ];
 
 const FRAMES: [&str; 5] = [
