@@ -123,9 +123,9 @@ fn the_drawing_and_model_crates_stay_in_their_place() {
     let mut breaches = Vec::new();
     for (top, path, code) in code() {
         for (name, allowed) in CRATES {
-            let named = code.match_indices(name).any(|(at, _)| {
-                !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
-            });
+            let named = code
+                .match_indices(name)
+                .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
             if named && !allowed.contains(&top.as_str()) {
                 breaches.push(format!("{path} names {name}"));
             }

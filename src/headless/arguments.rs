@@ -110,7 +110,7 @@ pub struct Grouping {
     pub k: Option<usize>,
     /// Leiden's resolution: more gives more clusters (default: chosen from the data)
     #[arg(long)]
-    pub resolution: Option<f64>,
+    pub resolution: Option<f32>,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ pub fn folder(path: &Path) -> anyhow::Result<()> {
 pub fn json(path: &Path, value: &Value) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
-    Ok(atomic::write(path, text.as_bytes())?)
+    Ok(atomic::replace_with(path, text.as_bytes())?)
 }
 
 /// Reads given vectors.

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod files;
+mod picture;
 mod reporter;
 mod run;
 mod steps;

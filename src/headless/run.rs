@@ -16,10 +16,9 @@ use crate::io::{atomic, clusters_csv};
 use crate::job::{Ctx, Latest};
 use crate::stage::open::{self, Opening};
 use crate::stage::{self, Params};
-use crate::view::picture;
 
 use super::arguments::RunArguments;
-use super::files;
+use super::{files, picture};
 use super::reporter::Reporter;
 
 /// Reads the corpus in `path`, with the named columns as its text.
@@ -89,9 +88,9 @@ fn compute(
     timings: &mut Timings,
     ctx: &Ctx,
 ) -> anyhow::Result<Results> {
-    let cache = Cache::open(None);
+    let cache = Cache::open(None)?;
     let (corpus, matrix, embedder) = vectors(arguments, params, &cache, timings, ctx)?;
-    let knn = timed(timings, "neighbours", || stage::neighbours::run(&matrix, &params.neighbours, &cache, ctx))?;
+    let knn = timed(timings, "neighbours", || stage::neighbours::run(&matrix, &params.neighbours, Some(&cache), ctx))?;
     let layout = timed(timings, "map", || {
         stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), ctx)
     })?;
@@ -171,14 +170,8 @@ fn write(arguments: &RunArguments, params: &Params, results: &Results, ctx: &Ctx
         ctx,
     )?;
     ctx.progress.begin("Drawing the map", "points", results.corpus.len() as u64, 0);
-    let png = picture::map_png(&picture::Picture {
-        positions: &results.layout.positions,
-        clusters: &results.clusters,
-        names: &results.names,
-        topics: &results.topics,
-        dark: false,
-    })?;
-    atomic::write(&out.join("map.png"), &png)?;
+    let png = picture::map_png(&results.layout, &results.clusters, &results.topics)?;
+    atomic::replace_with(&out.join("map.png"), &png)?;
     let project = Project {
         corpus: results.corpus.clone(),
         matrix: Some(results.matrix.clone()),

@@ -22,7 +22,7 @@ pub fn embed(arguments: &EmbedArguments) -> anyhow::Result<()> {
     arguments.embedding.set(&mut params);
     let reporter = Reporter::start(&arguments.common)?;
     let ctx = &reporter.ctx;
-    let cache = Cache::open(None);
+    let cache = Cache::open(None)?;
     let corpus = read_corpus(&arguments.file, &arguments.embedding.text, ctx)?;
     let embedder = stage::embed::embedder(&params, None, arguments.embedding.device.preference(), ctx)?;
     let done = stage::embed::run(&corpus, &embedder, &params.embed, &cache, ctx)?;
@@ -42,7 +42,7 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<()> {
     let matrix = files::vectors(&arguments.vectors)?;
     let reporter = Reporter::start(&arguments.common)?;
     files::folder(&arguments.out)?;
-    let knn = stage::neighbours::run(&matrix, &params.neighbours, &Cache::none(), &reporter.ctx)?;
+    let knn = stage::neighbours::run(&matrix, &params.neighbours, None, &reporter.ctx)?;
     files::write_knn(&arguments.out, &knn)?;
     let report = json!({
         "points": knn.len(), "k": knn.k, "method": knn.method, "recall": knn.recall,
@@ -63,7 +63,7 @@ pub fn project(arguments: &ProjectArguments) -> anyhow::Result<()> {
     let ctx = &reporter.ctx;
     let knn = match &arguments.knn {
         Some(folder) => files::read_knn(folder, &matrix)?,
-        None => stage::neighbours::run(&matrix, &params.neighbours, &Cache::none(), ctx)?,
+        None => stage::neighbours::run(&matrix, &params.neighbours, None, ctx)?,
     };
     let layout = stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), ctx)?;
     let quality = stage::quality::run(&matrix, &knn, &layout, ctx)?;
@@ -91,7 +91,7 @@ pub fn cluster(arguments: &ClusterArguments) -> anyhow::Result<()> {
     let matrix = files::vectors(&arguments.vectors)?;
     let reporter = Reporter::start(&arguments.common)?;
     let ctx = &reporter.ctx;
-    let knn = stage::neighbours::run(&matrix, &params.neighbours, &Cache::none(), ctx)?;
+    let knn = stage::neighbours::run(&matrix, &params.neighbours, None, ctx)?;
     let layout = match params.clusters.method {
         ClusterMethod::Density => {
             Some(stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), ctx)?)

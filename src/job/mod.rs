@@ -3,11 +3,13 @@
 
 mod cancel;
 mod latest;
+mod priority;
 mod progress;
 mod worker;
 
 pub use cancel::{Cancel, Cancelled};
 pub use latest::Latest;
+pub use priority::step_back;
 pub use progress::{Progress, Snapshot};
 pub use worker::{Job, Outcome};
 

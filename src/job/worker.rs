@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use super::{Ctx, Event, Progress};
+use super::{Ctx, Event, Progress, step_back};
 
 /// How a job ended.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ impl<T: Send + 'static> Job<T> {
         let ctx = Ctx::new(send_event, wake);
         let inner = ctx.clone();
         std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            step_back();
             let result = match catch_unwind(AssertUnwindSafe(|| work(&inner))) {
                 Ok(value) => Outcome::Done(value),
                 Err(panic) => Outcome::Panicked(message_of(&*panic)),

@@ -276,12 +276,7 @@ fn number_densely(labels: &mut [u32]) -> usize {
 }
 
 /// Fast local moving: each node goes where it gains most; those around it are looked at again.
-fn move_nodes(
-    level: &Level,
-    labels: &mut [u32],
-    random: &mut Random,
-    ctx: &Ctx,
-) -> Result<(), Cancelled> {
+fn move_nodes(level: &Level, labels: &mut [u32], random: &mut Random, ctx: &Ctx) -> Result<(), Cancelled> {
     let n = level.len();
     let mut sums = vec![0.0; n];
     let mut sizes = vec![0u32; n];
@@ -535,7 +530,8 @@ mod tests {
 
     #[test]
     fn two_cliques_and_a_bridge_are_two_communities() {
-        let clique = |from: u32| (from..from + 5).flat_map(move |a| (a + 1..from + 5).map(move |b| (a, b, 1.0)));
+        let clique =
+            |from: u32| (from..from + 5).flat_map(move |a| (a + 1..from + 5).map(move |b| (a, b, 1.0)));
         let edges: Vec<_> = clique(0).chain(clique(5)).chain([(4, 5, 1.0)]).collect();
         let found = communities(graph(10, &edges), &with_resolution(1.0), &Ctx::quiet()).unwrap();
         assert_eq!(found.labels, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
@@ -549,11 +545,39 @@ mod tests {
     #[test]
     fn the_karate_club_reaches_the_best_modularity_known() {
         let friends: [&[u32]; 33] = [
-            &[1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 17, 19, 21, 31], &[2, 3, 7, 13, 17, 19, 21, 30],
-            &[3, 7, 8, 9, 13, 27, 28, 32], &[7, 12, 13], &[6, 10], &[6, 10, 16], &[16], &[], &[30, 32, 33], &[33],
-            &[], &[], &[], &[33], &[32, 33], &[32, 33], &[], &[], &[32, 33], &[33], &[32, 33], &[], &[32, 33],
-            &[25, 27, 29, 32, 33], &[25, 27, 31], &[31], &[29, 33], &[33], &[31, 33], &[32, 33], &[32, 33],
-            &[32, 33], &[33],
+            &[1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 17, 19, 21, 31],
+            &[2, 3, 7, 13, 17, 19, 21, 30],
+            &[3, 7, 8, 9, 13, 27, 28, 32],
+            &[7, 12, 13],
+            &[6, 10],
+            &[6, 10, 16],
+            &[16],
+            &[],
+            &[30, 32, 33],
+            &[33],
+            &[],
+            &[],
+            &[],
+            &[33],
+            &[32, 33],
+            &[32, 33],
+            &[],
+            &[],
+            &[32, 33],
+            &[33],
+            &[32, 33],
+            &[],
+            &[32, 33],
+            &[25, 27, 29, 32, 33],
+            &[25, 27, 31],
+            &[31],
+            &[29, 33],
+            &[33],
+            &[31, 33],
+            &[32, 33],
+            &[32, 33],
+            &[32, 33],
+            &[33],
         ];
         let edges: Vec<_> =
             friends.iter().zip(0..).flat_map(|(f, a)| f.iter().map(move |&b| (a, b, 1.0))).collect();
@@ -597,7 +621,8 @@ mod tests {
     #[test]
     fn small_leftovers_join_the_community_they_hang_on() {
         // A pair hangs on the second of two cliques.
-        let clique = |from: u32| (from..from + 6).flat_map(move |a| (a + 1..from + 6).map(move |b| (a, b, 1.0)));
+        let clique =
+            |from: u32| (from..from + 6).flat_map(move |a| (a + 1..from + 6).map(move |b| (a, b, 1.0)));
         let edges: Vec<_> = clique(0).chain(clique(6)).chain([(12, 13, 1.0), (13, 11, 0.1)]).collect();
         let alone = LeidenParams { min_size: Some(1), ..with_resolution(1.0) };
         assert_eq!(communities(graph(14, &edges), &alone, &Ctx::quiet()).unwrap().count, 3);

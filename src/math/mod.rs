@@ -2,6 +2,8 @@
 //! pool, and results are equal at any number of threads.
 
 pub mod agreement;
+pub mod density;
+pub mod kmeans;
 pub mod leiden;
 pub mod neighbour_graph;
 pub mod random;

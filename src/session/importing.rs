@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::data::Corpus;
-use crate::embed::Embedder;
 use crate::io::read::{self, Peek, ReadOptions};
 use crate::job::{Job, Outcome};
 use crate::model::DevicePreference;
-use crate::stage::{Params, StageError, Survey, open, survey};
+use crate::stage::{Params, StageError, Survey, embed, open, survey};
 
+use super::space::LoadedModel;
 use super::{Import, Wake};
 
 /// The sheet and its jobs; dropping it cancels them.
@@ -18,8 +18,8 @@ pub(super) struct Importing {
     wake: Wake,
     peeking: Option<Job<Result<Peek, StageError>>>,
     reading: Option<Job<Result<Corpus, StageError>>>,
-    counting: Option<Job<Result<(Survey, Arc<Embedder>), StageError>>>,
-    embedder: Option<Arc<Embedder>>,
+    counting: Option<Job<Result<(Survey, LoadedModel), StageError>>>,
+    embedder: Option<LoadedModel>,
 }
 
 impl Importing {
@@ -28,7 +28,7 @@ impl Importing {
         path: PathBuf,
         vectors: Option<PathBuf>,
         options: ReadOptions,
-        embedder: Option<Arc<Embedder>>,
+        embedder: Option<LoadedModel>,
         wake: Wake,
     ) -> Self {
         let spawn_peek = {
@@ -126,14 +126,9 @@ impl Importing {
         let (embedder, params) = (self.embedder.clone(), params.clone());
         let given = self.sheet.vectors.is_some();
         self.counting = Job::spawn("survey", self.wake.clone(), move |ctx| {
-            let embedder = match embedder {
-                Some(embedder) => embedder,
-                None => Arc::new(
-                    Embedder::load(&params.source(), DevicePreference::Auto).map_err(StageError::failed)?,
-                ),
-            };
+            let embedder = embed::embedder(&params, embedder, DevicePreference::Auto, ctx)?;
             let survey = survey::run(&corpus, &embedder, &params.embed, !given, ctx)?;
-            Ok((survey, embedder))
+            Ok((survey, (params.source(), embedder)))
         })
         .ok();
     }

@@ -19,11 +19,10 @@ pub use state::{
 };
 
 use crate::data::{Clusters, Corpus, Knn, Layout, MapQuality, Matrix, Names};
-use crate::embed::Embedder;
 use crate::io::cache::Cache;
-use crate::io::project::{self, Project};
+use crate::io::project::{self, Project, SaveOptions};
 use crate::io::read::ReadOptions;
-use crate::io::settings::Settings;
+use crate::io::settings::{Recent, Settings};
 use crate::io::{clusters_csv, npy};
 use crate::job::{Job, Outcome, Snapshot};
 use crate::model::assets_dir;
@@ -31,7 +30,7 @@ use crate::stage::open::{self, Opening};
 use crate::stage::{Params, StageError};
 
 use importing::Importing;
-use space::{Space, Vectors};
+use space::{LoadedModel, Space, Vectors};
 
 /// What is called when the window should look at the session again.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -58,7 +57,7 @@ pub struct Session {
     importing: Option<Importing>,
     loading: Option<(PathBuf, Job<Result<Loaded, StageError>>)>,
     space: Option<Space>,
-    embedder: Option<Arc<Embedder>>,
+    embedder: Option<LoadedModel>,
     writing: Vec<Writing>,
     notices: Vec<Notice>,
     /// When parameters last changed: work waits until they rest for a moment.
@@ -191,7 +190,9 @@ impl Session {
         self.notices.extend(notices);
         if mapped {
             self.cache_size = self.cache.size();
-            self.remember_recent();
+            if let Some(path) = self.corpus().and_then(|corpus| corpus.source.clone()) {
+                self.remember_recent(&path);
+            }
         }
     }
 
@@ -224,8 +225,8 @@ impl Session {
                 let (corpus, matrix) = open::words(&path, ctx)?;
                 Ok(Loaded::Ready(corpus, matrix))
             }),
-            Opening::Project(path) => self.load(path.clone(), move |_| {
-                project::open(&path).map(|o| Loaded::Project(Box::new(o))).map_err(StageError::failed)
+            Opening::Project(path) => self.load(path.clone(), move |ctx| {
+                project::open(&path, ctx).map(|o| Loaded::Project(Box::new(o))).map_err(StageError::failed)
             }),
         }
     }
@@ -330,21 +331,24 @@ impl Session {
         self.view_state = opened.project.view.clone();
         let space = Space::from_project(&opened.project, &self.params);
         self.space = Some(space);
-        self.settings.push_recent(path, self.documents());
+        self.remember_recent(path);
     }
 
-    fn documents(&self) -> usize {
-        self.corpus().map_or(0, |corpus| corpus.len())
-    }
-
-    fn remember_recent(&mut self) {
-        let source = self.corpus().and_then(|corpus| corpus.source.clone());
-        let documents = self.documents();
-        if let Some(path) = source {
-            self.settings.push_recent(&path, documents);
-            if let Err(error) = self.settings.save() {
-                tracing::warn!("the settings could not be saved: {error}");
-            }
+    fn remember_recent(&mut self, path: &Path) {
+        let Some(corpus) = self.corpus() else { return };
+        // The picture of an earlier visit stays until there is a newer one.
+        let thumbnail =
+            self.settings.recents.iter().find(|recent| recent.path == path).and_then(|r| r.thumbnail.clone());
+        let recent = Recent {
+            path: path.to_owned(),
+            name: corpus.name.clone(),
+            rows: corpus.len() as u64,
+            opened: seconds_now(),
+            thumbnail,
+        };
+        self.settings.push_recent(recent);
+        if let Err(error) = self.settings.save() {
+            tracing::warn!("the settings could not be saved: {error}");
         }
     }
 
@@ -358,7 +362,7 @@ impl Session {
     fn save_project(&mut self, path: PathBuf) {
         let Some(project) = self.project() else { return };
         self.write("save", move |ctx| {
-            project::save(&path, &project, &project::SaveOptions { with_texts: true }, ctx)
+            project::save(&path, &project, &SaveOptions::default(), ctx)
                 .map_err(StageError::failed)?;
             Ok(("The project was saved.".into(), path))
         });
@@ -368,7 +372,7 @@ impl Session {
         let Some(space) = &self.space else { return };
         let (corpus, layout) = (space.corpus.clone(), space.layout().cloned());
         let (clusters, names) = (space.clusters().cloned(), space.names().cloned());
-        let raw = self.settings.raw_export;
+        let raw = self.settings.export.raw_cells;
         self.write("export", move |ctx| {
             clusters_csv::write(
                 &path,
@@ -539,7 +543,7 @@ impl Session {
     pub fn model_name(&self) -> String {
         match (self.matrix(), &self.embedder) {
             (Some(matrix), _) => matrix.made_by.clone(),
-            (None, Some(embedder)) => embedder.name().to_owned(),
+            (None, Some((_, embedder))) => embedder.name().to_owned(),
             (None, None) => String::new(),
         }
     }
@@ -548,4 +552,10 @@ impl Session {
     pub fn cache_size(&self) -> u64 {
         self.cache_size
     }
+}
+
+/// Seconds since 1970-01-01 UTC.
+fn seconds_now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |duration| duration.as_secs() as i64)
 }

@@ -14,7 +14,7 @@ use crate::io::cache::Cache;
 use crate::io::project::Project;
 use crate::job::{Event, Latest};
 use crate::math::umap::UmapParams;
-use crate::model::DevicePreference;
+use crate::model::{DevicePreference, ModelSource};
 use crate::stage::{self, ClusterMethod, MapMethod, Params};
 
 use super::cell::{Cell, News};
@@ -31,11 +31,14 @@ pub(super) enum Vectors {
 /// What the embedding step hands over.
 struct Embedded {
     matrix: Arc<Matrix>,
-    embedder: Option<Arc<Embedder>>,
+    embedder: Option<LoadedModel>,
     /// What there is to say about it, in a few words.
     summary: String,
     truncated: usize,
 }
+
+/// The model in memory, and where it came from.
+pub(super) type LoadedModel = (ModelSource, Arc<Embedder>);
 
 type NamedTopics = Vec<(Arc<Clusters>, Arc<Names>)>;
 
@@ -211,7 +214,7 @@ impl Space {
     }
 
     /// Takes the results and events of all jobs; returns what there is to tell.
-    pub fn poll(&mut self, embedder: &mut Option<Arc<Embedder>>) -> Vec<Notice> {
+    pub fn poll(&mut self, embedder: &mut Option<LoadedModel>) -> Vec<Notice> {
         let mut notices = Vec::new();
         let mut events = self.embedded.events();
         events.extend(self.knn.events());
@@ -279,7 +282,7 @@ impl Space {
         &mut self,
         params: &Params,
         cache: &Arc<Cache>,
-        embedder: Option<&Arc<Embedder>>,
+        embedder: Option<&LoadedModel>,
         wake: &Wake,
     ) {
         let request = self.embed_request(params);
@@ -292,7 +295,7 @@ impl Space {
         if let Some(key) = request.filter(|_| self.knn.needs(request)) {
             let (matrix, cache, params) = (matrix.clone(), cache.clone(), params.neighbours.clone());
             self.knn.start("neighbours", key, wake.clone(), move |ctx| {
-                stage::neighbours::run(&matrix, &params, &cache, ctx).map(Arc::new)
+                stage::neighbours::run(&matrix, &params, Some(&cache), ctx).map(Arc::new)
             });
         }
         if let Some(knn) = self.knn.fresh(request).cloned() {
@@ -302,7 +305,7 @@ impl Space {
         if let Some(key) = request.filter(|_| self.names.needs(request))
             && let Some(clusters) = self.clusters().cloned()
         {
-            let (corpus, matrix, embedder) = (self.corpus.clone(), matrix.clone(), embedder.cloned());
+            let (corpus, matrix, embedder) = (self.corpus.clone(), matrix.clone(), model(embedder));
             self.names.start("names", key, wake.clone(), move |ctx| {
                 stage::names::run(&corpus, &matrix, &clusters, embedder.as_deref(), ctx).map(Arc::new)
             });
@@ -311,7 +314,7 @@ impl Space {
         if let Some(key) = request.filter(|_| self.topics.needs(request))
             && let Some(layout) = self.layout().cloned()
         {
-            let (corpus, embedder) = (self.corpus.clone(), embedder.cloned());
+            let (corpus, embedder) = (self.corpus.clone(), model(embedder));
             let params = params.map.topics.clone();
             self.topics.start("topics", key, wake.clone(), move |ctx| {
                 stage::topics::run(&corpus, &matrix, &layout, &params, embedder.as_deref(), ctx)
@@ -324,7 +327,7 @@ impl Space {
         request: Key,
         params: &Params,
         cache: &Arc<Cache>,
-        embedder: Option<&Arc<Embedder>>,
+        embedder: Option<&LoadedModel>,
         wake: &Wake,
     ) {
         if let Vectors::Given(matrix) = &self.vectors {
@@ -348,7 +351,7 @@ impl Space {
             let summary = format!("{} dimensions, {}", done.matrix.dim(), embedder.name());
             Ok(Embedded {
                 matrix: Arc::new(done.matrix),
-                embedder: Some(embedder),
+                embedder: Some((params.source(), embedder)),
                 summary,
                 truncated: done.truncated,
             })
@@ -605,6 +608,10 @@ impl Space {
         };
         StepStatus { state, summary, took }
     }
+}
+
+fn model(loaded: Option<&LoadedModel>) -> Option<Arc<Embedder>> {
+    loaded.map(|(_, embedder)| embedder.clone())
 }
 
 fn failure<T>(news: News<T>, step: Step) -> Option<Notice> {

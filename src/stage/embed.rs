@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::data::{Corpus, Key, Matrix};
-use crate::embed::{EmbedParams, Embedder};
+use crate::embed::{EmbedParams, Embedder, Texts};
 use crate::io::cache::Cache;
 use crate::job::Ctx;
-use crate::model::DevicePreference;
+use crate::model::{DevicePreference, ModelSource};
 
 use super::{Params, StageError};
 
@@ -28,28 +28,23 @@ pub struct Embedded {
 /// A device that cannot be used costs a warning; the CPU takes over.
 pub fn embedder(
     params: &Params,
-    loaded: Option<Arc<Embedder>>,
+    loaded: Option<(ModelSource, Arc<Embedder>)>,
     device: DevicePreference,
     ctx: &Ctx,
 ) -> Result<Arc<Embedder>, StageError> {
     let source = params.source();
-    if let Some(loaded) = loaded.filter(|embedder| *embedder.source() == source) {
+    if let Some((_, loaded)) = loaded.filter(|(from, _)| *from == source) {
         return Ok(loaded);
     }
     ctx.progress.begin("Loading the model", "files", 0, 0);
     let embedder = Embedder::load(&source, device).map_err(StageError::failed)?;
-    embedder.notices().iter().for_each(|notice| ctx.warn(notice.clone()));
+    embedder.remarks().iter().for_each(|remark| ctx.warn(remark.clone()));
     Ok(Arc::new(embedder))
 }
 
 /// The key of a corpus's vectors.
 pub fn key(corpus: &Corpus, embedder: &Embedder, params: &EmbedParams) -> Key {
-    Key::of("embedding", 1).input(corpus.key).input(model_key(embedder, params)).finish()
-}
-
-/// The key of whatever this model with these parameters makes of any text.
-fn model_key(embedder: &Embedder, params: &EmbedParams) -> Key {
-    Key::of("text vectors", 1).input(embedder.key()).params(params).finish()
+    Key::of("corpus embedding", 1).input(corpus.key).input(embedder.key_with(params)).finish()
 }
 
 fn text_key(text: &str) -> Key {
@@ -76,7 +71,7 @@ pub fn run(
 
     ctx.progress.begin("Looking up known texts", "texts", n as u64, 0);
     let keys: Vec<Key> = (0..n).map(|i| text_key(&corpus.text(i))).collect();
-    let mut store = match cache.vectors(model_key(embedder, params), embedder.dim()) {
+    let mut store = match cache.vectors(embedder.key_with(params), embedder.dim()) {
         Ok(store) => Some(store),
         Err(error) => {
             ctx.warn(format!("The cache cannot be used, so nothing of this run is kept: {error}"));
@@ -84,25 +79,21 @@ pub fn run(
         }
     };
     let known = store.as_ref().map_or_else(|| vec![None; n], |store| store.find(&keys));
-    let missing: Vec<u32> = (0..n as u32).filter(|&i| known[i as usize].is_none()).collect();
+    let missing: Vec<usize> = (0..n).filter(|&i| known[i].is_none()).collect();
     let cached = n - missing.len();
 
     // Without a store the vectors are gathered in memory; with one they are on disk as soon as they are made.
     let mut in_memory = if store.is_none() { vec![0.0f32; n * embedder.dim()] } else { Vec::new() };
     let started = Instant::now();
-    ctx.progress.begin("Embedding", "texts", n as u64, cached as u64);
     let dim = embedder.dim();
+    let texts = Texts { count: n, text: &|row| corpus.text(row), rows: Some(&missing) };
     let report = embedder
-        .embed(missing.len(), &|i| corpus.text(missing[i] as usize), params, ctx, &mut |indices, vectors| {
-            let rows = indices.iter().map(|&i| missing[i] as usize);
+        .embed(&texts, params, ctx, &mut |rows, vectors| {
             if let Some(open) = store.as_mut() {
-                let batch: Vec<Key> = rows.clone().map(|row| keys[row]).collect();
-                match open.append(&batch, vectors) {
-                    Ok(()) => return Ok(()),
-                    Err(error) => return Err(error.to_string()),
-                }
+                let batch: Vec<Key> = rows.iter().map(|&row| keys[row]).collect();
+                return open.append(&batch, vectors).map_err(Into::into);
             }
-            for (row, vector) in rows.zip(vectors.chunks_exact(dim)) {
+            for (&row, vector) in rows.iter().zip(vectors.chunks_exact(dim)) {
                 in_memory[row * dim..(row + 1) * dim].copy_from_slice(vector);
             }
             Ok(())
@@ -115,7 +106,7 @@ pub fn run(
     let matrix = match &store {
         Some(store) => {
             let rows = store.find(&keys);
-            store.assemble(&rows, key, embedder.name(), embedder.unit()).map_err(StageError::failed)?
+            cache.assemble(store, &rows, key, embedder.name(), embedder.unit()).map_err(StageError::failed)?
         }
         None => Matrix::from_vec(key, embedder.name(), embedder.unit(), dim, in_memory),
     };

@@ -45,14 +45,14 @@ pub fn run(
                 let positions = Arc::new(projected);
                 return Ok(Layout { key, positions, method: "PCA".into(), epochs: (1, 1) });
             }
-            let positions = pca::scaled_start(projected, params.umap.seed);
+            let positions = pca::start_positions(&projected, params.umap.seed);
             ctx.send(Event::Layout { positions: Arc::new(positions.clone()), epoch: 0, epochs: 0 });
             Start { positions, epoch: 0 }
         }
     };
     ctx.progress.begin("Weighing neighbours", "documents", matrix.rows() as u64, 0);
-    let graph = FuzzyGraph::from_knn(knn, ctx).map_err(|e| fail(&e))?;
-    let reached = umap::optimise(&graph, begin, &params.umap, live, ctx).map_err(|e| fail(&e))?;
+    let graph = FuzzyGraph::build(knn, params.umap.epochs_for(matrix.rows()), ctx).map_err(|e| fail(&e))?;
+    let reached = umap::optimise(&graph, begin, &params.umap, live, ctx);
     let whole = reached.epoch == reached.epochs && start.is_none() && !reached.steered;
     let positions = Arc::new(reached.positions);
     // A map that a person stopped or steered is not the one its parameters alone would give: its key says so.

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::data::{Corpus, Key};
-use crate::embed::{EmbedParams, Embedder};
+use crate::embed::{EmbedParams, Embedder, Texts};
 use crate::job::Ctx;
 use crate::math::language;
+use crate::model::Languages;
 
 use super::StageError;
 
@@ -104,8 +105,10 @@ pub fn run(
 }
 
 fn warning(embedder: &Embedder, languages: &[(String, f32)]) -> Option<String> {
-    let unknown: Vec<&(String, f32)> =
-        languages.iter().filter(|(name, _)| !embedder.knows_language(name)).collect();
+    if embedder.languages() != Languages::English {
+        return None;
+    }
+    let unknown: Vec<&(String, f32)> = languages.iter().filter(|(name, _)| name != "English").collect();
     let share: f32 = unknown.iter().map(|(_, share)| share).sum();
     if share < FOREIGN_SHARE {
         return None;
@@ -135,8 +138,9 @@ fn time_for(
     let mut quiet = Ctx::quiet();
     quiet.cancel = ctx.cancel.clone();
     for batch in chosen.chunks(TRIAL_BATCH) {
+        let texts = Texts { count: batch.len(), text: &|i| corpus.text(batch[i]), rows: None };
         embedder
-            .embed(batch.len(), &|i| corpus.text(batch[i]), params, &quiet, &mut |_, _| Ok(()))
+            .embed(&texts, params, &quiet, &mut |_, _| Ok(()))
             .map_err(|error| {
                 if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
             })?;

@@ -6,6 +6,7 @@
 pub mod camera;
 pub mod colour;
 pub mod disc;
+pub mod fonts;
 pub mod glyphs;
 mod index_worker;
 mod label_painter;
@@ -16,3 +17,4 @@ pub mod picking;
 pub mod points;
 pub mod ramp;
 pub mod raster;
+pub mod topic_labels;

@@ -1,0 +1,220 @@
+//! The command line, as another program sees it.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use common::{SMALL, small_corpus};
+
+/// Runs `semascope` with a cache and settings of its own.
+fn semascope(home: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_semascope"))
+        .args(arguments)
+        .env("SEMASCOPE_CACHE", home.join("cache"))
+        .env("SEMASCOPE_CONFIG", home.join("config"))
+        .output()
+        .expect("the program starts")
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn assert_ok(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn one_line_of(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "a failure exits with 1");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(stderr.trim_end().lines().count(), 1, "one line, not: {stderr}");
+    stderr
+}
+
+#[test]
+fn run_writes_one_row_a_document_a_picture_a_project_and_a_report() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let out = home.path().join("out");
+    let (file, out_text) = (file.to_str().unwrap(), out.to_str().unwrap());
+    assert_ok(&semascope(home.path(), &["run", file, "--text", "text", "--out", out_text, "--quiet"]));
+
+    let mut rows = csv::Reader::from_path(out.join("clusters.csv")).unwrap();
+    let header: Vec<String> = rows.headers().unwrap().iter().map(str::to_owned).collect();
+    let added = ["semascope_x", "semascope_y", "semascope_cluster", "semascope_cluster_title"];
+    assert_eq!(header, [&["id", "text", "subject", "year"][..], &added].concat());
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), SMALL);
+    assert!(rows.iter().enumerate().all(|(i, row)| row[0] == i.to_string()), "in input order");
+    assert!(rows.iter().all(|row| row[4].parse::<f32>().is_ok() && row[5].parse::<f32>().is_ok()));
+
+    let png = fs::read(out.join("map.png")).unwrap();
+    assert!(png.starts_with(b"\x89PNG\r\n\x1a\n"));
+    let report: serde_json::Value = serde_json::from_str(&text(&out.join("report.json"))).unwrap();
+    assert_eq!(report["input"]["documents"], SMALL);
+    let count = report["clusters"]["count"].as_u64().unwrap();
+    assert!((2..=12).contains(&count), "four subjects, but {count} clusters");
+    let project = semascope::io::project::open(&out.join("project.semascope"), &semascope::job::Ctx::quiet());
+    assert_eq!(project.unwrap().project.corpus.len(), SMALL);
+}
+
+#[test]
+fn two_runs_of_one_seed_give_the_same_bytes() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let file = file.to_str().unwrap();
+    let runs: Vec<String> = ["1", "2"]
+        .iter()
+        .map(|threads| {
+            let out = home.path().join(threads);
+            let out = out.to_str().unwrap();
+            assert_ok(&semascope(home.path(), &["run", file, "--out", out, "--threads", threads, "--quiet"]));
+            text(&Path::new(out).join("clusters.csv"))
+        })
+        .collect();
+    assert!(runs[0] == runs[1], "the results depend on the number of threads");
+}
+
+#[test]
+fn the_single_steps_give_what_run_gives() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let (vectors, graph, layout, labels) = (path("v.npy"), path("graph"), path("l.npy"), path("c.csv"));
+    let file = file.to_str().unwrap();
+    let run = |arguments: &[&str]| assert_ok(&semascope(home.path(), &[arguments, &["--quiet"]].concat()));
+    run(&["embed", file, "--text", "text", "--out", &vectors]);
+    run(&["knn", &vectors, "--k", "15", "--out", &graph]);
+    run(&["project", &vectors, "--knn", &graph, "--out", &layout]);
+    run(&["cluster", &vectors, "--out", &labels]);
+    run(&["run", file, "--text", "text", "--out", &path("out")]);
+
+    let (rows, dim, _) = semascope::io::npy::read_f32(Path::new(&vectors)).unwrap();
+    assert_eq!((rows, dim), (SMALL, 384));
+    let (_, k, indices) = semascope::io::npy::read_u32(&home.path().join("graph/indices.npy")).unwrap();
+    assert_eq!((k, indices.len()), (15, SMALL * 15));
+    assert!(indices.chunks(15).enumerate().all(|(i, row)| !row.contains(&(i as u32))), "self is left out");
+
+    let (_, two, positions) = semascope::io::npy::read_f32(Path::new(&layout)).unwrap();
+    assert_eq!(two, 2);
+    let mut whole = csv::Reader::from_path(home.path().join("out/clusters.csv")).unwrap();
+    let mut single = csv::Reader::from_path(&labels).unwrap();
+    for (i, (whole, single)) in whole.records().zip(single.records()).enumerate() {
+        let (whole, single) = (whole.unwrap(), single.unwrap());
+        assert_eq!(whole[4].parse::<f32>().unwrap(), positions[2 * i]);
+        assert_eq!(&whole[6], &single[1], "cluster of row {i}");
+    }
+    let quality: serde_json::Value = serde_json::from_str(&text(&home.path().join("l.json"))).unwrap();
+    assert!(quality["quality"]["trustworthiness"].as_f64().unwrap() > 0.7);
+}
+
+#[test]
+fn given_vectors_take_the_place_of_a_model() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let vectors = home.path().join("v.npy");
+    let values: Vec<f32> = (0..SMALL * 8).map(|i| ((i * 7919) % 101) as f32 - 50.0).collect();
+    semascope::io::npy::write_f32(&vectors, SMALL, 8, &values).unwrap();
+    let (file, vectors, out) = (file.to_str().unwrap(), vectors.to_str().unwrap(), home.path().join("out"));
+    let out = out.to_str().unwrap();
+    let given = ["run", file, "--vectors", vectors, "--out", out, "--quiet"];
+    assert_ok(&semascope(home.path(), &given));
+    let report: serde_json::Value = serde_json::from_str(&text(&Path::new(out).join("report.json"))).unwrap();
+    assert_eq!(report["vectors"]["dimensions"], 8);
+
+    let joined = semascope(home.path(), &[&given[..], &["--join", "id"]].concat());
+    assert_ok(&joined);
+    let refused = one_line_of(&semascope(home.path(), &[&given[..], &["--join", "subject"]].concat()));
+    assert!(refused.contains("cooking") && refused.contains("subject"), "{refused}");
+}
+
+#[test]
+fn too_few_vectors_are_refused_with_both_numbers() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let vectors = home.path().join("v.npy");
+    semascope::io::npy::write_f32(&vectors, 3, 4, &[0.5; 12]).unwrap();
+    let out = home.path().join("out");
+    let output = semascope(
+        home.path(),
+        &[
+            "run",
+            file.to_str().unwrap(),
+            "--vectors",
+            vectors.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+        ],
+    );
+    let line = one_line_of(&output);
+    assert!(line.contains('3') && line.contains(&SMALL.to_string()), "{line}");
+}
+
+#[test]
+fn a_missing_file_is_one_plain_sentence() {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("out");
+    let line = one_line_of(&semascope(home.path(), &["run", "no-such.csv", "--out", out.to_str().unwrap()]));
+    assert!(line.contains("no-such.csv"), "{line}");
+}
+
+#[test]
+fn an_unknown_text_column_is_refused_by_name() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let out = home.path().join("out");
+    let arguments = ["run", file.to_str().unwrap(), "--text", "abstract", "--out", out.to_str().unwrap()];
+    let line = one_line_of(&semascope(home.path(), &arguments));
+    assert!(line.contains("abstract"), "{line}");
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let home = tempfile::tempdir().unwrap();
+    assert_eq!(semascope(home.path(), &["run"]).status.code(), Some(2));
+    assert_eq!(semascope(home.path(), &["cluster", "v.npy", "--method", "magic"]).status.code(), Some(2));
+}
+
+#[test]
+fn json_output_is_one_object_a_line_and_ends_with_the_result() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let vectors = home.path().join("v.npy");
+    let arguments = ["embed", file.to_str().unwrap(), "--out", vectors.to_str().unwrap(), "--json"];
+    let output = semascope(home.path(), &arguments);
+    assert_ok(&output);
+    let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+        .collect();
+    let last = lines.last().expect("there is a result");
+    assert_eq!(last["event"], "result");
+    assert_eq!(last["result"]["documents"], SMALL);
+}
+
+#[test]
+fn a_second_embedding_takes_every_vector_from_the_cache() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let vectors = home.path().join("v.npy");
+    let arguments = ["embed", file.to_str().unwrap(), "--out", vectors.to_str().unwrap(), "--json"];
+    assert_ok(&semascope(home.path(), &arguments));
+    let first = fs::read(&vectors).unwrap();
+    let again = semascope(home.path(), &arguments);
+    let result = String::from_utf8(again.stdout).unwrap().lines().last().unwrap().to_owned();
+    let result: serde_json::Value = serde_json::from_str(&result).unwrap();
+    assert_eq!(result["result"]["cached"], SMALL);
+    assert!(fs::read(&vectors).unwrap() == first, "the same vectors, bit for bit");
+}
+
+#[test]
+fn devices_lists_the_cpu() {
+    let home = tempfile::tempdir().unwrap();
+    let output = semascope(home.path(), &["devices", "--json"]);
+    assert_ok(&output);
+    let devices: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(devices["models"].as_array().is_some_and(|models| !models.is_empty()));
+}

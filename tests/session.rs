@@ -1,0 +1,195 @@
+//! The session, driven by commands as the window drives it, without a window.
+
+mod common;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::{SMALL, small_corpus};
+use semascope::io::cache::Cache;
+use semascope::io::settings::Settings;
+use semascope::job::{Ctx, Latest};
+use semascope::session::{ColourBy, Command, Session, Severity, Step, StepState};
+use semascope::stage;
+
+/// Long enough for any step on a slow machine; a session that hangs fails here.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn session(home: &Path) -> Session {
+    let cache = Cache::open(Some(home.join("cache"))).unwrap();
+    Session::new(Settings::default(), cache, Arc::new(|| {}))
+}
+
+/// Polls until `done`, as frames would.
+fn until(session: &mut Session, what: &str, done: impl Fn(&Session) -> bool) {
+    let started = Instant::now();
+    loop {
+        session.poll();
+        if done(session) {
+            return;
+        }
+        if started.elapsed() > PATIENCE {
+            let states = Step::ALL.map(|step| (step, session.step(step).state));
+            panic!("waited in vain for {what}: {states:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn is_done(session: &Session) -> bool {
+    !session.is_busy() && Step::ALL.iter().all(|&step| session.step(step).state == StepState::Done)
+}
+
+/// A session on the small corpus, everything computed.
+fn explored(home: &Path) -> Session {
+    let mut session = session(home);
+    session.apply(Command::Open(vec![small_corpus(home)]));
+    until(&mut session, "the import sheet", |s| s.import_sheet().is_some_and(|i| i.corpus.is_some()));
+    let text = session.import_sheet().unwrap().corpus.as_ref().unwrap();
+    let text = text.columns.iter().position(|c| c.name == "text").unwrap();
+    session.apply(Command::SetTextColumns(vec![text]));
+    session.apply(Command::ConfirmImport);
+    until(&mut session, "the flow", is_done);
+    session
+}
+
+#[test]
+fn a_confirmed_import_is_embedded_mapped_clustered_and_named() {
+    let home = tempfile::tempdir().unwrap();
+    let session = explored(home.path());
+    assert_eq!(session.positions().unwrap().len(), SMALL);
+    let clusters = session.clusters().unwrap();
+    assert_eq!(session.names().unwrap().clusters.len(), clusters.count);
+    assert!(session.quality().unwrap().trustworthiness > 0.7);
+}
+
+#[test]
+fn the_window_and_the_command_line_give_the_same_results() {
+    let home = tempfile::tempdir().unwrap();
+    let session = explored(home.path());
+    let (matrix, params, ctx) = (session.matrix().unwrap(), session.params(), Ctx::quiet());
+    let knn = stage::neighbours::run(matrix, &params.neighbours, None, &ctx).unwrap();
+    let layout = stage::map::run(matrix, &knn, &params.map, None, &Latest::default(), &ctx).unwrap();
+    let clusters = stage::clusters::run(matrix, &knn, Some(&layout), params, &ctx).unwrap();
+    assert_eq!(session.layout().unwrap().positions, layout.positions);
+    assert_eq!(session.layout().unwrap().key, layout.key);
+    assert_eq!(session.clusters().unwrap().labels, clusters.labels);
+}
+
+#[test]
+fn a_changed_parameter_recomputes_only_what_lies_downstream() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = explored(home.path());
+    let (layout, clusters) = (session.layout().unwrap().clone(), session.clusters().unwrap().clone());
+    let mut params = session.params().clone();
+    params.clusters.method = stage::ClusterMethod::KMeans;
+    params.clusters.kmeans.k = 7;
+    session.apply(Command::SetParams(Box::new(params)));
+    assert_eq!(session.step(Step::Clusters).state, StepState::Stale);
+    assert_eq!(session.step(Step::Map).state, StepState::Done);
+    until(&mut session, "other clusters", is_done);
+    assert_eq!(session.clusters().unwrap().count, 7);
+    assert!(!Arc::ptr_eq(&clusters, session.clusters().unwrap()));
+    assert!(Arc::ptr_eq(&layout, session.layout().unwrap()), "the map was not computed again");
+}
+
+#[test]
+fn a_stopped_map_keeps_its_positions_and_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = explored(home.path());
+    let mut params = session.params().clone();
+    params.map.umap.epochs = Some(200_000);
+    session.apply(Command::SetParams(Box::new(params)));
+    until(&mut session, "a moving map", |s| s.map_epoch().is_some_and(|(epoch, _)| epoch > 0));
+    session.apply(Command::Stop(Step::Map));
+    until(&mut session, "the stop", |s| s.step(Step::Map).state == StepState::Stopped && !s.is_busy());
+    let (epoch, epochs) = session.layout().unwrap().epochs;
+    assert!(0 < epoch && epoch < epochs);
+    session.apply(Command::ContinueMap);
+    until(&mut session, "the map to go on", |s| s.map_epoch().is_some_and(|(now, _)| now > epoch));
+    session.apply(Command::StopAll);
+    until(&mut session, "the second stop", |s| !s.is_busy());
+    assert!(session.layout().unwrap().epochs.0 > epoch);
+}
+
+#[test]
+fn parameters_steer_a_map_that_moves() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = explored(home.path());
+    let mut params = session.params().clone();
+    params.map.umap.epochs = Some(3_000);
+    session.apply(Command::SetParams(Box::new(params.clone())));
+    until(&mut session, "a moving map", |s| s.map_epoch().is_some_and(|(epoch, _)| epoch > 0));
+    params.map.umap.min_dist = 0.8;
+    session.apply(Command::SetParams(Box::new(params.clone())));
+    until(&mut session, "the steered map", is_done);
+    let steered = session.layout().unwrap().clone();
+    let (matrix, knn) = (session.matrix().unwrap(), session.knn().unwrap());
+    assert_ne!(steered.key, stage::map::key(matrix, knn, &params.map), "its key tells that it was steered");
+}
+
+#[test]
+fn a_saved_project_reopens_without_corpus_model_or_work() {
+    let home = tempfile::tempdir().unwrap();
+    let mut first = explored(home.path());
+    first.apply(Command::Focus(Some(5)));
+    first.apply(Command::SetColour(ColourBy::Column(2)));
+    let path = home.path().join("small.semascope");
+    first.apply(Command::SaveProject(path.clone()));
+    until(&mut first, "the saving", |s| !s.is_busy());
+    assert!(first.take_notices().iter().all(|notice| notice.severity != Severity::Error));
+    std::fs::remove_file(home.path().join("small.csv")).unwrap();
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut second = session(elsewhere.path());
+    second.apply(Command::Open(vec![path]));
+    until(&mut second, "the project", |s| s.corpus().is_some());
+    assert!(is_done(&second), "opening a project starts no work");
+    assert_eq!(second.layout().unwrap().positions, first.layout().unwrap().positions);
+    assert_eq!(second.names().unwrap().clusters, first.names().unwrap().clusters);
+    assert_eq!(second.topics().len(), first.topics().len());
+    assert_eq!(second.focus(), Some(5));
+    assert_eq!(second.colouring().unwrap().by, ColourBy::Column(2));
+    assert_eq!(second.corpus().unwrap().text(3), first.corpus().unwrap().text(3));
+}
+
+#[test]
+fn an_unreadable_file_says_so_on_the_sheet_and_loses_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = explored(home.path());
+    session.apply(Command::Open(vec![home.path().join("gone.csv")]));
+    until(&mut session, "the error", |s| s.import_sheet().is_some_and(|i| i.error.is_some()));
+    assert!(session.import_sheet().unwrap().error.as_ref().unwrap().contains("gone.csv"));
+    session.apply(Command::CancelImport);
+    assert!(session.import_sheet().is_none());
+    assert_eq!(session.corpus().unwrap().len(), SMALL, "what was open stays open");
+}
+
+#[test]
+fn a_legend_entry_can_be_muted_soloed_and_shown_again() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = explored(home.path());
+    session.apply(Command::ToggleEntry(0));
+    assert!(session.colouring().unwrap().muted.contains(&0));
+    session.apply(Command::SoloEntry(0));
+    let muted = &session.colouring().unwrap().muted;
+    assert!(!muted.contains(&0) && muted.contains(&1));
+    session.apply(Command::SoloEntry(0));
+    assert!(session.colouring().unwrap().muted.is_empty(), "a second solo shows everything");
+}
+
+#[test]
+fn the_sheet_counts_empty_and_duplicate_texts() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("texts.csv");
+    std::fs::write(&file, "text,n\nThe same words here,1\nThe same words here,2\n,3\nOther words,4\n")
+        .unwrap();
+    let mut session = session(home.path());
+    session.apply(Command::Open(vec![file]));
+    until(&mut session, "the counts", |s| s.import_sheet().is_some_and(|i| i.survey.is_some()));
+    let sheet = session.import_sheet().unwrap();
+    assert_eq!(sheet.corpus.as_ref().unwrap().text_columns, [0]);
+    let survey = sheet.survey.as_ref().unwrap();
+    assert_eq!((survey.documents, survey.empty, survey.duplicates, survey.over_long), (4, 1, 1, 0));
+}
