@@ -8,6 +8,7 @@ pub mod error;
 pub mod mapped;
 pub mod npy;
 pub mod project;
+pub mod read;
 pub mod settings;
 mod tensors;
 mod vector_store;
