@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use egui::{Align2, Area, Color32, Id, LayerId, Order, Pos2, Rect, RichText, TextStyle, Ui, pos2, vec2};
+use egui::{Align2, Area, Color32, Id, LayerId, Order, Pos2, Rect, RichText, TextStyle, Ui, vec2};
 
 use crate::session::{ColourBy, Command, Session, Step, StepState, Wake};
 use crate::stage::StageError;

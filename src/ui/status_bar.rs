@@ -20,7 +20,7 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
     let theme = Theme::of(ui);
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = SPACE_8;
-        let reading = session.import().and_then(|import| import.progress.clone()).map(|progress| (None, progress));
+        let reading = session.import_sheet().and_then(|import| import.progress.clone()).map(|progress| (None, progress));
         match reading.or_else(|| running(session)) {
             Some((step, progress)) => {
                 bar(ui, &progress);

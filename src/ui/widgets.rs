@@ -164,7 +164,7 @@ pub fn chip(ui: &mut Ui, text: &str, weight: f32) -> Response {
         ui,
         Some(TextWrapMode::Truncate),
         ui.available_width(),
-        TextStyle::Small.into(),
+        FontSelection::Style(TextStyle::Small),
     );
     let size = galley.size() + vec2(12.0, 6.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
