@@ -23,7 +23,12 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
             .import_sheet()
             .and_then(|import| import.progress.clone())
             .map(|progress| (None, progress));
-        match reading.or_else(|| running(session)) {
+        if let (None, Some((path, None))) = (&reading, session.loading()) {
+            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            widgets::caption(ui, format!("Opening {}…", format::elide_middle(&name, 48)));
+        }
+        let opening = session.loading().and_then(|(_, progress)| progress).map(|progress| (None, progress));
+        match reading.or(opening).or_else(|| running(session)) {
             Some((step, progress)) => {
                 bar(ui, &progress);
                 ui.label(RichText::new(text(&progress)).text_style(TextStyle::Small));
@@ -40,7 +45,8 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
                 if widgets::icon_button(ui, icons::X, &name, "").clicked() {
                     match step {
                         Some(step) => wishes.push(Command::Stop(step)),
-                        None => wishes.push(Command::CancelImport),
+                        None if session.import_sheet().is_some() => wishes.push(Command::CancelImport),
+                        None => wishes.push(Command::StopAll),
                     }
                 }
             }
