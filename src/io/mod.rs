@@ -7,6 +7,7 @@ mod corpus_part;
 pub mod error;
 pub mod npy;
 pub mod project;
+pub mod read;
 pub mod settings;
 mod tensors;
 mod vector_store;
