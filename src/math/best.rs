@@ -1,0 +1,97 @@
+//! Running lists of the best candidates.
+
+/// The id of a place that nothing has taken yet: it sorts after every row.
+pub const NOBODY: u32 = u32::MAX;
+
+/// The `k` best of what was offered to each of some rows. What a list ends up with does not depend on the order of
+/// the offers: the more similar wins, and of equal ones the smaller id.
+pub struct Best {
+    k: usize,
+    ids: Vec<u32>,
+    similarities: Vec<f32>,
+    /// The similarity of each row's last place.
+    floors: Vec<f32>,
+}
+
+impl Best {
+    /// Empty lists for `rows` rows; `k` is at least 1.
+    pub fn new(rows: usize, k: usize) -> Self {
+        let k = k.max(1);
+        Self {
+            k,
+            ids: vec![NOBODY; rows * k],
+            similarities: vec![f32::NEG_INFINITY; rows * k],
+            floors: vec![f32::NEG_INFINITY; rows],
+        }
+    }
+
+    /// What a candidate of each row must reach to have a chance.
+    pub fn floors(&self) -> &[f32] {
+        &self.floors
+    }
+
+    /// Puts `id` in its place in the list of `row`, if it has one. An id is offered at most once.
+    pub fn offer(&mut self, row: usize, similarity: f32, id: u32) {
+        let range = row * self.k..(row + 1) * self.k;
+        let (ids, similarities) = (&mut self.ids[range.clone()], &mut self.similarities[range]);
+        let loses =
+            |at: usize| similarities[at] > similarity || (similarities[at] == similarity && ids[at] < id);
+        let mut place = self.k;
+        while place > 0 && !loses(place - 1) {
+            place -= 1;
+        }
+        if place < self.k {
+            ids.copy_within(place..self.k - 1, place + 1);
+            similarities.copy_within(place..self.k - 1, place + 1);
+            (ids[place], similarities[place]) = (id, similarity);
+            self.floors[row] = similarities[self.k - 1];
+        }
+    }
+
+    /// Makes all lists empty again.
+    pub fn clear(&mut self) {
+        self.ids.fill(NOBODY);
+        self.similarities.fill(f32::NEG_INFINITY);
+        self.floors.fill(f32::NEG_INFINITY);
+    }
+
+    /// All places of all rows with their similarities; those after the last taken one hold [`NOBODY`].
+    pub fn places(&self) -> (&[u32], &[f32]) {
+        (&self.ids, &self.similarities)
+    }
+
+    /// The ids in the list of `row`, best first.
+    pub fn ids(&self, row: usize) -> &[u32] {
+        let ids = &self.ids[row * self.k..(row + 1) * self.k];
+        taken(ids)
+    }
+}
+
+/// The part of a list that is taken.
+pub fn taken(ids: &[u32]) -> &[u32] {
+    &ids[..ids.iter().position(|&id| id == NOBODY).unwrap_or(ids.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_best_are_kept_whatever_the_order(
+            offers in prop::collection::vec(0u8..20, 0..60), k in 1usize..10, turn in 0usize..60,
+        ) {
+            let mut offers: Vec<(f32, u32)> =
+                offers.into_iter().enumerate().map(|(id, s)| (f32::from(s) - 10.0, id as u32)).collect();
+            let mut sorted = offers.clone();
+            sorted.sort_by(crate::math::rows::nearer);
+            let expected: Vec<u32> = sorted.iter().take(k).map(|o| o.1).collect();
+            let turn = turn.min(offers.len());
+            offers.rotate_left(turn);
+            let mut best = Best::new(1, k);
+            offers.iter().for_each(|&(similarity, id)| best.offer(0, similarity, id));
+            prop_assert_eq!(best.ids(0), &expected[..]);
+        }
+    }
+}

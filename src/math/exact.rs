@@ -1,0 +1,218 @@
+//! Every pair compared: products of blocks of rows, each of which serves both of its sides.
+//!
+//! The blocks depend on the number of rows alone, a pair is multiplied once, and the lists that collect the best
+//! do not mind the order of offers: the result is the same at any number of threads. The cosines that come out are
+//! computed again by one kernel ([`Rows::rank`]), so that they do not depend on the place of a row in its block;
+//! only which of two rows that differ by rounding error (about 1e-7) takes the last place may.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::best::Best;
+use super::rows::{Lists, Rows, Scratch};
+use crate::job::{Cancelled, Ctx};
+
+/// Rows of a block. A tile of products takes 4 MiB a thread; smaller tiles spend more on packing.
+const BLOCK: usize = 1024;
+
+/// Products that are looked at together: mostly none of them is large enough.
+const GLANCE: usize = 32;
+
+/// The `k` nearest of all other rows for each row, nearest first; `k` is smaller than the number of rows.
+pub fn nearest(rows: &Rows, k: usize, ctx: &Ctx) -> Result<Lists, Cancelled> {
+    let n = rows.len();
+    if k == 0 {
+        return Ok(Lists { k, ids: Vec::new(), similarities: Vec::new() });
+    }
+    ctx.progress.begin("Finding neighbours", "points", n as u64, 0);
+    let blocks = n.div_ceil(BLOCK);
+    let best: Vec<Mutex<Best>> = (0..blocks).map(|b| Mutex::new(Best::new(range(b, n).len(), k))).collect();
+    // Diagonal by diagonal, so that threads side by side rarely want the same lists.
+    let tiles: Vec<(usize, usize)> =
+        (0..blocks).flat_map(|offset| (0..blocks - offset).map(move |b| (b, b + offset))).collect();
+    let done = AtomicUsize::new(0);
+    tiles.par_iter().try_for_each_init(Tile::default, |tile, &(a, b)| {
+        ctx.cancel.check()?;
+        rows.block(range(a, n), &mut tile.left);
+        rows.block(range(b, n), &mut tile.right);
+        tile.multiply(rows.dim(), range(a, n).len(), range(b, n).len());
+        tile.offer_to_left(&mut locked(&best[a]), 0, (a == b).then_some(0), |column| {
+            (b * BLOCK + column) as u32
+        });
+        if a != b {
+            tile.offer_to_right(&mut locked(&best[b]), a * BLOCK);
+        }
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        ctx.progress.set((n * done / tiles.len()) as u64);
+        Ok(())
+    })?;
+    let best: Vec<Best> =
+        best.into_iter().map(|best| best.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
+    ranked(rows, k, ctx, |i| best[i / BLOCK].ids(i % BLOCK))
+}
+
+/// The `k` nearest of all other rows for some `queries`, one list a query.
+pub fn nearest_of(
+    rows: &Rows,
+    queries: &[u32],
+    k: usize,
+    ctx: &Ctx,
+) -> Result<Vec<Vec<(f32, u32)>>, Cancelled> {
+    let n = rows.len();
+    let best = Mutex::new(Best::new(queries.len(), k));
+    (0..n.div_ceil(BLOCK)).into_par_iter().try_for_each_init(
+        || {
+            let mut tile = Tile::default();
+            rows.gather(queries.iter().copied(), &mut tile.left);
+            tile
+        },
+        |tile, block| {
+            ctx.cancel.check()?;
+            rows.block(range(block, n), &mut tile.right);
+            tile.multiply(rows.dim(), queries.len(), range(block, n).len());
+            // A query's own product must not count as a neighbour.
+            for (query, &id) in
+                queries.iter().enumerate().filter(|(_, id)| range(block, n).contains(&(**id as usize)))
+            {
+                tile.products[query * tile.width + id as usize - block * BLOCK] = f32::NEG_INFINITY;
+            }
+            tile.offer_to_left(&mut locked(&best), 0, None, |column| (block * BLOCK + column) as u32);
+            Ok(())
+        },
+    )?;
+    let best = best.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let queries = queries.par_iter().enumerate();
+    Ok(queries
+        .map_init(Scratch::default, |scratch, (query, &id)| {
+            let others = best.ids(query).iter().copied().filter(|&other| other != id);
+            rows.rank(id, others, scratch)
+        })
+        .collect())
+}
+
+/// Exact cosines and order for the ids that `candidates` gives each row, of which at least `k` must be given.
+pub fn ranked<'c>(
+    rows: &Rows,
+    k: usize,
+    ctx: &Ctx,
+    candidates: impl Fn(usize) -> &'c [u32] + Sync,
+) -> Result<Lists, Cancelled> {
+    let n = rows.len();
+    let mut lists = Lists { k, ids: vec![0; n * k], similarities: vec![0.0; n * k] };
+    let out = lists.ids.par_chunks_mut(BLOCK * k).zip(lists.similarities.par_chunks_mut(BLOCK * k));
+    out.enumerate().try_for_each_init(Scratch::default, |scratch, (block, (ids, similarities))| {
+        ctx.cancel.check()?;
+        let out = ids.chunks_mut(k).zip(similarities.chunks_mut(k));
+        for (i, (ids, similarities)) in (block * BLOCK..).zip(out) {
+            let ranked = rows.rank(i as u32, candidates(i).iter().copied(), scratch);
+            for ((id, similarity), ranked) in ids.iter_mut().zip(similarities).zip(ranked) {
+                (*similarity, *id) = ranked;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(lists)
+}
+
+fn range(block: usize, n: usize) -> std::ops::Range<usize> {
+    block * BLOCK..((block + 1) * BLOCK).min(n)
+}
+
+fn locked(best: &Mutex<Best>) -> std::sync::MutexGuard<'_, Best> {
+    best.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One thread's two blocks of rows and the products of their pairs.
+#[derive(Default)]
+pub struct Tile {
+    left: Vec<f32>,
+    right: Vec<f32>,
+    /// A row for each row of `left`, a column for each of `right`.
+    products: Vec<f32>,
+    width: usize,
+}
+
+impl Tile {
+    /// The `k` best of each of `ids` among the others of them.
+    pub fn compare_all(&mut self, rows: &Rows, ids: &[u32], k: usize, ctx: &Ctx) -> Result<Best, Cancelled> {
+        let mut best = Best::new(ids.len(), k);
+        rows.gather(ids.iter().copied(), &mut self.right);
+        for (block, part) in ids.chunks(BLOCK).enumerate() {
+            ctx.cancel.check()?;
+            rows.gather(part.iter().copied(), &mut self.left);
+            self.multiply(rows.dim(), part.len(), ids.len());
+            let start = block * BLOCK;
+            self.offer_to_left(&mut best, start, Some(start), |column| ids[column]);
+        }
+        Ok(best)
+    }
+
+    fn multiply(&mut self, dim: usize, height: usize, width: usize) {
+        assert!(self.left.len() >= height * dim && self.right.len() >= width * dim);
+        self.width = width;
+        self.products.resize(height * width, 0.0);
+        // SAFETY: the strides stay within left (height × dim), right (width × dim) and products (height × width).
+        unsafe {
+            gemm::gemm(
+                height,
+                width,
+                dim,
+                self.products.as_mut_ptr(),
+                1,
+                width as isize,
+                false,
+                self.left.as_ptr(),
+                1,
+                dim as isize,
+                self.right.as_ptr(),
+                dim as isize,
+                1,
+                0.0,
+                1.0,
+                false,
+                false,
+                false,
+                gemm::Parallelism::None,
+            );
+        }
+    }
+
+    /// Offers every column to every row's list: row `r` has the list `first + r`, column `c` is the row `id(c)`, and
+    /// where the blocks are the same rows, `own` is the column of row 0, which is not offered to itself.
+    fn offer_to_left(&self, best: &mut Best, first: usize, own: Option<usize>, id: impl Fn(usize) -> u32) {
+        for (row, products) in self.products.chunks(self.width.max(1)).enumerate() {
+            let own = own.map(|own| own + row);
+            for (glance, products) in products.chunks(GLANCE).enumerate() {
+                let floor = best.floors()[first + row];
+                if !products.iter().fold(false, |any, &product| any | (product >= floor)) {
+                    continue;
+                }
+                for (column, &product) in (glance * GLANCE..).zip(products) {
+                    if product >= best.floors()[first + row] && Some(column) != own {
+                        best.offer(first + row, product, id(column));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Offers every row to every column's list.
+    fn offer_to_right(&self, best: &mut Best, left_start: usize) {
+        for (row, products) in self.products.chunks(self.width.max(1)).enumerate() {
+            for (glance, products) in products.chunks(GLANCE).enumerate() {
+                let floors = &best.floors()[glance * GLANCE..][..products.len()];
+                if !products.iter().zip(floors).fold(false, |any, (product, floor)| any | (product >= floor))
+                {
+                    continue;
+                }
+                for (column, &product) in (glance * GLANCE..).zip(products) {
+                    if product >= best.floors()[column] {
+                        best.offer(column, product, (left_start + row) as u32);
+                    }
+                }
+            }
+        }
+    }
+}
