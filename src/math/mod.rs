@@ -11,6 +11,7 @@ pub mod hash;
 mod hnsw;
 pub mod kd_tree;
 pub mod kmeans;
+pub mod language;
 pub mod leiden;
 pub mod neighbour_graph;
 pub mod neighbours;

@@ -90,6 +90,8 @@ pub struct Optimised {
     pub positions: Vec<[f32; 2]>,
     pub epoch: usize,
     pub epochs: usize,
+    /// Whether its parameters were changed while it moved: they alone would give another one.
+    pub steered: bool,
 }
 
 /// Lays `graph` out from `start`, which has a position for every point (missing ones count as 0, 0; those that the
@@ -133,8 +135,10 @@ fn optimise_until(
     };
     show(&positions, epoch);
     let mut shown = Instant::now();
+    let mut steered = false;
     while epoch < epochs && !stop(epoch) {
         if let Some(newer) = latest.take() {
+            steered = true;
             forces = Forces::new(&newer);
         }
         let round = Round {
@@ -160,7 +164,7 @@ fn optimise_until(
             shown = Instant::now();
         }
     }
-    Optimised { positions, epoch, epochs }
+    Optimised { positions, epoch, epochs, steered }
 }
 
 /// The parameters as the inner loop wants them.
@@ -501,7 +505,7 @@ mod tests {
         let ctx = Ctx::new(send, Arc::new(|| {}));
         ctx.cancel.cancel();
         let stopped = optimise(&ring(50, 4), scattered(50), &short(20), &Latest::default(), &ctx);
-        assert_eq!(stopped, Optimised { positions: scattered(50).positions, epoch: 0, epochs: 20 });
+        assert_eq!(stopped, Optimised { positions: scattered(50).positions, epoch: 0, epochs: 20, steered: false });
         let shown: Vec<Event> = receive.try_iter().collect();
         assert!(matches!(&shown[..], [Event::Layout { epoch: 0, epochs: 20, .. }]));
     }
