@@ -73,6 +73,8 @@ impl Default for ExportOptions {
 #[serde(default)]
 pub struct Settings {
     pub theme: Theme,
+    /// Panels and the camera jump instead of gliding.
+    pub reduce_motion: bool,
     /// Panels by name.
     pub panels: BTreeMap<String, Panel>,
     /// Newest first, at most [`MOST_RECENTS`].

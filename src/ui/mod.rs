@@ -1,1 +1,41 @@
-//! TODO
+//! The window: one file a panel.
+//!
+//! Panels read the session and push [`wishes`]; [`app`] applies them. Nothing here computes while it draws: what
+//! must be computed from the session's values goes to a worker ([`derived`]) and shows when it is there.
+
+pub mod app;
+pub mod colouring;
+pub mod derived;
+pub mod dialogs;
+pub mod digest;
+pub mod emphasis;
+pub mod facts;
+pub mod fonts;
+pub mod format;
+pub mod frame_stats;
+pub mod hover_card;
+pub mod icons;
+pub mod import_sheet;
+pub mod legend;
+pub mod links;
+pub mod log;
+pub mod log_panel;
+pub mod map_labels;
+pub mod map_panel;
+pub mod notices;
+pub mod panels;
+pub mod pictures;
+pub mod settings_dialog;
+pub mod shortcuts;
+pub mod sorting;
+pub mod status_bar;
+pub mod tabular;
+pub mod theme;
+pub mod top_bar;
+pub mod welcome;
+pub mod widgets;
+mod window;
+pub mod wishes;
+
+pub use app::SemascopeApp;
+pub use window::{open_window, wake};

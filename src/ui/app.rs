@@ -1,0 +1,456 @@
+//! The window's frame: polls the session, draws bars, panels and sheets, and applies what was wished for.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use egui::{Context, Id, Margin, Modal, Panel, ThemePreference, Ui};
+use serde::{Deserialize, Serialize};
+
+use crate::data::Corpus;
+use crate::io::settings::{self, Settings};
+use crate::job::Job;
+use crate::model::{DevicePreference, pick_device};
+use crate::session::{Command, Notice, Session, Step, StepState, Wake};
+use crate::view::camera::Camera;
+use crate::view::points;
+
+use super::dialogs::{self, Dialogs, Question};
+use super::facts::Facts;
+use super::fonts::{FontError, FontFiles};
+use super::frame_stats::{FrameStats, FrameTimes};
+use super::import_sheet::{self, ImportState};
+use super::log::LogBuffer;
+use super::map_panel::MapPanel;
+use super::notices::Notices;
+use super::panels::pipeline::{self, PipelineState};
+use super::panels::table::{self, TableState};
+use super::panels::inspector;
+use super::settings_dialog;
+use super::shortcuts;
+use super::theme::{self, BOTTOM_PANEL, LEFT_PANEL, RIGHT_PANEL, STATUS_BAR, TOP_BAR, Theme};
+use super::welcome::{self, Welcome};
+use super::wishes::{Action, Pane, Sheet, Wishes};
+use super::{log_panel, status_bar, top_bar};
+
+/// Height of the log.
+const LOG_PANEL: f32 = 180.0;
+
+/// A panel: whether it shows, and how wide or high it is.
+struct PaneState {
+    name: &'static str,
+    open: bool,
+    size: f32,
+}
+
+impl PaneState {
+    fn of(settings: &Settings, name: &'static str, size: f32, open: bool) -> Self {
+        let saved = settings.panels.get(name);
+        // A size from a broken file must not hide the map.
+        let size = saved.map(|panel| panel.size).filter(|size| (80.0..2000.0).contains(size)).unwrap_or(size);
+        Self { name, open: saved.map_or(open, |panel| panel.visible), size }
+    }
+}
+
+/// The part of the window that a project remembers.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct SavedView {
+    camera: Option<SavedCamera>,
+    legend_collapsed: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedCamera {
+    centre: [f64; 2],
+    scale: f64,
+}
+
+/// The app.
+pub struct SemascopeApp {
+    session: Session,
+    wake: Wake,
+    fonts: FontFiles,
+    log: LogBuffer,
+    device: String,
+    facts: Facts,
+    map: MapPanel,
+    pipeline: PipelineState,
+    table: TableState,
+    welcome: Welcome,
+    import: ImportState,
+    dialogs: Dialogs,
+    notices: Notices,
+    sheet: Option<Sheet>,
+    left: PaneState,
+    right: PaneState,
+    bottom: PaneState,
+    log_pane: PaneState,
+    /// The corpus of the last frame: another one starts with fresh panels.
+    shown: Option<Arc<Corpus>>,
+    saving: Option<Job<()>>,
+    frames: FrameTimes,
+    began: Instant,
+}
+
+impl SemascopeApp {
+    /// Prepares `cc`'s window: fonts, themes, the map's renderer. `session` should call [`super::wake`]'s function.
+    pub fn new(cc: &eframe::CreationContext<'_>, session: Session, log: LogBuffer) -> Result<Self, FontError> {
+        let ctx = &cc.egui_ctx;
+        let fonts = FontFiles::load()?;
+        fonts.install(ctx);
+        if let Some(state) = &cc.wgpu_render_state {
+            points::install(state);
+        }
+        let (device, remark) = pick_device(DevicePreference::Auto);
+        if let Some(remark) = remark {
+            tracing::info!("{remark}");
+        }
+        let settings = session.settings();
+        apply_looks(ctx, settings);
+        Ok(Self {
+            wake: super::wake(ctx),
+            fonts,
+            log,
+            device: device.to_string(),
+            facts: Facts::default(),
+            map: MapPanel::default(),
+            pipeline: PipelineState::default(),
+            table: TableState::default(),
+            welcome: Welcome::default(),
+            import: ImportState::default(),
+            dialogs: Dialogs::default(),
+            notices: Notices::default(),
+            sheet: None,
+            left: PaneState::of(settings, "pipeline", LEFT_PANEL, true),
+            right: PaneState::of(settings, "inspector", RIGHT_PANEL, true),
+            bottom: PaneState::of(settings, "table", BOTTOM_PANEL, true),
+            log_pane: PaneState::of(settings, "log", LOG_PANEL, false),
+            shown: None,
+            saving: None,
+            frames: FrameTimes::default(),
+            began: Instant::now(),
+            session,
+        })
+    }
+
+    /// How long the window's thread took for its frames.
+    pub fn frame_stats(&self) -> FrameStats {
+        self.frames.stats()
+    }
+
+    /// The session, for tests and scripts.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Opens files as if they had been dropped on the window.
+    pub fn open(&mut self, files: Vec<PathBuf>) {
+        if !files.is_empty() {
+            self.session.apply(Command::Open(files));
+        }
+    }
+
+    /// Shows a notice.
+    pub fn tell(&mut self, notice: Notice) {
+        self.notices.add(notice);
+    }
+
+    /// Does what a person could wish for; tests go round file dialogs with it.
+    pub fn wish(&mut self, command: Command) {
+        self.session.apply(command);
+    }
+
+    /// Another corpus: its own camera, and panels that forget the last one.
+    fn meet_corpus(&mut self) {
+        let corpus = self.session.corpus().cloned();
+        let same = match (&self.shown, &corpus) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (None, None) => true,
+            _ => false,
+        };
+        if same {
+            return;
+        }
+        self.shown = corpus;
+        self.table = TableState::default();
+        self.import = ImportState::default();
+        // What was saved by another version, or by nobody, leaves the map fitted.
+        let saved: SavedView = serde_json::from_value(self.session.view_state.clone()).unwrap_or_default();
+        self.map.set_camera(saved.camera.map(|camera| Camera { centre: camera.centre, scale: camera.scale }));
+        self.map.legend.collapsed = saved.legend_collapsed;
+    }
+
+    fn remember_view(&mut self) {
+        let camera = self.map.camera().map(|camera| SavedCamera { centre: camera.centre, scale: camera.scale });
+        let saved = SavedView { camera, legend_collapsed: self.map.legend.collapsed };
+        self.session.view_state = serde_json::to_value(saved).unwrap_or_default();
+    }
+
+    fn workspace(&mut self, ui: &mut Ui, wishes: &mut Wishes) {
+        let theme = Theme::of(ui);
+        let bar = egui::Frame::new().fill(theme.panel).inner_margin(Margin::symmetric(12, 0));
+        let open =
+            top_bar::Open { pipeline: self.left.open, table: self.bottom.open, inspector: self.right.open };
+        Panel::top("top bar").exact_size(TOP_BAR).frame(bar).show(ui, |ui| {
+            top_bar::show(ui, &self.session, open, wishes);
+        });
+        self.status(ui, wishes);
+        self.log_pane(ui, wishes);
+        let colours = self.map.cluster_colours(&self.session);
+        let frame = egui::Frame::new().fill(theme.panel).inner_margin(Margin { left: 12, right: 12, top: 4, bottom: 0 });
+        let table = Panel::bottom("table").resizable(true).default_size(self.bottom.size).size_range(96.0..=600.0).frame(frame);
+        if let Some(shown) = table.show_collapsible(ui, &mut self.bottom.open, |ui| {
+            table::show(ui, &self.session, &mut self.table, &colours, &self.wake, wishes);
+            ui.take_available_space();
+        }) {
+            self.bottom.size = shown.response.rect.height();
+        }
+        let left = Panel::left("pipeline").resizable(true).default_size(self.left.size).size_range(200.0..=420.0);
+        if let Some(shown) = left.frame(theme.panel_frame()).show_collapsible(ui, &mut self.left.open, |ui| {
+            let columns = self.facts.columns(&self.session).map(|columns| columns.as_slice());
+            pipeline::show(ui, &self.session, columns, &mut self.pipeline, wishes);
+        }) {
+            self.left.size = shown.response.rect.width();
+        }
+        let right = Panel::right("inspector").resizable(true).default_size(self.right.size).size_range(240.0..=640.0);
+        if let Some(shown) = right.frame(theme.panel_frame()).show_collapsible(ui, &mut self.right.open, |ui| {
+            inspector::show(ui, &self.session, &self.facts, self.map.stack(), &colours, wishes);
+        }) {
+            self.right.size = shown.response.rect.width();
+        }
+        egui::CentralPanel::no_frame().show(ui, |ui| {
+            self.map.show(ui, &self.session, &self.facts, wishes);
+        });
+    }
+
+    fn status(&mut self, ui: &mut Ui, wishes: &mut Wishes) {
+        let frame = egui::Frame::new().fill(Theme::of(ui).panel).inner_margin(Margin::symmetric(12, 0));
+        Panel::bottom("status").exact_size(STATUS_BAR).frame(frame).show(ui, |ui| {
+            status_bar::show(ui, &self.session, &self.device, wishes);
+        });
+    }
+
+    fn log_pane(&mut self, ui: &mut Ui, wishes: &mut Wishes) {
+        let frame = egui::Frame::new().fill(Theme::of(ui).panel).inner_margin(Margin { left: 12, right: 12, top: 4, bottom: 4 });
+        let stats = if self.log_pane.open { self.frames.stats() } else { FrameStats::default() };
+        let panel = Panel::bottom("log").resizable(true).default_size(self.log_pane.size).size_range(80.0..=600.0).frame(frame);
+        if let Some(shown) = panel.show_collapsible(ui, &mut self.log_pane.open, |ui| {
+            log_panel::show(ui, &self.log, stats, wishes);
+            ui.take_available_space();
+        }) {
+            self.log_pane.size = shown.response.rect.height();
+        }
+    }
+
+    fn front_page(&mut self, ui: &mut Ui, wishes: &mut Wishes) {
+        self.status(ui, wishes);
+        self.log_pane(ui, wishes);
+        egui::CentralPanel::no_frame().show(ui, |ui| {
+            let page = ui.max_rect();
+            welcome::show(ui, &self.session, &mut self.welcome, &self.wake, wishes);
+            let corner = egui::Rect::from_min_max(
+                page.right_top() + egui::vec2(-120.0, theme::SPACE_8),
+                page.right_top() + egui::vec2(-theme::SPACE_12, TOP_BAR),
+            );
+            ui.scope_builder(egui::UiBuilder::new().max_rect(corner), |ui| {
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| top_bar::tools(ui, wishes));
+            });
+        });
+    }
+
+    fn sheets(&mut self, ctx: &Context, wishes: &mut Wishes) {
+        let theme = Theme::of_context(ctx);
+        let frame = theme.popover_frame().inner_margin(Margin::same(20));
+        let modal = |name: &str| {
+            let id = Id::new(name);
+            let area = Modal::default_area(id).accessible_name(name).fade_in(false);
+            Modal::new(id).area(area).frame(frame).backdrop_color(theme.veil)
+        };
+        if let Some(import) = self.session.import_sheet() {
+            modal("Import").show(ctx, |ui| import_sheet::show(ui, import, &mut self.import, wishes));
+        }
+        let closed = match self.sheet {
+            None => false,
+            Some(Sheet::Settings) => modal("Settings")
+                .show(ctx, |ui| settings_dialog::show(ui, &self.session, &self.device, wishes))
+                .backdrop_response
+                .clicked(),
+            Some(Sheet::Shortcuts) => {
+                modal("Shortcuts").show(ctx, shortcuts::sheet).backdrop_response.clicked()
+            }
+        };
+        if closed {
+            self.sheet = None;
+        }
+    }
+
+    fn apply(&mut self, wishes: Wishes, ctx: &Context, frame: &eframe::Frame) {
+        for command in wishes.commands {
+            if matches!(command, Command::SaveProject(_)) {
+                self.remember_view();
+            }
+            self.session.apply(command);
+        }
+        for action in wishes.actions {
+            self.act(action, ctx, frame);
+        }
+    }
+
+    fn act(&mut self, action: Action, ctx: &Context, frame: &eframe::Frame) {
+        match action {
+            Action::PickFiles => self.ask(Question::Open, frame),
+            Action::PickClustersFile if self.session.clusters().is_some() => self.ask(Question::ClustersFile, frame),
+            Action::PickPictureFile if self.session.positions().is_some() => self.ask(Question::PictureFile, frame),
+            Action::PickProjectFile if self.session.corpus().is_some() => self.ask(Question::ProjectFile, frame),
+            Action::PickClustersFile | Action::PickPictureFile | Action::PickProjectFile => {}
+            Action::WritePicture(path) => {
+                let dark = ctx.theme() == egui::Theme::Dark;
+                self.map.write_picture(&mut self.session, dark, &self.fonts, &self.facts, path);
+            }
+            Action::Fit => self.map.fit(),
+            Action::Zoom(factor) => self.map.zoom_by(factor),
+            Action::FlyTo(document) => self.map.fly_to(&self.session, document),
+            Action::FlyToCluster(label) => self.map.fly_to_cluster(&self.session, label),
+            Action::StopOrContinue => match self.session.step(Step::Map).state {
+                StepState::Running(_) => self.session.apply(Command::Stop(Step::Map)),
+                StepState::Stopped => self.session.apply(Command::ContinueMap),
+                _ => {}
+            },
+            Action::Escape => self.escape(),
+            Action::Search => {
+                self.map.legend.collapsed = false;
+                self.map.legend.wants_search = true;
+            }
+            Action::Toggle(pane) => {
+                let pane = match pane {
+                    Pane::Pipeline => &mut self.left,
+                    Pane::Inspector => &mut self.right,
+                    Pane::Table => &mut self.bottom,
+                    Pane::Log => &mut self.log_pane,
+                };
+                pane.open = !pane.open;
+            }
+            Action::Open(sheet) => self.sheet = if self.sheet == Some(sheet) { None } else { Some(sheet) },
+            Action::SetSettings(settings) => {
+                apply_looks(ctx, &settings);
+                *self.session.settings_mut() = *settings;
+                self.save_settings();
+            }
+            Action::OpenUrl(url) => ctx.open_url(egui::OpenUrl::new_tab(url)),
+            Action::Reveal(path) => dialogs::reveal(ctx, &path),
+        }
+        ctx.request_repaint();
+    }
+
+    fn ask(&mut self, question: Question, frame: &eframe::Frame) {
+        let name = self.session.corpus().map_or_else(String::new, |corpus| corpus.name.clone());
+        let window = frame.winit_window().is_some().then_some(frame);
+        self.dialogs.ask(question, &name, window, &self.wake);
+    }
+
+    fn escape(&mut self) {
+        if self.sheet.take().is_some() {
+            return;
+        }
+        let command = if self.session.import_sheet().is_some() {
+            Command::CancelImport
+        } else if self.session.focus().is_some() {
+            Command::Focus(None)
+        } else if self.session.focus_cluster().is_some() {
+            Command::FocusCluster(None)
+        } else if self.session.selection().is_some_and(|selection| !selection.is_empty()) {
+            Command::Select(Vec::new())
+        } else {
+            return;
+        };
+        self.session.apply(command);
+    }
+
+    /// Takes the panels over into the settings.
+    fn settings_now(&mut self) -> Settings {
+        let settings = self.session.settings_mut();
+        for pane in [&self.left, &self.right, &self.bottom, &self.log_pane] {
+            let panel = settings::Panel { size: pane.size, visible: pane.open };
+            settings.panels.insert(pane.name.to_owned(), panel);
+        }
+        settings.clone()
+    }
+
+    fn save_settings(&mut self) {
+        let settings = self.settings_now();
+        let saving = Job::spawn("save settings", self.wake.clone(), move |_| {
+            if let Err(error) = settings.save() {
+                tracing::warn!("{error}");
+            }
+        });
+        self.saving = saving.ok();
+    }
+
+    fn take_drops(&mut self, ctx: &Context) {
+        let dropped: Vec<PathBuf> =
+            ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
+        self.open(dropped);
+    }
+}
+
+impl eframe::App for SemascopeApp {
+    fn logic(&mut self, ctx: &Context, frame: &mut eframe::Frame) {
+        self.began = Instant::now();
+        // What the system measures of the last frame holds its drawing as well.
+        if let Some(seconds) = frame.info().cpu_usage {
+            self.frames.record(Duration::from_secs_f32(seconds.max(0.0)));
+        }
+        self.take_drops(ctx);
+        self.session.poll();
+        if let Some(wait) = self.session.poll_after() {
+            ctx.request_repaint_after(wait);
+        }
+        for notice in self.session.take_notices() {
+            self.notices.add(notice);
+        }
+        self.meet_corpus();
+        self.facts.update(&self.session, &self.wake);
+        self.map.update(&self.session, ctx.theme() == egui::Theme::Dark, &self.wake);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        let mut wishes = Wishes::default();
+        shortcuts::listen(&ctx, self.sheet.is_some() || self.session.import_sheet().is_some(), &mut wishes);
+        self.dialogs.poll(&mut wishes);
+        if self.session.corpus().is_some() {
+            self.workspace(ui, &mut wishes);
+        } else {
+            self.front_page(ui, &mut wishes);
+        }
+        self.sheets(&ctx, &mut wishes);
+        self.notices.show(&ctx, &mut wishes);
+        if ctx.input(|input| !input.raw.hovered_files.is_empty()) {
+            welcome::drop_overlay(&ctx);
+        }
+        self.apply(wishes, &ctx, frame);
+        if frame.info().cpu_usage.is_none() {
+            self.frames.record(self.began.elapsed());
+        }
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        Theme::for_mode(visuals.dark_mode).background.to_normalized_gamma_f32()
+    }
+
+    fn on_exit(&mut self) {
+        if let Err(error) = self.settings_now().save() {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+fn apply_looks(ctx: &Context, settings: &Settings) {
+    theme::install(ctx, settings.reduce_motion);
+    ctx.set_theme(match settings.theme {
+        settings::Theme::System => ThemePreference::System,
+        settings::Theme::Light => ThemePreference::Light,
+        settings::Theme::Dark => ThemePreference::Dark,
+    });
+}

@@ -1,0 +1,227 @@
+//! From session values to one colour a point and a legend, on a worker, and only when the inputs changed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::data::{Clusters, Corpus, DATE_EMPTY, Names, Typed, UNCLUSTERED};
+use crate::session::{ColourBy, Session};
+use crate::view::colour::{MapTheme, Packed, pack};
+use crate::view::palette::{Palette, colours_for_categories};
+use crate::view::ramp::{Ramp, RampKind, around_zero, colours_for_numbers, robust_range};
+
+use super::derived::Same;
+use super::format;
+
+/// One category or cluster of the legend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The code of its points; `u32::MAX` for points without one.
+    pub code: u32,
+    pub title: String,
+    pub count: usize,
+    pub colour: [u8; 3],
+}
+
+/// What the colours mean.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Legend {
+    /// One colour for all.
+    Plain,
+    /// Largest first, points without a value last.
+    Entries(Vec<Entry>),
+    /// A ramp from `low` to `high`; values beyond take the colours of its ends.
+    Ramp { kind: RampKind, low: String, high: String, missing: usize },
+}
+
+/// The colours of all points.
+#[derive(Debug)]
+pub struct Paint {
+    pub colours: Arc<Vec<Packed>>,
+    /// The legend's code of every point, where the legend has entries.
+    pub codes: Option<Arc<Vec<u32>>>,
+    pub legend: Legend,
+}
+
+/// What the colours are made from.
+#[derive(Clone, PartialEq)]
+enum Values {
+    Plain(usize),
+    Labels(Same<Clusters>, Option<Same<Names>>),
+    Column(Same<Corpus>, usize),
+    Kept(Same<Vec<f32>>),
+}
+
+/// Everything that the colours depend on.
+#[derive(Clone, PartialEq)]
+pub struct Inputs {
+    values: Values,
+    own: BTreeMap<u32, [u8; 3]>,
+    dark: bool,
+}
+
+impl Inputs {
+    /// What the session's points are to be coloured by now; what is not there yet gives one colour for all.
+    pub fn of(session: &Session, dark: bool) -> Option<Self> {
+        let corpus = session.corpus()?;
+        let colouring = session.colouring().cloned().unwrap_or_default();
+        let plain = Values::Plain(corpus.len());
+        let labels = |clusters: &Arc<Clusters>, names: Option<&Arc<Names>>| {
+            Values::Labels(Same(clusters.clone()), names.cloned().map(Same))
+        };
+        let values = match colouring.by {
+            ColourBy::Cluster => session.clusters().map_or(plain, |clusters| labels(clusters, session.names())),
+            ColourBy::Topic(level) => {
+                session.topics().get(level).map_or(plain, |(topics, names)| labels(topics, Some(names)))
+            }
+            ColourBy::Column(i) if i < corpus.columns.len() => Values::Column(Same(corpus.clone()), i),
+            ColourBy::Kept => session.quality().map_or(plain, |quality| Values::Kept(Same(quality.kept.clone()))),
+            ColourBy::Column(_) | ColourBy::Nothing => plain,
+        };
+        Some(Self { values, own: colouring.own_colours, dark })
+    }
+
+    /// Computes the colours.
+    pub fn paint(&self) -> Paint {
+        let theme = MapTheme::of(self.dark);
+        match &self.values {
+            Values::Plain(n) => plain(*n, theme),
+            Values::Labels(Same(clusters), names) => {
+                let names = names.as_ref().map(|Same(names)| names);
+                let title = |code: u32| match names.and_then(|names| names.clusters.get(code as usize)) {
+                    Some(name) => name.title.clone(),
+                    None => format!("Cluster {}", u64::from(code) + 1),
+                };
+                self.categories(theme, Arc::new(clusters.labels.clone()), clusters.count, title, "Unclustered")
+            }
+            Values::Column(Same(corpus), i) => match &corpus.columns[*i].typed {
+                Typed::Text => plain(corpus.len(), theme),
+                Typed::Category { levels, codes } => {
+                    let title = |code: u32| levels[code as usize].clone();
+                    self.categories(theme, Arc::new(codes.clone()), levels.len(), title, "No value")
+                }
+                Typed::List { levels, offsets, codes } => {
+                    // A point has one colour: that of the value that stands first.
+                    let first = |pair: &[u64]| if pair[0] < pair[1] { codes[pair[0] as usize] } else { UNCLUSTERED };
+                    let firsts = offsets.windows(2).map(first).collect();
+                    let title = |code: u32| levels[code as usize].clone();
+                    self.categories(theme, Arc::new(firsts), levels.len(), title, "No value")
+                }
+                Typed::Number(values) => numbers(values, theme, format::number),
+                Typed::Date(moments) => {
+                    let seconds = |&m: &i64| if m == DATE_EMPTY { f64::NAN } else { m as f64 };
+                    let values: Vec<f64> = moments.iter().map(seconds).collect();
+                    numbers(&values, theme, |value| format::date(value as i64))
+                }
+            },
+            Values::Kept(Same(kept)) => {
+                let values: Vec<f64> = kept.iter().map(|&share| f64::from(share)).collect();
+                let ramp = Ramp::of(RampKind::Sequential, theme);
+                let (low, high) = (format::percent(0.0), format::percent(1.0));
+                Paint {
+                    colours: Arc::new(colours_for_numbers(&values, (0.0, 1.0), ramp)),
+                    codes: None,
+                    legend: Legend::Ramp { kind: RampKind::Sequential, low, high, missing: 0 },
+                }
+            }
+        }
+    }
+
+    fn categories(
+        &self,
+        theme: &MapTheme,
+        codes: Arc<Vec<u32>>,
+        count: usize,
+        title: impl Fn(u32) -> String,
+        none: &str,
+    ) -> Paint {
+        let palette = Palette::of(theme);
+        let mut counts = vec![0usize; count];
+        let mut without = 0;
+        for &code in codes.iter() {
+            match counts.get_mut(code as usize) {
+                Some(n) => *n += 1,
+                None => without += 1,
+            }
+        }
+        let colour = |code: u32| self.own.get(&code).copied().unwrap_or_else(|| palette.colour(code));
+        let entry = |code, title, count| Entry { code, title, count, colour: colour(code) };
+        let mut entries: Vec<Entry> = (0u32..)
+            .zip(&counts)
+            .filter(|(_, n)| **n > 0)
+            .map(|(code, &n)| entry(code, title(code), n))
+            .collect();
+        entries.sort_by_key(|entry| (std::cmp::Reverse(entry.count), entry.code));
+        if without > 0 {
+            entries.push(entry(UNCLUSTERED, none.to_owned(), without));
+        }
+        let mut colours = colours_for_categories(&codes, palette);
+        if !self.own.is_empty() {
+            for (colour, code) in colours.iter_mut().zip(codes.iter()) {
+                if let Some(&own) = self.own.get(code) {
+                    *colour = pack(own);
+                }
+            }
+        }
+        Paint { colours: Arc::new(colours), codes: Some(codes), legend: Legend::Entries(entries) }
+    }
+}
+
+fn plain(n: usize, theme: &MapTheme) -> Paint {
+    Paint { colours: Arc::new(vec![pack(theme.muted); n]), codes: None, legend: Legend::Plain }
+}
+
+fn numbers(values: &[f64], theme: &MapTheme, label: impl Fn(f64) -> String) -> Paint {
+    let missing = values.iter().filter(|value| !value.is_finite()).count();
+    let Some(range) = robust_range(values) else { return plain(values.len(), theme) };
+    let diverging = range.0 < 0.0 && range.1 > 0.0;
+    let (kind, range) =
+        if diverging { (RampKind::Diverging, around_zero(range)) } else { (RampKind::Sequential, range) };
+    Paint {
+        colours: Arc::new(colours_for_numbers(values, range, Ramp::of(kind, theme))),
+        codes: None,
+        legend: Legend::Ramp { kind, low: label(range.0), high: label(range.1), missing },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Key;
+
+    fn inputs(labels: Vec<u32>, count: usize, own: &[(u32, [u8; 3])]) -> Inputs {
+        let clusters = Clusters {
+            key: Key::of("test", 1).finish(),
+            strengths: vec![1.0; labels.len()],
+            labels,
+            count,
+            method: "test".into(),
+        };
+        Inputs { values: Values::Labels(Same(Arc::new(clusters)), None), own: own.iter().copied().collect(), dark: true }
+    }
+
+    #[test]
+    fn the_legend_lists_the_largest_first_and_the_unclustered_last() {
+        let paint = inputs(vec![1, 1, 0, UNCLUSTERED, UNCLUSTERED, UNCLUSTERED], 2, &[]).paint();
+        let Legend::Entries(entries) = &paint.legend else { panic!() };
+        let seen: Vec<_> = entries.iter().map(|e| (e.title.as_str(), e.count)).collect();
+        assert_eq!(seen, [("Cluster 2", 2), ("Cluster 1", 1), ("Unclustered", 3)]);
+    }
+
+    #[test]
+    fn points_have_the_colour_that_the_legend_shows() {
+        let paint = inputs(vec![0, 1, UNCLUSTERED], 2, &[(1, [1, 2, 3])]).paint();
+        let Legend::Entries(entries) = &paint.legend else { panic!() };
+        for entry in entries {
+            let at = paint.codes.as_ref().unwrap().iter().position(|c| *c == entry.code).unwrap();
+            assert_eq!(paint.colours[at], pack(entry.colour), "{}", entry.title);
+        }
+        assert_eq!(paint.colours[1], pack([1, 2, 3]));
+    }
+
+    #[test]
+    fn numbers_on_both_sides_of_zero_diverge_about_it() {
+        let paint = numbers(&[-1.0, 0.0, 3.0, f64::NAN], &MapTheme::LIGHT, format::number);
+        let Legend::Ramp { kind: RampKind::Diverging, low, high, missing: 1 } = paint.legend else { panic!() };
+        assert_eq!((low.as_str(), high.as_str()), ("−3", "3"));
+    }
+}

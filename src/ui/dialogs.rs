@@ -1,0 +1,136 @@
+//! The system's file dialogs: made on the window's thread, awaited on a worker.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rfd::{AsyncFileDialog, FileHandle};
+
+use crate::job::{Job, Outcome};
+use crate::session::{Command, Wake};
+
+use super::wishes::{Action, Wishes};
+
+/// What the extensions of files to open are called in the dialog.
+const READABLE: [&str; 16] = [
+    "csv", "tsv", "tab", "txt", "md", "json", "jsonl", "ndjson", "gz", "npy", "vec", "bin", "w2v", "glove", "log",
+    "semascope",
+];
+
+/// What a dialog asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    Open,
+    ClustersFile,
+    PictureFile,
+    ProjectFile,
+}
+
+/// Dialogs under way.
+#[derive(Default)]
+pub struct Dialogs {
+    open: Vec<(Question, Job<Vec<PathBuf>>)>,
+}
+
+impl Dialogs {
+    /// Shows a dialog over the window; `name` is the corpus's, for the name of the file.
+    pub fn ask(&mut self, question: Question, name: &str, window: Option<&eframe::Frame>, wake: &Wake) {
+        // One dialog of a kind is enough.
+        if self.open.iter().any(|(other, _)| *other == question) {
+            return;
+        }
+        let mut dialog = AsyncFileDialog::new();
+        if let Some(window) = window {
+            dialog = dialog.set_parent(window);
+        }
+        let stem: String = name.chars().map(|c| if c.is_alphanumeric() || "-_. ".contains(c) { c } else { '_' }).collect();
+        let stem = stem.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("semascope").to_owned();
+        let job = match question {
+            Question::Open => {
+                let picked = dialog.set_title("Open").add_filter("Texts and vectors", &READABLE).add_filter("All files", &["*"]).pick_files();
+                Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked).unwrap_or_default()))
+            }
+            Question::ClustersFile | Question::PictureFile | Question::ProjectFile => {
+                let (title, kind, extension, end) = match question {
+                    Question::ClustersFile => ("Export clusters", "CSV", "csv", "-clusters.csv"),
+                    Question::PictureFile => ("Export the map", "PNG", "png", "-map.png"),
+                    Question::Open | Question::ProjectFile => ("Save project", "Project", "semascope", ".semascope"),
+                };
+                let dialog = dialog.set_title(title).add_filter(kind, &[extension]).set_file_name(format!("{stem}{end}"));
+                let picked = dialog.save_file();
+                Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked)))
+            }
+        };
+        match job {
+            Ok(job) => self.open.push((question, job)),
+            Err(error) => tracing::error!("No thread for a file dialog: {error}"),
+        }
+    }
+
+    /// Turns answers into wishes; a cancelled dialog wishes nothing.
+    pub fn poll(&mut self, wishes: &mut Wishes) {
+        self.open.retain(|(question, job)| match job.poll() {
+            None => true,
+            Some(Outcome::Done(paths)) => {
+                answer(*question, paths, wishes);
+                false
+            }
+            Some(Outcome::Panicked(message)) => {
+                tracing::error!("The file dialog failed: {message}");
+                false
+            }
+        });
+    }
+}
+
+fn paths(handles: impl IntoIterator<Item = FileHandle>) -> Vec<PathBuf> {
+    handles.into_iter().map(|handle| handle.path().to_owned()).collect()
+}
+
+fn answer(question: Question, mut paths: Vec<PathBuf>, wishes: &mut Wishes) {
+    if question == Question::Open {
+        if !paths.is_empty() {
+            wishes.push(Command::Open(paths));
+        }
+        return;
+    }
+    let Some(path) = paths.pop() else { return };
+    let extension = match question {
+        Question::ClustersFile => "csv",
+        Question::PictureFile => "png",
+        Question::Open | Question::ProjectFile => "semascope",
+    };
+    // Some dialogs leave the extension to the program.
+    let path = if path.extension().is_some() { path } else { path.with_extension(extension) };
+    match question {
+        Question::ClustersFile => wishes.push(Command::ExportClusters(path)),
+        Question::PictureFile => wishes.act(Action::WritePicture(path)),
+        Question::Open | Question::ProjectFile => wishes.push(Command::SaveProject(path)),
+    }
+}
+
+/// Opens the file manager at a file or folder, as far as the system has one.
+pub fn reveal(ctx: &egui::Context, path: &std::path::Path) {
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    let folder: Arc<str> = folder.display().to_string().into();
+    ctx.open_url(egui::OpenUrl::new_tab(format!("file://{folder}")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_an_extension_gets_one() {
+        let mut wishes = Wishes::default();
+        answer(Question::ClustersFile, vec!["/tmp/a".into()], &mut wishes);
+        assert!(matches!(&wishes.commands[..], [Command::ExportClusters(path)] if path.ends_with("a.csv")));
+    }
+
+    #[test]
+    fn a_cancelled_dialog_wishes_nothing() {
+        let mut wishes = Wishes::default();
+        answer(Question::Open, Vec::new(), &mut wishes);
+        answer(Question::ProjectFile, Vec::new(), &mut wishes);
+        assert!(wishes.commands.is_empty() && wishes.actions.is_empty());
+    }
+}

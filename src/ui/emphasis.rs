@@ -1,0 +1,108 @@
+//! Which points stand out and which step back: one byte of flags a point, made on a worker.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::data::Clusters;
+use crate::session::Session;
+use crate::view::disc::flags;
+
+use super::colouring::Paint;
+use super::derived::Same;
+
+/// Everything that the flags depend on.
+#[derive(Clone, PartialEq)]
+pub struct Inputs {
+    points: usize,
+    codes: Option<Same<Vec<u32>>>,
+    muted: BTreeSet<u32>,
+    selection: Option<Same<Vec<u32>>>,
+    focus: Option<u32>,
+    cluster: Option<(Same<Clusters>, u32)>,
+}
+
+impl Inputs {
+    /// What stands out in the session now.
+    pub fn of(session: &Session, paint: &Paint) -> Self {
+        let muted = session.colouring().map(|colouring| colouring.muted.clone()).unwrap_or_default();
+        let selection = session.selection().filter(|selection| !selection.is_empty());
+        // A document that is looked at matters more than the cluster that was looked at before it.
+        let cluster = session.focus_cluster().filter(|_| session.focus().is_none());
+        Self {
+            points: paint.colours.len(),
+            codes: paint.codes.clone().map(Same),
+            muted,
+            selection: selection.cloned().map(Same),
+            focus: session.focus(),
+            cluster: session.clusters().zip(cluster).map(|(clusters, label)| (Same(clusters.clone()), label)),
+        }
+    }
+
+    /// Computes the flags; empty where nothing is flagged.
+    pub fn flags(&self) -> Vec<u8> {
+        let codes = self.codes.as_ref().filter(|_| !self.muted.is_empty());
+        if codes.is_none() && self.selection.is_none() && self.focus.is_none() && self.cluster.is_none() {
+            return Vec::new();
+        }
+        let mut all = vec![0u8; self.points];
+        if let Some(Same(codes)) = codes {
+            for (flag, code) in all.iter_mut().zip(codes.iter()) {
+                *flag |= if self.muted.contains(code) { flags::DIMMED } else { 0 };
+            }
+        }
+        if let Some((Same(clusters), label)) = &self.cluster {
+            for (flag, code) in all.iter_mut().zip(&clusters.labels) {
+                *flag |= if code == label { 0 } else { flags::DIMMED };
+            }
+        }
+        if let Some(Same(selection)) = &self.selection {
+            for &i in selection.iter() {
+                if let Some(flag) = all.get_mut(i as usize) {
+                    *flag |= flags::SELECTED;
+                }
+            }
+        }
+        if let Some(flag) = self.focus.and_then(|i| all.get_mut(i as usize)) {
+            *flag = (*flag & !flags::DIMMED) | flags::FOCUS;
+        }
+        all
+    }
+}
+
+/// Flags where there are none.
+pub fn none() -> Arc<Vec<u8>> {
+    Arc::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs() -> Inputs {
+        Inputs {
+            points: 4,
+            codes: Some(Same(Arc::new(vec![0, 1, 1, 2]))),
+            muted: BTreeSet::new(),
+            selection: None,
+            focus: None,
+            cluster: None,
+        }
+    }
+
+    #[test]
+    fn without_wishes_no_point_is_flagged() {
+        assert!(inputs().flags().is_empty());
+    }
+
+    #[test]
+    fn muted_entries_step_back_but_not_the_point_looked_at() {
+        let inputs = Inputs { muted: [1].into(), focus: Some(2), ..inputs() };
+        assert_eq!(inputs.flags(), [0, flags::DIMMED, flags::FOCUS, 0]);
+    }
+
+    #[test]
+    fn selected_points_are_marked() {
+        let inputs = Inputs { selection: Some(Same(Arc::new(vec![0, 3]))), ..inputs() };
+        assert_eq!(inputs.flags(), [flags::SELECTED, 0, 0, flags::SELECTED]);
+    }
+}

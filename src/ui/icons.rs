@@ -1,0 +1,35 @@
+//! The Phosphor icons in use, by name. They lie in the private area that `assets/fonts/Phosphor.ttf` fills.
+
+pub const ARROW_CLOCKWISE: &str = "\u{e036}";
+pub const ARROW_DOWN: &str = "\u{e03e}";
+pub const ARROW_UP: &str = "\u{e08e}";
+pub const ARROW_SQUARE_OUT: &str = "\u{e5de}";
+pub const ARROWS_LEFT_RIGHT: &str = "\u{e0a0}";
+pub const CARET_DOWN: &str = "\u{e136}";
+pub const CARET_RIGHT: &str = "\u{e13a}";
+pub const CHART_SCATTER: &str = "\u{eaac}";
+pub const CLOUD_SLASH: &str = "\u{e1b6}";
+pub const CORNERS_OUT: &str = "\u{e1d0}";
+pub const CPU: &str = "\u{e610}";
+pub const EXPORT: &str = "\u{eaf0}";
+pub const EYE: &str = "\u{e220}";
+pub const FILE_CSV: &str = "\u{eb1c}";
+pub const FILE_TEXT: &str = "\u{e23a}";
+pub const FLOPPY_DISK: &str = "\u{e248}";
+pub const FOLDER_OPEN: &str = "\u{e256}";
+pub const GEAR: &str = "\u{e272}";
+pub const IMAGE: &str = "\u{e2ca}";
+pub const INFO: &str = "\u{e2ce}";
+pub const MAGNIFYING_GLASS: &str = "\u{e30c}";
+pub const MINUS: &str = "\u{e32a}";
+pub const PALETTE: &str = "\u{e6c8}";
+pub const PLAY: &str = "\u{e3d0}";
+pub const PLUS: &str = "\u{e3d4}";
+pub const QUESTION: &str = "\u{e3e8}";
+pub const STOP: &str = "\u{e46c}";
+pub const TERMINAL: &str = "\u{eae8}";
+pub const TRASH: &str = "\u{e4a6}";
+pub const TRAY_ARROW_DOWN: &str = "\u{e010}";
+pub const WARNING: &str = "\u{e4e0}";
+pub const WARNING_CIRCLE: &str = "\u{e4e2}";
+pub const X: &str = "\u{e4f6}";

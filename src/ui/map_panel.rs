@@ -1,0 +1,410 @@
+//! The map in the middle: the view with its colours, names and lines, the card under the pointer, the legend, and
+//! what is said about the whole.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use egui::{Align2, Area, Color32, Id, LayerId, Order, Pos2, Rect, RichText, TextStyle, Ui, vec2};
+
+use crate::session::{ColourBy, Command, Session, Step, StepState, Wake};
+use crate::stage::StageError;
+use crate::view::camera::{Bounds, Camera};
+use crate::view::colour::MapTheme;
+use crate::view::labels::MapLabel;
+use crate::view::map::{MapResponse, MapView, Scene};
+use crate::view::raster;
+
+use super::colouring::{self, Legend, Paint};
+use super::derived::{Derived, Same};
+use super::emphasis;
+use super::facts::Facts;
+use super::fonts::FontFiles;
+use super::hover_card;
+use super::icons;
+use super::legend::{self, LegendState};
+use super::map_labels;
+use super::shortcuts::{ZOOM_STEP, keys_for};
+use super::status_bar;
+use super::theme::{self, SPACE_8, SPACE_12, Theme};
+use super::widgets;
+use super::wishes::{Action, Wishes};
+use super::format;
+
+/// Pixels a point of an exported picture.
+const PICTURE_DENSITY: f32 = 2.0;
+/// Documents looked at for the bounds of a cluster.
+const BOUNDS_SAMPLE: usize = 4096;
+
+type Positions = Arc<Vec<[f32; 2]>>;
+
+/// The map's state between frames.
+pub struct MapPanel {
+    view: MapView,
+    paint: Derived<colouring::Inputs, Paint>,
+    flags: Derived<emphasis::Inputs, Arc<Vec<u8>>>,
+    labels: Derived<map_labels::Inputs, Vec<MapLabel>>,
+    plain: Arc<Vec<u32>>,
+    pub legend: LegendState,
+    size: egui::Vec2,
+    stack: (Option<(u32, Same<Vec<[f32; 2]>>)>, Arc<Vec<u32>>),
+}
+
+impl Default for MapPanel {
+    fn default() -> Self {
+        Self {
+            view: MapView::new("map"),
+            paint: Derived::new("colours"),
+            flags: Derived::new("flags"),
+            labels: Derived::new("names on the map"),
+            plain: Arc::default(),
+            legend: LegendState::default(),
+            size: vec2(1280.0, 800.0),
+            stack: (None, Arc::default()),
+        }
+    }
+}
+
+impl MapPanel {
+    /// Asks for what the session's present values need; call it every frame.
+    pub fn update(&mut self, session: &Session, dark: bool, wake: &Wake) {
+        let Some(inputs) = colouring::Inputs::of(session, dark) else {
+            self.paint.clear();
+            self.flags.clear();
+            self.labels.clear();
+            return;
+        };
+        let work = inputs.clone();
+        self.paint.want(inputs, wake, move |_| work.paint());
+        if let Some(paint) = self.paint.latest() {
+            let inputs = emphasis::Inputs::of(session, paint);
+            let work = inputs.clone();
+            self.flags.want(inputs, wake, move |_| Arc::new(work.flags()));
+        }
+        match map_labels::Inputs::of(session, dark) {
+            Some(inputs) => {
+                let work = inputs.clone();
+                self.labels.want(inputs, wake, move |_| work.labels());
+            }
+            None => self.labels.clear(),
+        }
+        self.update_stack(session);
+    }
+
+    /// The documents at the place of the focused one, looked up once a focus.
+    fn update_stack(&mut self, session: &Session) {
+        let wanted = session.focus().zip(session.positions().cloned().map(Same));
+        if self.stack.0 == wanted {
+            return;
+        }
+        let Some((focus, Same(positions))) = &wanted else {
+            self.stack = (None, Arc::default());
+            return;
+        };
+        // Until the index of these positions is built, the question stays open.
+        if let Some(index) = self.view.index().filter(|index| Arc::ptr_eq(index.positions(), positions)) {
+            self.stack = (wanted.clone(), Arc::new(index.stack_of(*focus)));
+        }
+    }
+
+    /// The documents that lie where the focused one does, itself included.
+    pub fn stack(&self) -> &[u32] {
+        &self.stack.1
+    }
+
+    /// The colour of a cluster on the map, while the map is coloured by cluster.
+    pub fn cluster_colours(&self, session: &Session) -> impl Fn(u32) -> Option<Color32> + use<> {
+        let by_cluster = session.colouring().is_some_and(|colouring| colouring.by == ColourBy::Cluster);
+        let paint = self.paint.latest().filter(|_| by_cluster).cloned();
+        let mut colours: Vec<Option<Color32>> = Vec::new();
+        if let Some(Legend::Entries(entries)) = paint.as_deref().map(|paint| &paint.legend) {
+            for entry in entries.iter().filter(|entry| entry.code != u32::MAX) {
+                let at = entry.code as usize;
+                if colours.len() <= at {
+                    colours.resize(at + 1, None);
+                }
+                let [r, g, b] = entry.colour;
+                colours[at] = Some(Color32::from_rgb(r, g, b));
+            }
+        }
+        move |label| colours.get(label as usize).copied().flatten()
+    }
+
+    /// Shows the whole map.
+    pub fn fit(&mut self) {
+        self.view.fit();
+    }
+
+    /// Zooms about the middle.
+    pub fn zoom_by(&mut self, factor: f32) {
+        self.view.zoom_by(f64::from(factor));
+    }
+
+    /// Goes to a document.
+    pub fn fly_to(&mut self, session: &Session, document: u32) {
+        if let Some(&position) = session.positions().and_then(|positions| positions.get(document as usize)) {
+            self.view.fly_to(position);
+        }
+    }
+
+    /// Goes to a cluster.
+    pub fn fly_to_cluster(&mut self, session: &Session, label: u32) {
+        let (Some(positions), Some(clusters)) = (session.positions(), session.clusters()) else { return };
+        let stride = clusters.labels.len().div_ceil(BOUNDS_SAMPLE * clusters.count.max(1)).max(1);
+        let members = positions.iter().zip(&clusters.labels).step_by(stride).filter(|(_, l)| **l == label);
+        let members: Vec<[f32; 2]> = members.map(|(position, _)| *position).collect();
+        if !members.is_empty() {
+            self.view.fly_to_bounds(Bounds::robust(&members));
+        }
+    }
+
+    /// What a project remembers of the view.
+    pub fn camera(&self) -> Option<Camera> {
+        self.view.camera()
+    }
+
+    /// Restores it.
+    pub fn set_camera(&mut self, camera: Option<Camera>) {
+        self.view.set_camera(camera);
+    }
+
+    /// Draws the map with everything on it.
+    pub fn show(&mut self, ui: &mut Ui, session: &Session, facts: &Facts, wishes: &mut Wishes) {
+        let theme = Theme::of(ui);
+        let rect = ui.available_rect_before_wrap();
+        self.size = rect.size();
+        let Some(positions) = session.positions().cloned() else {
+            ui.painter().rect_filled(rect, 0.0, theme.background);
+            waiting(ui, session, wishes);
+            return;
+        };
+        let (colours, flags) = (self.colours(positions.len(), theme), self.flags(positions.len()));
+        let labels = self.names(session, facts, &positions);
+        let lines = lines(session);
+        let name = name(session, positions.len());
+        let scene = Scene {
+            positions: &positions,
+            colours: &colours,
+            flags: &flags,
+            labels: &labels,
+            lines: &lines,
+            theme: MapTheme::of(theme.dark),
+            name: &name,
+        };
+        let response = self.view.show(ui, &scene);
+        self.card(ui, session, &response);
+        respond(session, &response, wishes);
+        self.overlays(ui, rect, session, wishes);
+    }
+
+    fn colours(&mut self, points: usize, theme: &Theme) -> Arc<Vec<u32>> {
+        if let Some(paint) = self.paint.latest().filter(|paint| paint.colours.len() == points) {
+            return paint.colours.clone();
+        }
+        let [r, g, b, _] = theme.muted.to_array();
+        let packed = crate::view::colour::pack([r, g, b]);
+        if self.plain.len() != points || self.plain.first().is_some_and(|first| *first != packed) {
+            self.plain = Arc::new(vec![packed; points]);
+        }
+        self.plain.clone()
+    }
+
+    fn flags(&self, points: usize) -> Arc<Vec<u8>> {
+        let flags = self.flags.latest().filter(|flags| flags.is_empty() || flags.len() == points);
+        flags.map_or_else(emphasis::none, |flags| (**flags).clone())
+    }
+
+    fn names(&self, session: &Session, facts: &Facts, positions: &Positions) -> Vec<MapLabel> {
+        let topics = session.layout().is_some_and(|layout| Arc::ptr_eq(&layout.positions, positions));
+        if let Some(labels) = self.labels.latest().filter(|_| topics) {
+            return labels.to_vec();
+        }
+        match session.names().zip(facts.sizes(session)) {
+            Some((names, sizes)) => map_labels::of_clusters(positions, names, &sizes.of, |_| None),
+            None => Vec::new(),
+        }
+    }
+
+    fn card(&self, ui: &Ui, session: &Session, response: &MapResponse) {
+        let (Some(document), Some(pointer)) = (response.hovered, response.response.hover_pos()) else { return };
+        if response.response.is_pointer_button_down_on() {
+            return;
+        }
+        let colour = self.paint.latest().and_then(|paint| paint.colours.get(document as usize).copied());
+        let layer = LayerId::new(Order::Tooltip, Id::new("map card"));
+        let anchor = Rect::from_center_size(pointer, vec2(16.0, 16.0));
+        egui::Tooltip::always_open(ui.ctx().clone(), layer, Id::new("map card"), anchor)
+            .width(hover_card::WIDTH)
+            .show(|ui| hover_card::show(ui, session, document, colour, response.hovered_stack));
+    }
+
+    fn overlays(&mut self, ui: &Ui, rect: Rect, session: &Session, wishes: &mut Wishes) {
+        let ctx = ui.ctx();
+        let inner = rect.shrink(SPACE_12);
+        if let Some(paint) = self.paint.latest().cloned() {
+            over_map(ctx, "legend", inner.left_bottom(), Align2::LEFT_BOTTOM, |ui| {
+                Theme::of(ui).popover_frame().inner_margin(egui::Margin::same(6)).show(ui, |ui| {
+                    legend::show(ui, session, &paint, &mut self.legend, wishes);
+                });
+            });
+        }
+        over_map(ctx, "map buttons", inner.right_top(), Align2::RIGHT_TOP, |ui| {
+            Theme::of(ui).popover_frame().inner_margin(egui::Margin::same(2)).show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                let keys = |is: fn(&Action) -> bool| keys_for(ctx, is);
+                let (fit, closer, further) = (
+                    keys(|action| matches!(action, Action::Fit)),
+                    keys(|action| matches!(action, Action::Zoom(factor) if *factor > 1.0)),
+                    keys(|action| matches!(action, Action::Zoom(factor) if *factor < 1.0)),
+                );
+                if widgets::icon_button(ui, icons::CORNERS_OUT, "Show the whole map", &fit).clicked() {
+                    wishes.act(Action::Fit);
+                }
+                if widgets::icon_button(ui, icons::PLUS, "Zoom in", &closer).clicked() {
+                    wishes.act(Action::Zoom(ZOOM_STEP));
+                }
+                if widgets::icon_button(ui, icons::MINUS, "Zoom out", &further).clicked() {
+                    wishes.act(Action::Zoom(1.0 / ZOOM_STEP));
+                }
+            });
+        });
+        over_map(ctx, "map figures", inner.right_bottom(), Align2::RIGHT_BOTTOM, |ui| figures(ui, session));
+    }
+
+    /// Starts drawing the map, as it shows now, into a PNG file.
+    pub fn write_picture(&self, session: &mut Session, dark: bool, fonts: &FontFiles, facts: &Facts, path: PathBuf) {
+        let Some(positions) = session.positions().cloned() else { return };
+        let theme = if dark { &theme::DARK } else { &theme::LIGHT };
+        let mut plain = Self { plain: self.plain.clone(), ..Self::default() };
+        let painted = self.paint.latest().filter(|paint| paint.colours.len() == positions.len());
+        let colours = painted.map_or_else(|| plain.colours(positions.len(), theme), |paint| paint.colours.clone());
+        let flags = self.flags(positions.len());
+        let labels = self.names(session, facts, &positions);
+        let camera = self.view.camera();
+        let size = self.size * PICTURE_DENSITY;
+        let fonts = fonts.clone();
+        session.write("picture", move |_| {
+            let picture = raster::Picture {
+                positions: &positions,
+                colours: &colours,
+                flags: &flags,
+                stacks: &[],
+                labels: &labels,
+                theme: MapTheme::of(dark),
+                camera,
+            };
+            let pixels = (size.x.round() as u32, size.y.round() as u32);
+            let raster =
+                raster::draw(&picture, pixels, PICTURE_DENSITY, &fonts.typefaces()).map_err(StageError::failed)?;
+            let png = raster.to_png().map_err(StageError::failed)?;
+            crate::io::atomic::replace_with(&path, &png).map_err(StageError::failed)?;
+            Ok((format!("The map was drawn into {} × {} pixels.", pixels.0, pixels.1), path))
+        });
+    }
+}
+
+/// A piece that floats over the map, with `corner` of it at `at`.
+fn over_map(ctx: &egui::Context, name: &str, at: Pos2, corner: Align2, contents: impl FnOnce(&mut Ui)) {
+    Area::new(Id::new(name))
+        .order(Order::Middle)
+        .pivot(corner)
+        .fixed_pos(at)
+        .constrain(false)
+        .fade_in(false)
+        .show(ctx, contents);
+}
+
+fn name(session: &Session, points: usize) -> String {
+    let mut name = format!("Map of {}", format::plural(points, "document", "documents"));
+    if let Some(clusters) = session.clusters() {
+        name.push_str(&format!(", {}", format::plural(clusters.count, "cluster", "clusters")));
+    }
+    name
+}
+
+/// Lines from the focused document to its true neighbours.
+fn lines(session: &Session) -> Vec<(u32, u32, f32)> {
+    let (Some(focus), Some(knn)) = (session.focus(), session.knn()) else { return Vec::new() };
+    if focus as usize >= knn.len() {
+        return Vec::new();
+    }
+    let neighbours = knn.of(focus as usize).iter().zip(knn.similarities_of(focus as usize));
+    neighbours.map(|(&to, &similarity)| (focus, to, similarity)).collect()
+}
+
+fn respond(session: &Session, response: &MapResponse, wishes: &mut Wishes) {
+    if let Some(document) = response.clicked {
+        wishes.push(Command::Focus(Some(document)));
+    } else if response.clicked_background {
+        if session.focus().is_some() {
+            wishes.push(Command::Focus(None));
+        } else if session.focus_cluster().is_some() {
+            wishes.push(Command::FocusCluster(None));
+        } else if session.selection().is_some_and(|selection| !selection.is_empty()) {
+            wishes.push(Command::Select(Vec::new()));
+        }
+    }
+    if let Some(document) = response.double_clicked {
+        wishes.visit(document);
+    }
+}
+
+/// Counts and quality, small, at the bottom right.
+fn figures(ui: &mut Ui, session: &Session) {
+    let theme = Theme::of(ui);
+    let mut parts = Vec::new();
+    if let Some((epoch, epochs)) = session.map_epoch() {
+        parts.push(format!("epoch {} of {}", format::len(epoch), format::len(epochs)));
+    }
+    if let Some(corpus) = session.corpus() {
+        parts.push(format::plural(corpus.len(), "document", "documents"));
+    }
+    if let Some(quality) = session.quality() {
+        parts.push(format!("{} of neighbours kept", format::percent(f64::from(quality.knn_kept))));
+    }
+    let ground = theme.background.gamma_multiply(0.85);
+    egui::Frame::new().fill(ground).corner_radius(4).inner_margin(egui::Margin::symmetric(6, 2)).show(ui, |ui| {
+        ui.label(RichText::new(parts.join(" · ")).text_style(TextStyle::Small).color(theme.muted));
+    });
+}
+
+/// What the middle says while there is no map yet.
+fn waiting(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
+    let theme = Theme::of(ui);
+    let failed = Step::ALL.iter().find_map(|&step| match session.step(step).state {
+        StepState::Failed(sentence) => Some((step, sentence)),
+        _ => None,
+    });
+    let stopped = Step::ALL.iter().find(|step| session.step(**step).state == StepState::Stopped).copied();
+    let running = Step::ALL.iter().find_map(|&step| match session.step(step).state {
+        StepState::Running(progress) => Some((step, progress)),
+        _ => None,
+    });
+    let rect = ui.available_rect_before_wrap();
+    let room = Rect::from_center_size(rect.center(), vec2((rect.width() - 48.0).min(420.0), 120.0));
+    ui.scope_builder(egui::UiBuilder::new().max_rect(room), |ui| {
+        ui.vertical_centered(|ui| {
+            if let Some((step, sentence)) = failed {
+                ui.label(RichText::new(icons::WARNING_CIRCLE).size(24.0).color(theme.error));
+                ui.label(sentence);
+                ui.add_space(SPACE_8);
+                if ui.button("Try again").clicked() {
+                    wishes.push(Command::Recompute(step));
+                }
+            } else if let Some((step, progress)) = running {
+                ui.label(RichText::new(step.title()).text_style(theme::title()));
+                widgets::muted(ui, progress.as_ref().map_or_else(|| "Starting…".to_owned(), status_bar::text));
+                ui.add_space(SPACE_8);
+                widgets::caption(ui, "The map appears here and moves until it settles.");
+            } else if let Some(step) = stopped {
+                ui.label(RichText::new(format!("{} was stopped", step.title())).text_style(theme::title()));
+                widgets::muted(ui, "What was done is kept.");
+                ui.add_space(SPACE_8);
+                if ui.button("Go on").clicked() {
+                    wishes.push(Command::Recompute(step));
+                }
+            } else {
+                widgets::muted(ui, "Starting…");
+            }
+        });
+    });
+}

@@ -1,0 +1,121 @@
+//! Small charts of a column: the whole in grey, a part of it in the accent's colour.
+
+use egui::{CornerRadius, Rect, Sense, TextStyle, Ui, WidgetInfo, pos2, vec2};
+
+use crate::ui::digest::{BINS, ColumnDigest, Shape};
+use crate::ui::format;
+use crate::ui::theme::{SPACE_4, SPACE_8, Theme};
+use crate::ui::widgets::{self, Side};
+
+/// Height of a histogram's bars.
+const HISTOGRAM: f32 = 32.0;
+/// Height of a category's row.
+const BAR_ROW: f32 = 20.0;
+/// Share of the width that a category's name may take.
+const NAME_SHARE: f32 = 0.45;
+/// Width of the percentages.
+const FIGURE: f32 = 44.0;
+
+/// Draws the shape of a column; `levels` are the names of its codes. `part`, on the same axes, is drawn over it.
+/// `rows` limits the categories shown.
+pub fn column(ui: &mut Ui, name: &str, levels: &[String], whole: &ColumnDigest, part: Option<&ColumnDigest>, rows: usize) {
+    match (&whole.shape, part.map(|part| &part.shape)) {
+        (Shape::Text, _) => {}
+        (Shape::Histogram { low, high, bins, dates }, part_shape) => {
+            let over = match part_shape {
+                Some(Shape::Histogram { bins, .. }) => Some(bins.as_slice()),
+                _ => None,
+            };
+            let label = |value: f64| if *dates { format::date(value as i64) } else { format::number(value) };
+            histogram(ui, name, (label(*low), label(*high)), bins, over);
+        }
+        (Shape::Categories { top, levels: count, rest }, None) => {
+            let total = whole.filled.max(1) as f64;
+            for (code, n) in top.iter().take(rows) {
+                bar(ui, level(levels, *code), *n as f64 / total, None);
+            }
+            let hidden: usize = top.iter().skip(rows).map(|(_, n)| n).sum::<usize>() + rest;
+            if hidden > 0 {
+                let others = count.saturating_sub(rows.min(top.len()));
+                widgets::caption(ui, format!("{} more", format::plural(others, "value", "values")));
+            }
+        }
+        (Shape::Categories { top: all, .. }, Some(Shape::Categories { top, .. })) => {
+            let (total, within) = (whole.filled.max(1) as f64, part.map_or(1, |part| part.filled.max(1)) as f64);
+            for (code, n) in top.iter().take(rows) {
+                // Beyond the whole's most frequent levels the share in the whole is not at hand, and small.
+                let in_whole = all.iter().find(|(c, _)| c == code).map(|(_, n)| *n as f64 / total);
+                bar(ui, level(levels, *code), *n as f64 / within, in_whole);
+            }
+        }
+        (Shape::Categories { .. }, Some(_)) => {}
+    }
+}
+
+fn level(levels: &[String], code: u32) -> &str {
+    levels.get(code as usize).map_or("", String::as_str)
+}
+
+fn histogram(ui: &mut Ui, name: &str, (low, high): (String, String), bins: &[u32], over: Option<&[u32]>) {
+    let theme = Theme::of(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), HISTOGRAM), Sense::hover());
+    response.widget_info(|| {
+        WidgetInfo::labeled(egui::Role::Image, true, format!("Histogram of {name} from {low} to {high}"))
+    });
+    let step = rect.width() / BINS as f32;
+    let mut draw = |bins: &[u32], colour| {
+        let tallest = bins.iter().copied().max().unwrap_or(0).max(1) as f32;
+        for (i, &n) in bins.iter().enumerate().filter(|(_, n)| **n > 0) {
+            // A bar of one in a million still shows.
+            let height = (n as f32 / tallest * HISTOGRAM).max(1.0);
+            let left = rect.left() + i as f32 * step;
+            let bar = Rect::from_min_max(pos2(left, rect.bottom() - height), pos2(left + step - 1.0, rect.bottom()));
+            ui.painter().rect_filled(bar, CornerRadius::same(1), colour);
+        }
+    };
+    match over {
+        Some(over) => {
+            draw(bins, theme.pressed);
+            draw(over, theme.accent.gamma_multiply(0.75));
+        }
+        None => draw(bins, theme.bar),
+    }
+    if let Some(pointer) = response.hover_pos() {
+        let i = (((pointer.x - rect.left()) / step) as usize).min(BINS - 1);
+        let of_part = over.map(|over| format!("{} of ", format::count(over[i]))).unwrap_or_default();
+        response.on_hover_text(format!("{of_part}{}", format::plural(bins[i] as usize, "document", "documents")));
+    }
+    let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 14.0), Sense::hover());
+    widgets::line(ui, line, Side::Left, low, TextStyle::Small, theme.muted);
+    widgets::line(ui, line, Side::Right, high, TextStyle::Small, theme.muted);
+}
+
+/// One category: name, bar, share; a tick marks its share in the whole.
+fn bar(ui: &mut Ui, name: &str, share: f64, whole: Option<f64>) {
+    let theme = Theme::of(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), BAR_ROW), Sense::hover());
+    let shown = if name.is_empty() { "(empty)" } else { name };
+    let meaning = match whole {
+        Some(whole) => format!("{shown}: {} here, {} in all", format::percent(share), format::percent(whole)),
+        None => format!("{shown}: {}", format::percent(share)),
+    };
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &meaning));
+    let text = Rect::from_min_size(rect.min, vec2(rect.width() * NAME_SHARE, rect.height()));
+    widgets::line(ui, text, Side::Left, shown, TextStyle::Small, theme.text);
+    let figure = Rect::from_min_max(pos2(rect.right() - FIGURE, rect.top()), rect.max);
+    widgets::line(ui, figure, Side::Right, format::percent(share), TextStyle::Small, theme.muted);
+    let track = Rect::from_min_max(
+        pos2(text.right() + SPACE_8, rect.center().y - 3.0),
+        pos2(figure.left() - SPACE_4, rect.center().y + 3.0),
+    );
+    let radius = CornerRadius::same(2);
+    ui.painter().rect_filled(track, radius, theme.hairline);
+    let mut filled = track;
+    filled.set_width((track.width() * share.clamp(0.0, 1.0) as f32).max(1.0));
+    ui.painter().rect_filled(filled, radius, if whole.is_some() { theme.accent } else { theme.bar });
+    if let Some(whole) = whole {
+        let x = track.left() + track.width() * whole.clamp(0.0, 1.0) as f32;
+        ui.painter().vline(x, track.expand2(vec2(0.0, 2.0)).y_range(), egui::Stroke::new(1.5, theme.text));
+    }
+    response.on_hover_text(meaning);
+}

@@ -1,0 +1,73 @@
+//! The columns of the corpus as small charts; a click colours the map by one.
+
+use egui::{TextStyle, Ui, vec2};
+
+use crate::data::{ColumnKind, Corpus, Typed};
+use crate::session::{ColourBy, Command, Session};
+use crate::ui::digest::ColumnDigest;
+use crate::ui::icons;
+use crate::ui::theme::{self, ROW, SPACE_4, SPACE_8, Theme};
+use crate::ui::widgets::{self, Side};
+use crate::ui::wishes::Wishes;
+
+use super::charts;
+
+/// Categories shown a column.
+const ROWS: usize = 4;
+
+/// Draws the section; `digests` are there as soon as a worker has made them.
+pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, digests: Option<&[ColumnDigest]>, wishes: &mut Wishes) {
+    widgets::section(ui, "Columns");
+    let by = session.colouring().map(|colouring| colouring.by).unwrap_or_default();
+    for (i, column) in corpus.columns.iter().enumerate() {
+        let kind = column.typed.kind();
+        if kind == ColumnKind::Text {
+            continue;
+        }
+        let chosen = by == ColourBy::Column(i);
+        let hint = if chosen { "Colours the map" } else { "Colour the map by it" };
+        let name = format!("{}, {}", column.name, kind_name(kind));
+        let response = widgets::row(ui, ROW, chosen, &name, |ui, rect| {
+            let theme = Theme::of(ui);
+            let mut inner = rect.shrink2(vec2(SPACE_4, 0.0));
+            let taken = widgets::line(ui, inner, Side::Right, kind_name(kind), TextStyle::Small, theme.muted);
+            inner.max.x -= taken + SPACE_8;
+            if chosen {
+                let width = widgets::line(ui, inner, Side::Left, icons::PALETTE, TextStyle::Body, theme.accent);
+                inner.min.x += width + SPACE_4;
+            }
+            widgets::line(ui, inner, Side::Left, column.name.as_str(), TextStyle::Body, theme.text);
+        });
+        if response.on_hover_text(hint).clicked() {
+            wishes.push(Command::SetColour(if chosen { ColourBy::Cluster } else { ColourBy::Column(i) }));
+        }
+        if let Some(digest) = digests.and_then(|digests| digests.get(i)) {
+            ui.scope(|ui| {
+                ui.spacing_mut().item_spacing.y = 2.0;
+                egui::Frame::new().inner_margin(egui::Margin::symmetric(4, 0)).show(ui, |ui| {
+                    charts::column(ui, &column.name, levels(&column.typed), digest, None, ROWS);
+                });
+            });
+        }
+        ui.add_space(theme::SPACE_8);
+    }
+}
+
+/// The names of a column's codes.
+pub fn levels(typed: &Typed) -> &[String] {
+    match typed {
+        Typed::Category { levels, .. } | Typed::List { levels, .. } => levels,
+        Typed::Text | Typed::Number(_) | Typed::Date(_) => &[],
+    }
+}
+
+/// A kind in one word.
+pub fn kind_name(kind: ColumnKind) -> &'static str {
+    match kind {
+        ColumnKind::Text => "text",
+        ColumnKind::Number => "number",
+        ColumnKind::Category => "category",
+        ColumnKind::List => "list",
+        ColumnKind::Date => "date",
+    }
+}

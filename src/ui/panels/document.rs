@@ -1,0 +1,146 @@
+//! The inspector with a document chosen: its text, its columns, its true neighbours.
+
+use egui::{Label, RichText, ScrollArea, Ui};
+
+use crate::data::Corpus;
+use crate::session::{Command, Session};
+use crate::ui::facts;
+use crate::ui::format;
+use crate::ui::icons;
+use crate::ui::links::links;
+use crate::ui::theme::{SPACE_4, SPACE_8, SPACE_12, Theme};
+use crate::ui::widgets;
+use crate::ui::wishes::{Action, Wishes};
+
+use super::listed;
+
+/// Longer texts are cut here, in characters: nobody reads a book in a panel.
+const LONGEST: usize = 20_000;
+/// Longer cells of other columns are cut here.
+const LONGEST_CELL: usize = 2_000;
+/// Documents listed that lie at the same place.
+const STACK: usize = 50;
+
+/// Draws document `i`; `stack` are the documents at its place on the map, itself included.
+pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, i: u32, stack: &[u32], wishes: &mut Wishes) {
+    let theme = Theme::of(ui);
+    ui.horizontal(|ui| {
+        widgets::section(ui, &format!("Document {} of {}", format::count(u64::from(i) + 1), format::len(corpus.len())));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if widgets::icon_button(ui, icons::X, "Close the document", "Esc").clicked() {
+                wishes.push(Command::Focus(None));
+            }
+            if widgets::icon_button(ui, icons::CHART_SCATTER, "Show on the map", "").clicked() {
+                wishes.act(Action::FlyTo(i));
+            }
+        });
+    });
+    ScrollArea::vertical().auto_shrink(false).id_salt(("document", i)).show(ui, |ui| {
+        let text = corpus.text(i as usize);
+        if text.trim().is_empty() {
+            widgets::muted(ui, "This text is empty.");
+        } else {
+            ui.add(Label::new(RichText::new(cut(&text, LONGEST)).color(theme.text)).wrap().selectable(true));
+        }
+        cluster(ui, session, i, wishes);
+        columns(ui, corpus, i as usize, wishes);
+        neighbours(ui, session, corpus, i, wishes);
+        if stack.len() > 1 {
+            ui.add_space(SPACE_12);
+            let others = format::plural(stack.len() - 1, "other document", "other documents");
+            widgets::section(ui, &format!("At the same place: {others}"));
+            for &other in stack.iter().filter(|other| **other != i).take(STACK) {
+                if listed(ui, corpus, other, "").clicked() {
+                    wishes.push(Command::Focus(Some(other)));
+                }
+            }
+            if stack.len() > STACK + 1 {
+                widgets::caption(ui, format!("and {} more", format::len(stack.len() - STACK - 1)));
+            }
+        }
+        ui.add_space(SPACE_12);
+    });
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}… ({} characters in all)", &text[..end], format::len(text.chars().count())),
+        None => text.to_owned(),
+    }
+}
+
+fn cluster(ui: &mut Ui, session: &Session, i: u32, wishes: &mut Wishes) {
+    let theme = Theme::of(ui);
+    let Some(clusters) = session.clusters() else { return };
+    ui.add_space(SPACE_12);
+    widgets::section(ui, "Cluster");
+    match facts::cluster_of(session, i) {
+        Some(label) => {
+            let strength = clusters.strengths.get(i as usize).map_or(0.0, |s| f64::from(*s));
+            let title = facts::cluster_title(session, label);
+            let figure = format::percent(strength);
+            let row = widgets::entry(ui, false, None, &title, &figure, theme.accent);
+            let tip = format!("How firmly it sits in its cluster, in the terms of {}", clusters.method);
+            if row.on_hover_text(tip).clicked() {
+                wishes.push(Command::Focus(None));
+                wishes.push(Command::FocusCluster(Some(label)));
+            }
+        }
+        None => {
+            widgets::muted(ui, "It belongs to no cluster.");
+        }
+    }
+}
+
+fn columns(ui: &mut Ui, corpus: &Corpus, i: usize, wishes: &mut Wishes) {
+    let text_only = |c: usize| corpus.text_columns == [c];
+    let others = corpus.columns.iter().enumerate().filter(|(c, _)| !text_only(*c));
+    for (_, column) in others {
+        let cell = column.cells.get(i);
+        if cell.trim().is_empty() {
+            continue;
+        }
+        ui.add_space(SPACE_8);
+        widgets::section(ui, &column.name);
+        ui.add(Label::new(cut(cell, LONGEST_CELL)).wrap().selectable(true));
+        for link in links(&column.name, cut(cell, LONGEST_CELL).as_str()) {
+            let label = format!("{} {}", icons::ARROW_SQUARE_OUT, format::elide_middle(&link.label, 40));
+            if ui.link(label).on_hover_text(&link.url).clicked() {
+                wishes.act(Action::OpenUrl(link.url));
+            }
+        }
+    }
+}
+
+fn neighbours(ui: &mut Ui, session: &Session, corpus: &Corpus, i: u32, wishes: &mut Wishes) {
+    let Some(knn) = session.knn().filter(|knn| (i as usize) < knn.len()) else { return };
+    ui.add_space(SPACE_12);
+    widgets::section(ui, "Nearest in meaning");
+    if let Some(quality) = session.quality()
+        && let Some(&kept) = quality.kept.get(i as usize)
+    {
+        let n = (kept * quality.k as f32).round() as usize;
+        widgets::caption(ui, format!("The map keeps {n} of its {} nearest near it.", quality.k));
+    }
+    ui.add_space(SPACE_4);
+    for (&neighbour, similarity) in knn.of(i as usize).iter().zip(knn.similarities_of(i as usize)) {
+        let row = listed(ui, corpus, neighbour, &format!("{similarity:.2}"));
+        if row.clicked() {
+            wishes.visit(neighbour);
+        }
+    }
+    if knn.k == 0 {
+        widgets::muted(ui, "It is similar to no other document.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_says_so() {
+        assert_eq!(cut("日本語", 2), "日本… (3 characters in all)");
+        assert_eq!(cut("日本", 2), "日本");
+    }
+}

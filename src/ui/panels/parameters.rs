@@ -1,0 +1,156 @@
+//! The parameters of each step, as sliders and choices. A change goes to the session as a whole set of parameters.
+
+use egui::{ComboBox, RichText, Slider, TextStyle, Ui};
+
+use crate::embed::Long;
+use crate::session::{Command, Session, Step};
+use crate::stage::{ClusterMethod, MapMethod, Params};
+use crate::math::leiden::LeidenParams;
+use crate::ui::theme::{SPACE_4, SPACE_8, Theme};
+use crate::ui::widgets;
+use crate::ui::wishes::Wishes;
+
+/// Width of the names.
+const NAME: f32 = 92.0;
+/// Width of a slider without its number.
+const SLIDER: f32 = 76.0;
+/// What the built-in model can read of a text.
+const MOST_TOKENS: usize = 512;
+
+/// Whether a step has parameters to show.
+pub fn has_some(step: Step) -> bool {
+    matches!(step, Step::Embed | Step::Neighbours | Step::Map | Step::Clusters)
+}
+
+/// Draws the parameters of `step`.
+pub fn show(ui: &mut Ui, session: &Session, step: Step, wishes: &mut Wishes) {
+    let before = session.params();
+    let mut params = before.clone();
+    let n = session.corpus().map_or(0, |corpus| corpus.len());
+    ui.spacing_mut().slider_width = SLIDER;
+    match step {
+        Step::Embed => embed(ui, session, &mut params),
+        Step::Neighbours => {
+            number(
+            ui,
+            "Neighbours",
+            "How many nearest documents each one is linked to: more smooths, fewer shows detail",
+            Slider::new(&mut params.neighbours.k, 5..=50),
+            );
+        }
+        Step::Map => map(ui, &mut params, n),
+        Step::Clusters => clusters(ui, &mut params, n),
+        Step::Corpus | Step::Quality | Step::Names | Step::Topics => {}
+    }
+    if params != *before {
+        wishes.push(Command::SetParams(Box::new(params)));
+    }
+}
+
+fn embed(ui: &mut Ui, session: &Session, params: &mut Params) {
+    let model = session.model_name();
+    if !model.is_empty() {
+        named(ui, "Model", "What turns a text into a vector", |ui| {
+            ui.add(egui::Label::new(RichText::new(model).text_style(TextStyle::Small)).truncate());
+        });
+    }
+    let mut limited = params.embed.max_tokens.is_some();
+    let mut tokens = params.embed.max_tokens.unwrap_or(256);
+    let hint = "Words and parts of words read of a text; unticked, as many as the model can";
+    if ui.checkbox(&mut limited, "Limit the length").on_hover_text(hint).changed() {
+        params.embed.max_tokens = limited.then_some(tokens);
+    }
+    if limited && number(ui, "Tokens", hint, Slider::new(&mut tokens, 16..=MOST_TOKENS)) {
+        params.embed.max_tokens = Some(tokens);
+    }
+    let long = &mut params.embed.long;
+    let hint = "What happens to texts that are longer than the model reads";
+    let text = |long: &Long| if *long == Long::Truncate { "Read the start" } else { "Average pieces" };
+    choice(ui, "Long texts", hint, text(long), |ui| {
+        ui.selectable_value(long, Long::Truncate, text(&Long::Truncate));
+        ui.selectable_value(long, Long::Chunk, text(&Long::Chunk));
+    });
+}
+
+fn map(ui: &mut Ui, params: &mut Params, n: usize) {
+    let method = &mut params.map.method;
+    let text = |method: &MapMethod| if *method == MapMethod::Umap { "UMAP" } else { "PCA" };
+    choice(ui, "Method", "UMAP keeps neighbours together; PCA shows the widest spread", text(method), |ui| {
+        ui.selectable_value(method, MapMethod::Umap, text(&MapMethod::Umap));
+        ui.selectable_value(method, MapMethod::Pca, text(&MapMethod::Pca));
+    });
+    if params.map.method == MapMethod::Umap {
+        let umap = &mut params.map.umap;
+        number(ui, "Least distance", "How close similar points may lie", Slider::new(&mut umap.min_dist, 0.0..=0.99).fixed_decimals(2));
+        number(ui, "Spread", "The scale on which the map spreads", Slider::new(&mut umap.spread, 0.5..=3.0).fixed_decimals(2));
+        let mut epochs = umap.epochs_for(n);
+        if number(ui, "Epochs", "Rounds of moving the points", Slider::new(&mut epochs, 50..=1000)) {
+            umap.epochs = Some(epochs);
+        }
+        let hint = "Random points pushed away for each neighbour pulled near: more is truer and slower";
+        number(ui, "Negatives", hint, Slider::new(&mut umap.negatives, 1..=20));
+    }
+    let topics = &mut params.map.topics;
+    let hint = "The grain of the topics that name the map: below 1 more and smaller ones";
+    number(ui, "Topic grain", hint, Slider::new(&mut topics.bandwidth, 0.4..=2.5).logarithmic(true).fixed_decimals(2));
+}
+
+fn clusters(ui: &mut Ui, params: &mut Params, n: usize) {
+    let clusters = &mut params.clusters;
+    let text = |method: &ClusterMethod| match method {
+        ClusterMethod::Leiden => "Leiden",
+        ClusterMethod::KMeans => "k-means",
+        ClusterMethod::Density => "Density",
+    };
+    let hint = "Leiden: communities of neighbours. k-means: a given number. Density: the topics of the map";
+    choice(ui, "Method", hint, text(&clusters.method), |ui| {
+        for method in [ClusterMethod::Leiden, ClusterMethod::KMeans, ClusterMethod::Density] {
+            ui.selectable_value(&mut clusters.method, method, text(&method));
+        }
+    });
+    match clusters.method {
+        ClusterMethod::Leiden => {
+            let usual = LeidenParams::resolution_for(n);
+            let mut resolution = clusters.leiden.resolution.unwrap_or(usual);
+            let slider = Slider::new(&mut resolution, 0.05..=20.0).logarithmic(true).fixed_decimals(2);
+            if number(ui, "Resolution", "Higher for more and smaller clusters", slider) {
+                clusters.leiden.resolution = Some(resolution);
+            }
+            if clusters.leiden.resolution.is_some() && ui.button("Choose it for me").clicked() {
+                clusters.leiden.resolution = None;
+            }
+        }
+        ClusterMethod::KMeans => {
+            let most = n.clamp(2, 300);
+            number(ui, "Clusters", "How many clusters to make", Slider::new(&mut clusters.kmeans.k, 2..=most));
+        }
+        ClusterMethod::Density => {
+            widgets::caption(ui, "Its grain is set at the map.");
+        }
+    }
+}
+
+/// A row: a muted name, and what belongs to it, both with the same tooltip.
+fn named(ui: &mut Ui, name: &str, hint: &str, contents: impl FnOnce(&mut Ui)) {
+    let theme = Theme::of(ui);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = SPACE_4;
+        let (rect, response) = ui.allocate_exact_size(egui::vec2(NAME, ui.spacing().interact_size.y), egui::Sense::hover());
+        widgets::line(ui, rect, widgets::Side::Left, name, TextStyle::Small, theme.muted);
+        response.on_hover_text(hint);
+        ui.name_inputs(name, contents);
+    });
+}
+
+fn number(ui: &mut Ui, name: &str, hint: &str, slider: Slider<'_>) -> bool {
+    let mut changed = false;
+    named(ui, name, hint, |ui| changed = ui.add(slider).on_hover_text(hint).changed());
+    changed
+}
+
+fn choice(ui: &mut Ui, name: &str, hint: &str, chosen: &str, choices: impl FnOnce(&mut Ui)) {
+    named(ui, name, hint, |ui| {
+        let width = ui.available_width() - SPACE_8;
+        ComboBox::from_id_salt(name).width(width).selected_text(chosen).show_ui(ui, choices);
+    });
+}

@@ -1,0 +1,257 @@
+//! The documents as a table. Only the rows in sight are laid out; sorting happens on a worker.
+
+use egui::{EventFilter, Id, Key, Modifiers, Rect, RichText, ScrollArea, Sense, TextStyle, Ui, pos2, vec2};
+use egui_extras::{Column as Width, TableBuilder, TableRow};
+
+use crate::data::{ColumnKind, Corpus};
+use crate::session::{Command, Session, Wake};
+use crate::ui::facts;
+use crate::ui::format;
+use crate::ui::icons;
+use crate::ui::sorting::{self, By, Order, Sorting};
+use crate::ui::theme::{self, ROW, SPACE_8, Theme};
+use crate::ui::widgets::{self, SWATCH, Side};
+use crate::ui::wishes::Wishes;
+
+/// Characters of a cell that are laid out at most; the column is narrower anyway.
+const SHOWN: usize = 200;
+/// Initial widths.
+const NUMBER: f32 = 64.0;
+const CLUSTER: f32 = 190.0;
+const TEXT: f32 = 460.0;
+const OTHER: f32 = 120.0;
+
+/// What the table remembers between frames.
+pub struct TableState {
+    sorting: Sorting,
+    /// The focused document of the last frame, to notice when another one should come into sight.
+    focus: Option<u32>,
+    /// The focus came from the table itself, which then does not scroll under the pointer.
+    own: bool,
+    /// The row that the arrow keys lead to.
+    to_row: Option<usize>,
+    hovered: Option<usize>,
+}
+
+impl Default for TableState {
+    fn default() -> Self {
+        Self { sorting: Sorting::default(), focus: None, own: false, to_row: None, hovered: None }
+    }
+}
+
+/// Draws the panel; `colour` gives a cluster's colour on the map.
+pub fn show(
+    ui: &mut Ui,
+    session: &Session,
+    state: &mut TableState,
+    colour: impl Fn(u32) -> Option<egui::Color32>,
+    wake: &Wake,
+    wishes: &mut Wishes,
+) {
+    let Some(corpus) = session.corpus() else { return };
+    let order = state.sorting.order(session, wake);
+    header(ui, session, corpus, state, wishes);
+    if order.is_empty() {
+        widgets::muted(ui, "There is no document to show.");
+        return;
+    }
+    let scroll_to = scroll_target(session, state, &order);
+    ScrollArea::horizontal().auto_shrink(false).id_salt("table, sideways").show(ui, |ui| {
+        let height = ui.available_height();
+        let mut table = TableBuilder::new(ui)
+            .id_salt(("table", corpus.key.to_string()))
+            .striped(false)
+            .resizable(true)
+            .auto_shrink(false)
+            .animate_scrolling(false)
+            .min_scrolled_height(0.0)
+            .max_scroll_height(height)
+            .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
+            .column(Width::initial(NUMBER).at_least(40.0).clip(true))
+            .column(Width::initial(CLUSTER).at_least(40.0).clip(true));
+        for (i, column) in corpus.columns.iter().enumerate() {
+            let text = column.typed.kind() == ColumnKind::Text || corpus.text_columns.contains(&i);
+            table = table.column(Width::initial(if text { TEXT } else { OTHER }).at_least(40.0).clip(true));
+        }
+        if let Some(row) = scroll_to {
+            table = table.scroll_to_row(row, None);
+        }
+        let mut hovered = None;
+        table
+            .header(ROW, |mut row| {
+                titles(&mut row, corpus, state);
+            })
+            .body(|body| {
+                body.rows(ROW, order.len(), |row| {
+                    let at = row.index();
+                    let Some(document) = order.get(at) else { return };
+                    if one(row, session, corpus, document, at, order.len(), state, &colour, wishes) {
+                        hovered = Some(at);
+                    }
+                });
+            });
+        state.hovered = hovered;
+    });
+}
+
+fn header(ui: &mut Ui, session: &Session, corpus: &Corpus, state: &mut TableState, wishes: &mut Wishes) {
+    ui.horizontal(|ui| {
+        widgets::section(ui, "Table");
+        let selected = session.selection().map_or(0, |selection| selection.len());
+        let all = format::plural(corpus.len(), "document", "documents");
+        if selected > 0 {
+            widgets::caption(ui, format!("{} selected of {all}", format::len(selected)));
+            if ui.add(egui::Button::new(RichText::new("Clear selection").small())).clicked() {
+                wishes.push(Command::Select(Vec::new()));
+            }
+        } else {
+            widgets::caption(ui, all);
+        }
+        if state.sorting.is_sorted() && ui.add(egui::Button::new(RichText::new("File order").small())).clicked() {
+            state.sorting.clear();
+        }
+        if state.sorting.is_working() {
+            widgets::caption(ui, "Sorting…");
+        }
+    });
+}
+
+/// The row to bring into sight: of a document that was focused elsewhere, or the one the arrow keys lead to.
+fn scroll_target(session: &Session, state: &mut TableState, order: &Order) -> Option<usize> {
+    if let Some(row) = state.to_row.take() {
+        return Some(row);
+    }
+    let focus = session.focus();
+    let other = focus != state.focus;
+    state.focus = focus;
+    let own = std::mem::take(&mut state.own);
+    if other && !own { order.position(focus?) } else { None }
+}
+
+fn titles(row: &mut TableRow<'_, '_>, corpus: &Corpus, state: &mut TableState) {
+    row.col(|ui| title(ui, "#", By::FileOrder, true, state));
+    row.col(|ui| title(ui, "Cluster", By::Cluster, false, state));
+    for (i, column) in corpus.columns.iter().enumerate() {
+        row.col(|ui| title(ui, &column.name, By::Column(i), column.typed.kind() == ColumnKind::Number, state));
+    }
+}
+
+fn title(ui: &mut Ui, name: &str, by: By, right: bool, state: &mut TableState) {
+    let theme = Theme::of(ui);
+    let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click());
+    let sorted = state.sorting.direction(by);
+    let how = match sorted {
+        Some(sorting::Direction::Ascending) => ", ascending",
+        Some(sorting::Direction::Descending) => ", descending",
+        None => "",
+    };
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Sort by {name}{how}")));
+    let mut inner = rect.shrink2(vec2(4.0, 0.0));
+    if let Some(direction) = sorted {
+        let glyph = if direction == sorting::Direction::Ascending { icons::ARROW_UP } else { icons::ARROW_DOWN };
+        let taken = widgets::line(ui, inner, Side::Right, glyph, TextStyle::Small, theme.accent);
+        inner.max.x -= taken + 4.0;
+    }
+    let colour = if response.hovered() || response.has_focus() { theme.text } else { theme.muted };
+    let side = if right { Side::Right } else { Side::Left };
+    widgets::line(ui, inner, side, name, theme::section(), colour);
+    let bottom = ui.max_rect().bottom();
+    ui.painter().hline(ui.max_rect().x_range(), bottom, theme.line());
+    if response.on_hover_text("Click to sort").clicked() {
+        state.sorting.toggle(by);
+    }
+}
+
+/// Draws a row; returns whether the pointer is on it.
+#[allow(clippy::too_many_arguments)]
+fn one(
+    mut row: TableRow<'_, '_>,
+    session: &Session,
+    corpus: &Corpus,
+    document: u32,
+    at: usize,
+    rows: usize,
+    state: &mut TableState,
+    colour: &impl Fn(u32) -> Option<egui::Color32>,
+    wishes: &mut Wishes,
+) -> bool {
+    row.set_selected(session.focus() == Some(document));
+    row.set_hovered(state.hovered == Some(at));
+    let mut over = false;
+    row.col(|ui| {
+        over = interaction(ui, corpus, document, at, rows, state, wishes);
+        cell(ui, &format::count(u64::from(document) + 1), true, true);
+    });
+    row.col(|ui| match facts::cluster_of(session, document) {
+        Some(label) => {
+            let theme = Theme::of(ui);
+            let mut rect = ui.max_rect().shrink2(vec2(4.0, 0.0));
+            if let Some(colour) = colour(label) {
+                widgets::swatch(ui, pos2(rect.left() + 0.5 * SWATCH, rect.center().y), colour);
+                rect.min.x += SWATCH + SPACE_8;
+            }
+            widgets::line(ui, rect, Side::Left, facts::cluster_title(session, label), TextStyle::Body, theme.text);
+        }
+        None => cell(ui, "–", false, true),
+    });
+    for column in &corpus.columns {
+        row.col(|ui| {
+            let text = format::one_line(column.cells.get(document as usize), SHOWN);
+            cell(ui, &text, column.typed.kind() == ColumnKind::Number, false);
+        });
+    }
+    over
+}
+
+/// One widget for the whole row, so that a row is one stop of the keyboard.
+fn interaction(
+    ui: &mut Ui,
+    corpus: &Corpus,
+    document: u32,
+    at: usize,
+    rows: usize,
+    state: &mut TableState,
+    wishes: &mut Wishes,
+) -> bool {
+    let cell = ui.max_rect();
+    let clip = ui.clip_rect();
+    let rect = Rect::from_min_max(pos2(clip.left().min(cell.left()), cell.top()), pos2(cell.left() + 100_000.0, cell.bottom()));
+    // The cell clips to itself; the row reaches as far as the table does.
+    let id = Id::new(("table row", at));
+    let mut wide = ui.new_child(egui::UiBuilder::new().max_rect(rect));
+    let view = ui.ctx().content_rect();
+    wide.set_clip_rect(Rect::from_x_y_ranges(view.x_range(), clip.y_range()));
+    let response = wide.interact(rect, id, Sense::click());
+    response.widget_info(|| {
+        let text = format::one_line(&corpus.text(document as usize), 80);
+        egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Row {}: {text}", u64::from(document) + 1))
+    });
+    if response.has_focus() {
+        let theme = Theme::of(ui);
+        let mark = Rect::from_min_size(cell.left_top(), vec2(3.0, cell.height()));
+        ui.painter().rect_filled(mark, 1.0, theme.accent);
+        let arrows = EventFilter { vertical_arrows: true, ..EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(id, arrows));
+        let pressed = |key: Key| ui.input_mut(|input| input.count_and_consume_key(Modifiers::NONE, key));
+        let (down, up) = (pressed(Key::ArrowDown), pressed(Key::ArrowUp));
+        let to = (at + down).saturating_sub(up).min(rows - 1);
+        if to != at {
+            state.to_row = Some(to);
+            ui.memory_mut(|memory| memory.request_focus(Id::new(("table row", to))));
+            ui.ctx().request_repaint();
+        }
+    }
+    if response.clicked() {
+        state.own = true;
+        wishes.visit(document);
+    }
+    response.hovered()
+}
+
+fn cell(ui: &mut Ui, text: &str, right: bool, quiet: bool) {
+    let theme = Theme::of(ui);
+    let rect = ui.max_rect().shrink2(vec2(4.0, 0.0));
+    let side = if right { Side::Right } else { Side::Left };
+    widgets::line(ui, rect, side, text, TextStyle::Body, if quiet { theme.muted } else { theme.text });
+}
+

@@ -1,0 +1,176 @@
+//! The keyboard: one table drives both the handling and the sheet under `?`.
+
+use egui::{Context, Key, KeyboardShortcut, Modifiers, RichText, Ui, vec2};
+
+use super::theme::{self, SPACE_16, SPACE_24, Theme};
+use super::widgets;
+use super::wishes::{Action, Pane, Sheet, Wishes};
+
+/// How the sheet is grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    File,
+    Map,
+    Window,
+}
+
+impl Group {
+    const ALL: [Self; 3] = [Self::File, Self::Map, Self::Window];
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::File => "File",
+            Self::Map => "Map",
+            Self::Window => "Window",
+        }
+    }
+}
+
+/// A key, what it is called, and what it does.
+pub struct Shortcut {
+    pub keys: KeyboardShortcut,
+    pub name: &'static str,
+    pub group: Group,
+    pub action: Action,
+}
+
+const fn shortcut(group: Group, modifiers: Modifiers, key: Key, name: &'static str, action: Action) -> Shortcut {
+    Shortcut { keys: KeyboardShortcut::new(modifiers, key), name, group, action }
+}
+
+const NONE: Modifiers = Modifiers::NONE;
+const COMMAND: Modifiers = Modifiers::COMMAND;
+/// The factor of one step in or out.
+pub const ZOOM_STEP: f32 = 1.5;
+
+/// Every key the window listens to. Keys without a modifier rest while one types.
+pub static SHORTCUTS: [Shortcut; 16] = [
+    shortcut(Group::File, COMMAND, Key::O, "Open files", Action::PickFiles),
+    shortcut(Group::File, COMMAND, Key::S, "Save project", Action::PickProjectFile),
+    shortcut(Group::File, COMMAND, Key::E, "Export clusters as CSV", Action::PickClustersFile),
+    shortcut(
+        Group::File,
+        COMMAND.plus(Modifiers::SHIFT),
+        Key::E,
+        "Export the map as a picture",
+        Action::PickPictureFile,
+    ),
+    shortcut(Group::Map, NONE, Key::F, "Show the whole map", Action::Fit),
+    shortcut(Group::Map, NONE, Key::Plus, "Zoom in", Action::Zoom(ZOOM_STEP)),
+    shortcut(Group::Map, NONE, Key::Minus, "Zoom out", Action::Zoom(1.0 / ZOOM_STEP)),
+    shortcut(Group::Map, NONE, Key::Space, "Stop or continue the layout", Action::StopOrContinue),
+    shortcut(Group::Map, NONE, Key::Slash, "Search the legend", Action::Search),
+    shortcut(Group::Map, NONE, Key::Escape, "Close, or clear what is chosen", Action::Escape),
+    shortcut(Group::Window, COMMAND, Key::Num1, "Show or hide the pipeline", Action::Toggle(Pane::Pipeline)),
+    shortcut(Group::Window, COMMAND, Key::Num2, "Show or hide the table", Action::Toggle(Pane::Table)),
+    shortcut(Group::Window, COMMAND, Key::Num3, "Show or hide the inspector", Action::Toggle(Pane::Inspector)),
+    shortcut(Group::Window, COMMAND, Key::L, "Show or hide the log", Action::Toggle(Pane::Log)),
+    shortcut(Group::Window, COMMAND, Key::Comma, "Settings", Action::Open(Sheet::Settings)),
+    shortcut(Group::Window, NONE, Key::Questionmark, "Shortcuts", Action::Open(Sheet::Shortcuts)),
+];
+
+/// What the mouse does on the map, for the sheet.
+const GESTURES: [(&str, &str); 5] = [
+    ("Drag", "Move the map"),
+    ("Wheel", "Zoom at the pointer"),
+    ("Double-click", "Show the whole map"),
+    ("Click a point", "Document and true neighbours"),
+    ("Arrows", "Move the map, or go through the table"),
+];
+
+/// Collects the wishes of the keys pressed in this frame. Under a sheet only the keys that open and close sheets
+/// are heard.
+pub fn listen(ctx: &Context, sheet: bool, wishes: &mut Wishes) {
+    let typing = ctx.text_edit_focused();
+    // A menu or a list of choices closes by itself.
+    let popup = ctx.any_popup_open();
+    // A focused button takes Space (and a slider the arrows) for itself.
+    let focused = ctx.memory(|memory| memory.focused().is_some());
+    for shortcut in &SHORTCUTS {
+        let plain = shortcut.keys.modifiers == NONE;
+        let key = shortcut.keys.logical_key;
+        if plain && (typing || (focused && key == Key::Space) || (popup && key == Key::Escape)) {
+            continue;
+        }
+        if sheet && !matches!(shortcut.action, Action::Escape | Action::Open(_)) {
+            continue;
+        }
+        if ctx.input_mut(|input| consumed(input, shortcut)) {
+            wishes.act(shortcut.action.clone());
+        }
+    }
+}
+
+fn consumed(input: &mut egui::InputState, shortcut: &Shortcut) -> bool {
+    if shortcut.keys.modifiers == NONE {
+        // "?" and "+" need Shift on many keyboards: for plain keys only Ctrl, Cmd and Alt count as another key.
+        let others = input.modifiers.ctrl || input.modifiers.command || input.modifiers.alt;
+        let pressed = !others && input.key_pressed(shortcut.keys.logical_key);
+        if pressed {
+            let modifiers = input.modifiers;
+            input.consume_key(modifiers, shortcut.keys.logical_key);
+        }
+        return pressed;
+    }
+    let exact = input.modifiers.matches_exact(shortcut.keys.modifiers);
+    exact && input.consume_shortcut(&shortcut.keys)
+}
+
+/// The keys of the shortcut that does `action`, as text for tooltips; empty where there is none.
+pub fn keys_for(ctx: &Context, is: impl Fn(&Action) -> bool) -> String {
+    SHORTCUTS.iter().find(|shortcut| is(&shortcut.action)).map(|s| keys(ctx, s)).unwrap_or_default()
+}
+
+fn keys(ctx: &Context, shortcut: &Shortcut) -> String {
+    match shortcut.keys.logical_key {
+        Key::Questionmark => "?".into(),
+        Key::Slash => "/".into(),
+        Key::Plus => "+".into(),
+        Key::Minus => "−".into(),
+        Key::Escape => "Esc".into(),
+        _ => ctx.format_shortcut(&shortcut.keys),
+    }
+}
+
+/// The sheet of all shortcuts.
+pub fn sheet(ui: &mut Ui) {
+    ui.label(RichText::new("Shortcuts").text_style(theme::title()));
+    ui.add_space(SPACE_16);
+    ui.horizontal_top(|ui| {
+        for group in Group::ALL {
+            ui.vertical(|ui| {
+                ui.set_width(250.0);
+                widgets::section(ui, group.title());
+                for shortcut in SHORTCUTS.iter().filter(|shortcut| shortcut.group == group) {
+                    line(ui, shortcut.name, &keys(ui.ctx(), shortcut));
+                }
+                if group == Group::Map {
+                    for (gesture, meaning) in GESTURES {
+                        line(ui, meaning, gesture);
+                    }
+                }
+            });
+            ui.add_space(SPACE_24);
+        }
+    });
+}
+
+fn line(ui: &mut Ui, name: &str, keys: &str) {
+    let theme = Theme::of(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), egui::Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, format!("{name}: {keys}")));
+    widgets::line(ui, rect, widgets::Side::Left, name, egui::TextStyle::Body, theme.text);
+    widgets::line(ui, rect, widgets::Side::Right, keys, egui::TextStyle::Small, theme.muted);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_shortcuts_share_a_key() {
+        for (i, one) in SHORTCUTS.iter().enumerate() {
+            assert!(SHORTCUTS[i + 1..].iter().all(|other| other.keys != one.keys), "{} shares its key", one.name);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The line at the bottom: what runs, how far it is, how to stop it; and what the machine is asked to do.
+
+use egui::{Align, CornerRadius, Layout, Rect, RichText, Sense, TextStyle, Ui, vec2};
+
+use crate::job::Snapshot;
+use crate::session::{Command, Session, Step, StepState};
+
+use super::format;
+use super::icons;
+use super::theme::{self, SPACE_8, SPACE_12, Theme};
+use super::widgets;
+use super::wishes::Wishes;
+
+/// Length of the progress bar.
+const BAR: f32 = 160.0;
+const BAR_HEIGHT: f32 = 4.0;
+
+/// Draws the bar; `device` is what it computes on.
+pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
+    let theme = Theme::of(ui);
+    ui.horizontal_centered(|ui| {
+        ui.spacing_mut().item_spacing.x = SPACE_8;
+        let reading = session.import_sheet().and_then(|import| import.progress.clone()).map(|progress| (None, progress));
+        match reading.or_else(|| running(session)) {
+            Some((step, progress)) => {
+                bar(ui, &progress);
+                ui.label(RichText::new(text(&progress)).text_style(TextStyle::Small));
+                let others = Step::ALL.iter().filter(|s| matches!(session.step(**s).state, StepState::Running(_)));
+                let others = others.count().saturating_sub(1);
+                if others > 0 && step.is_some() {
+                    widgets::caption(ui, format!("and {}", format::plural(others, "other step", "other steps")));
+                }
+                let name = format!("Stop {}", progress.stage.to_lowercase());
+                if widgets::icon_button(ui, icons::X, &name, "").clicked() {
+                    match step {
+                        Some(step) => wishes.push(Command::Stop(step)),
+                        None => wishes.push(Command::CancelImport),
+                    }
+                }
+            }
+            None => {
+                widgets::caption(ui, summary(session));
+            }
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.spacing_mut().item_spacing.x = SPACE_12;
+            sign(ui, icons::CPU, device, "What it computes on");
+            sign(ui, icons::CLOUD_SLASH, "Offline", "Nothing leaves this machine: the program opens no connection");
+            ui.add_space(theme::SPACE_4);
+        });
+    });
+}
+
+fn sign(ui: &mut Ui, glyph: &str, text: &str, meaning: &str) {
+    let theme = Theme::of(ui);
+    let label = RichText::new(format!("{glyph} {text}")).text_style(TextStyle::Small).color(theme.muted);
+    ui.label(label).on_hover_text(meaning);
+}
+
+/// The step whose progress is shown: the last that runs, because earlier ones feed it.
+fn running(session: &Session) -> Option<(Option<Step>, Snapshot)> {
+    Step::ALL.iter().rev().find_map(|&step| match session.step(step).state {
+        StepState::Running(Some(progress)) => Some((Some(step), progress)),
+        _ => None,
+    })
+}
+
+/// "Embedding 41,200 of 74,728 texts · 118/s · 4 min left".
+pub fn text(progress: &Snapshot) -> String {
+    let done = format::count(progress.done);
+    let mut text = if progress.total > 0 {
+        format!("{} {done} of {} {}", progress.stage, format::count(progress.total), progress.unit)
+    } else if progress.done > 0 {
+        format!("{} {done} {}", progress.stage, progress.unit)
+    } else {
+        progress.stage.clone()
+    };
+    if let Some(rate) = progress.rate {
+        text.push_str(&format!(" · {}", format::rate(rate)));
+    }
+    if let Some(left) = progress.left {
+        text.push_str(&format!(" · {} left", format::duration(left)));
+    }
+    text
+}
+
+fn bar(ui: &mut Ui, progress: &Snapshot) {
+    let theme = Theme::of(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(BAR, BAR_HEIGHT), Sense::hover());
+    let share = (progress.total > 0).then(|| (progress.done as f32 / progress.total as f32).clamp(0.0, 1.0));
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::labeled(egui::Role::ProgressIndicator, true, &progress.stage);
+        info.value = share.map(f64::from);
+        info
+    });
+    let radius = CornerRadius::same(2);
+    ui.painter().rect_filled(rect, radius, theme.pressed);
+    // Without a total the bar stays faint as a whole: a moving stripe would repaint the window for nothing.
+    let (width, colour) = match share {
+        Some(share) => (BAR * share, theme.accent),
+        None => (BAR, theme.accent.gamma_multiply(0.35)),
+    };
+    ui.painter().rect_filled(Rect::from_min_size(rect.min, vec2(width, BAR_HEIGHT)), radius, colour);
+}
+
+fn summary(session: &Session) -> String {
+    let Some(corpus) = session.corpus() else { return "Ready".into() };
+    let mut parts = vec![format::plural(corpus.len(), "document", "documents")];
+    if let Some(clusters) = session.clusters() {
+        parts.push(format::plural(clusters.count, "cluster", "clusters"));
+    }
+    if let Some(failed) = Step::ALL.iter().find(|s| matches!(session.step(**s).state, StepState::Failed(_))) {
+        parts.push(format!("{} failed", failed.title().to_lowercase()));
+    }
+    parts.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn progress_reads_as_a_sentence() {
+        let progress = Snapshot {
+            stage: "Embedding".into(),
+            unit: "texts",
+            done: 41_200,
+            total: 74_728,
+            rate: Some(118.2),
+            left: Some(Duration::from_secs(284)),
+        };
+        assert_eq!(text(&progress), "Embedding 41,200 of 74,728 texts · 118/s · 5 min left");
+    }
+
+    #[test]
+    fn unknown_totals_and_rates_are_left_out() {
+        let progress =
+            Snapshot { stage: "Reading".into(), unit: "rows", done: 7, total: 0, rate: None, left: None };
+        assert_eq!(text(&progress), "Reading 7 rows");
+    }
+}

@@ -1,0 +1,168 @@
+//! The bar at the top: which corpus, what to do with it, how to leave with something in hand.
+
+use egui::{Align, Button, Layout, RichText, Ui};
+
+use crate::session::{Command, Sample, Session};
+
+use super::icons;
+use super::shortcuts::keys_for;
+use super::theme::{self, SPACE_8, SPACE_16, Theme};
+use super::widgets;
+use super::wishes::{Action, Pane, Sheet, Wishes};
+
+/// The longest corpus name shown whole.
+const NAME: usize = 48;
+
+/// Which panels are open, for their buttons.
+#[derive(Clone, Copy, Debug)]
+pub struct Open {
+    pub pipeline: bool,
+    pub table: bool,
+    pub inspector: bool,
+}
+
+/// Draws the bar of the workspace.
+pub fn show(ui: &mut Ui, session: &Session, open: Open, wishes: &mut Wishes) {
+    let theme = Theme::of(ui);
+    ui.horizontal_centered(|ui| {
+        ui.label(RichText::new(icons::CHART_SCATTER).size(18.0).color(theme.accent));
+        let name = session.corpus().map_or("Semascope", |corpus| corpus.name.as_str());
+        let title = RichText::new(super::format::elide_middle(name, NAME)).text_style(theme::strong());
+        let caret = RichText::new(icons::CARET_DOWN).size(11.0).color(theme.muted);
+        let button = Button::new((title, caret)).frame_when_inactive(false);
+        egui::containers::menu::MenuButton::from_button(button).ui(ui, |ui| corpus_menu(ui, session, wishes));
+        ui.add_space(SPACE_16);
+        tab(ui, "Map", true);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| right(ui, session, open, wishes));
+    });
+}
+
+/// The modes of the map. There is one so far, so it says where one is rather than leading somewhere.
+fn tab(ui: &mut Ui, name: &str, current: bool) {
+    let theme = Theme::of(ui);
+    let colour = if current { theme.text } else { theme.muted };
+    let response = ui.label(RichText::new(name).text_style(theme::strong()).color(colour));
+    let y = ui.max_rect().bottom() - 1.0;
+    if current {
+        ui.painter().hline(response.rect.x_range(), y, egui::Stroke::new(2.0, theme.accent));
+    }
+}
+
+fn right(ui: &mut Ui, session: &Session, open: Open, wishes: &mut Wishes) {
+    tools(ui, wishes);
+    ui.add_space(SPACE_8);
+    // Laid out from the right: the pipeline's button comes last, at the left, where its panel is.
+    let panes = [
+        (Pane::Inspector, open.inspector, "Inspector"),
+        (Pane::Table, open.table, "Table"),
+        (Pane::Pipeline, open.pipeline, "Pipeline"),
+    ];
+    for (pane, shown, name) in panes {
+        if pane_button(ui, pane, shown, name) {
+            wishes.act(Action::Toggle(pane));
+        }
+    }
+    ui.add_space(SPACE_8);
+    if session.corpus().is_some() {
+        let label = (RichText::new(icons::EXPORT), "Export");
+        egui::containers::menu::MenuButton::from_button(Button::new(label).frame_when_inactive(false))
+            .ui(ui, |ui| export_menu(ui, session, wishes));
+    }
+}
+
+/// A small picture of the frame with the pane filled in where it is open.
+fn pane_button(ui: &mut Ui, pane: Pane, shown: bool, name: &str) -> bool {
+    let theme = Theme::of(ui);
+    let response = widgets::icon_button(
+        ui,
+        "",
+        &format!("{} {}", if shown { "Hide" } else { "Show" }, name.to_lowercase()),
+        &keys_for(ui.ctx(), |action| matches!(action, Action::Toggle(p) if *p == pane)),
+    );
+    let outline = egui::Rect::from_center_size(response.rect.center(), egui::vec2(16.0, 13.0));
+    let colour = if response.hovered() { theme.text } else { theme.muted };
+    let stroke = egui::Stroke::new(1.2, colour);
+    let mut part = outline;
+    match pane {
+        Pane::Pipeline => part.max.x = part.min.x + 5.0,
+        Pane::Inspector => part.min.x = part.max.x - 5.0,
+        Pane::Table | Pane::Log => part.min.y = part.max.y - 5.0,
+    }
+    if shown {
+        ui.painter().rect_filled(part, 2.0, colour);
+    } else {
+        ui.painter().rect_stroke(part, 1.0, egui::Stroke::new(0.6, colour), egui::StrokeKind::Inside);
+    }
+    ui.painter().rect_stroke(outline, 2.0, stroke, egui::StrokeKind::Inside);
+    response.clicked()
+}
+
+/// Help and settings, which the welcome page has as well. For a layout from the right.
+pub fn tools(ui: &mut Ui, wishes: &mut Wishes) {
+    let keys = keys_for(ui.ctx(), |action| matches!(action, Action::Open(Sheet::Shortcuts)));
+    if widgets::icon_button(ui, icons::QUESTION, "Shortcuts", &keys).clicked() {
+        wishes.act(Action::Open(Sheet::Shortcuts));
+    }
+    let keys = keys_for(ui.ctx(), |action| matches!(action, Action::Open(Sheet::Settings)));
+    if widgets::icon_button(ui, icons::GEAR, "Settings", &keys).clicked() {
+        wishes.act(Action::Open(Sheet::Settings));
+    }
+}
+
+fn item(ui: &mut Ui, glyph: &str, name: &str, keys: &str) -> bool {
+    let theme = Theme::of(ui);
+    let glyph = RichText::new(glyph).color(theme.muted);
+    let mut button = Button::new((glyph, name)).frame_when_inactive(false);
+    if !keys.is_empty() {
+        button = button.shortcut_text(RichText::new(keys).small());
+    }
+    ui.add(button).clicked()
+}
+
+fn corpus_menu(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
+    ui.set_min_width(240.0);
+    let keys = |is: fn(&Action) -> bool| keys_for(ui.ctx(), is);
+    let (open, save) =
+        (keys(|action| matches!(action, Action::PickFiles)), keys(|action| matches!(action, Action::PickProjectFile)));
+    if item(ui, icons::FOLDER_OPEN, "Open…", &open) {
+        wishes.act(Action::PickFiles);
+    }
+    ui.separator();
+    widgets::section(ui, "Samples");
+    for sample in Sample::ALL {
+        if item(ui, icons::CHART_SCATTER, sample.title(), "") {
+            wishes.push(Command::OpenSample(sample));
+        }
+    }
+    if session.corpus().is_some() {
+        ui.separator();
+        if item(ui, icons::FLOPPY_DISK, "Save project…", &save) {
+            wishes.act(Action::PickProjectFile);
+        }
+        if item(ui, icons::X, "Close", "") {
+            wishes.push(Command::CloseCorpus);
+        }
+    }
+}
+
+fn export_menu(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
+    ui.set_min_width(260.0);
+    let keys = |is: fn(&Action) -> bool| keys_for(ui.ctx(), is);
+    let csv = keys(|action| matches!(action, Action::PickClustersFile));
+    let picture = keys(|action| matches!(action, Action::PickPictureFile));
+    let project = keys(|action| matches!(action, Action::PickProjectFile));
+    let clustered = session.clusters().is_some();
+    ui.add_enabled_ui(clustered, |ui| {
+        if item(ui, icons::FILE_CSV, "Clusters as CSV…", &csv) {
+            wishes.act(Action::PickClustersFile);
+        }
+    });
+    ui.add_enabled_ui(session.positions().is_some(), |ui| {
+        if item(ui, icons::IMAGE, "Map as PNG…", &picture) {
+            wishes.act(Action::PickPictureFile);
+        }
+    });
+    if item(ui, icons::FLOPPY_DISK, "Project…", &project) {
+        wishes.act(Action::PickProjectFile);
+    }
+}

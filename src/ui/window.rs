@@ -1,0 +1,48 @@
+//! Start-up of the window.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::io::cache::Cache;
+use crate::io::settings::Settings;
+use crate::session::{Notice, Session, Severity, Wake};
+
+use super::app::SemascopeApp;
+use super::log::LogBuffer;
+
+/// The window's name, and its size on the first start.
+const TITLE: &str = "Semascope";
+const APP_ID: &str = "semascope";
+const SIZE: [f32; 2] = [1280.0, 800.0];
+const LEAST_SIZE: [f32; 2] = [960.0, 600.0];
+
+/// Opens the window on `files` (none: the welcome page) and returns when it is closed.
+pub fn open_window(files: Vec<PathBuf>, log: LogBuffer) -> anyhow::Result<()> {
+    let (settings, remark) = Settings::load();
+    let cache = Cache::open(settings.cache_folder.clone())?;
+    let viewport = egui::ViewportBuilder::default()
+        .with_title(TITLE)
+        .with_app_id(APP_ID)
+        .with_inner_size(SIZE)
+        .with_min_inner_size(LEAST_SIZE);
+    let options = eframe::NativeOptions { viewport, ..Default::default() };
+    let create = move |cc: &eframe::CreationContext<'_>| {
+        let remarks = [remark, cache.remark().map(str::to_owned)];
+        let session = Session::new(settings, cache, wake(&cc.egui_ctx));
+        let mut app = SemascopeApp::new(cc, session, log)?;
+        for text in remarks.into_iter().flatten() {
+            app.tell(Notice { severity: Severity::Warning, text, action: None });
+        }
+        app.open(files);
+        Ok(Box::new(app) as Box<dyn eframe::App>)
+    };
+    eframe::run_native(TITLE, options, Box::new(create)).context("the window could not be opened")
+}
+
+/// What jobs call when the window should look again.
+pub fn wake(ctx: &egui::Context) -> Wake {
+    let ctx = ctx.clone();
+    Arc::new(move || ctx.request_repaint())
+}

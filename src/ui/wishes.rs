@@ -1,0 +1,81 @@
+//! What a person asks for in a frame: commands for the session, and actions of the window itself.
+
+use std::path::PathBuf;
+
+use crate::io::settings::Settings;
+use crate::session::Command;
+
+/// A panel that can be hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pane {
+    Pipeline,
+    Inspector,
+    Table,
+    Log,
+}
+
+/// A sheet over the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sheet {
+    Settings,
+    Shortcuts,
+}
+
+/// Something the window does by itself.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Ask for files to open.
+    PickFiles,
+    /// Ask where `clusters.csv`, the picture of the map, or the project goes.
+    PickClustersFile,
+    PickPictureFile,
+    PickProjectFile,
+    /// Draw the map into a picture and write it.
+    WritePicture(PathBuf),
+    /// Show the whole map.
+    Fit,
+    /// Zoom by a factor about the middle of the map.
+    Zoom(f32),
+    /// Fly to a document or a cluster.
+    FlyTo(u32),
+    FlyToCluster(u32),
+    /// Stop the moving map, or go on with a stopped one.
+    StopOrContinue,
+    /// Close what is open on top: a sheet, the focus, the selection.
+    Escape,
+    /// Put the cursor into the search field of the legend.
+    Search,
+    Toggle(Pane),
+    Open(Sheet),
+    /// Take over changed settings.
+    SetSettings(Box<Settings>),
+    /// Open an address in the browser.
+    OpenUrl(String),
+    /// Show a file or folder in the system's file manager.
+    Reveal(PathBuf),
+}
+
+/// The wishes of a frame, in the order in which they came.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    pub commands: Vec<Command>,
+    pub actions: Vec<Action>,
+}
+
+impl Wishes {
+    /// A command for the session.
+    pub fn push(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
+    /// An action of the window.
+    pub fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    /// Look at a document, and go there on the map.
+    pub fn visit(&mut self, document: u32) {
+        self.push(Command::Focus(Some(document)));
+        self.act(Action::FlyTo(document));
+    }
+}
