@@ -176,27 +176,18 @@ impl Product<'_> {
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
         if let Some(start) = self.start {
             let start = S::as_simd_f32s(&start[first..first + V * S::F32_LANES]).0;
-            for v in 0..V {
-                for sum in &mut sums {
-                    sum[v] = start[v];
-                }
+            for row in &mut sums {
+                row.copy_from_slice(start);
             }
         }
-        // A tile of a panel's columns and `R` rows as slices of one length each: no index needs a check in the loop.
+        // Slices of one length, so that no index needs a check in the loop.
         let mut left: [&[f32]; R] = [&[]; R];
         for (r, slice) in left.iter_mut().enumerate() {
             let at = (row + r) * self.left.stride;
             *slice = &self.left.values[at..at + self.depth];
         }
         let panel = &self.panels[first * self.depth..][..V * S::F32_LANES * self.depth];
-        for (i, weights) in (0..self.depth).zip(S::as_simd_f32s(panel).0.chunks_exact(V)) {
-            for (sums, left) in sums.iter_mut().zip(left) {
-                let x = simd.splat_f32s(left[i]);
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum = simd.mul_add_e_f32s(x, *weight, *sum);
-                }
-            }
-        }
+        let sums = accumulate(simd, sums, left, S::as_simd_f32s(panel).0);
         let width = (V * S::F32_LANES).min(self.columns - first);
         for (r, sums) in sums.iter().enumerate() {
             let at = (row + r) * self.out_stride + first;
@@ -212,6 +203,27 @@ impl Product<'_> {
             }
         }
     }
+}
+
+/// The loop that all time is spent in. The sums go in and come out by value, so that they stay in registers.
+#[inline(always)]
+fn accumulate<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    mut sums: [[S::f32s; V]; R],
+    left: [&[f32]; R],
+    panel: &[S::f32s],
+) -> [[S::f32s; V]; R] {
+    for (i, line) in (0..left[0].len()).zip(panel.chunks_exact(V)) {
+        let mut weights = [simd.splat_f32s(0.0); V];
+        weights.copy_from_slice(line);
+        for r in 0..R {
+            let x = simd.splat_f32s(left[r][i]);
+            for v in 0..V {
+                sums[r][v] = simd.mul_add_e_f32s(x, weights[v], sums[r][v]);
+            }
+        }
+    }
+    sums
 }
 
 #[cfg(test)]

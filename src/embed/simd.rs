@@ -113,7 +113,7 @@ impl Lanewise for Gelu {
         const P: f32 = 0.327_591_1;
         const SERIES: [f32; 5] = [1.061_405_4, -1.453_152, 1.421_413_8, -0.284_496_74, 0.254_829_6];
 
-        let size = simd.abs_f32s(x);
+        let size = simd.max_f32s(x, simd.sub_f32s(simd.splat_f32s(0.0), x));
         let z = simd.mul_f32s(size, simd.splat_f32s(std::f32::consts::FRAC_1_SQRT_2));
         let one = simd.splat_f32s(1.0);
         let t = simd.div_f32s(one, simd.mul_add_e_f32s(z, simd.splat_f32s(P), one));
@@ -121,7 +121,8 @@ impl Lanewise for Gelu {
         for c in &SERIES[1..] {
             sum = simd.mul_add_e_f32s(sum, t, simd.splat_f32s(*c));
         }
-        let tail = simd.mul_f32s(simd.mul_f32s(sum, t), exp(simd, simd.neg_f32s(simd.mul_f32s(z, z))));
+        let minus_z = simd.mul_f32s(size, simd.splat_f32s(-std::f32::consts::FRAC_1_SQRT_2));
+        let tail = simd.mul_f32s(simd.mul_f32s(sum, t), exp(simd, simd.mul_f32s(z, minus_z)));
         let half = simd.mul_f32s(size, simd.splat_f32s(-0.5));
         simd.mul_add_e_f32s(half, tail, simd.max_f32s(x, simd.splat_f32s(0.0)))
     }

@@ -109,15 +109,15 @@ pub fn cluster(arguments: &ClusterArguments) -> anyhow::Result<()> {
 
 /// `devices`
 pub fn devices(arguments: &DevicesArguments) -> anyhow::Result<()> {
-    let models = model::devices();
+    let models: Vec<String> = model::devices().into_iter().map(|device| device.name).collect();
     let adapters = gpu::adapters();
     if arguments.json {
         println!("{}", json!({"models": models, "adapters": adapters}));
         return Ok(());
     }
     println!("Models run on:");
-    for device in &models {
-        println!("  {}", device.description());
+    for model in &models {
+        println!("  {model}");
     }
     println!("The map is drawn on:");
     for adapter in &adapters {

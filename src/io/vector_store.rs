@@ -166,14 +166,14 @@ impl VectorStore {
         let path = self.segment_path(number);
         let lock = if self.writer.is_none() { self.lock(number).unwrap_or(None) } else { None };
         let mut file = OpenOptions::new().read(true).write(lock.is_some()).open(&path)?;
-        let (records, end) = read_segment(&mut file, self.dim)?;
+        let Records { heads, end } = read_segment(&mut file, self.dim)?;
         let index = self.segments.len();
         if let Some(lock) = lock {
             file.set_len(end)?;
             self.writer = Some(Writer { segment: index, _lock: lock });
         }
         self.segments.push(Segment { path, file, end });
-        for (start, keys) in records {
+        for (start, keys) in heads {
             self.index(index, start, &keys);
         }
         Ok(())
@@ -259,34 +259,41 @@ fn record_size(count: u64, dim: usize) -> Option<u64> {
     count.checked_mul(vector)?.checked_add(RECORD_HEADER)
 }
 
-/// Where the whole records of a segment start and whose vectors they hold, and where the last of them ends.
-fn read_segment(file: &mut File, dim: usize) -> io::Result<(Vec<(u64, Vec<Key>)>, u64)> {
+/// The whole records of a segment.
+struct Records {
+    /// Where each starts, and whose vectors it holds.
+    heads: Vec<(u64, Vec<Key>)>,
+    /// Where the last of them ends.
+    end: u64,
+}
+
+fn read_segment(file: &mut File, dim: usize) -> io::Result<Records> {
     let size = file.metadata()?.len();
     let mut header = [0; HEADER as usize];
     file.read_exact(&mut header)?;
     if header[..8] != MAGIC[..] || header[8..] != (dim as u64).to_le_bytes() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no store of vectors of this length"));
     }
-    let mut records = Vec::new();
+    let mut heads = Vec::new();
     let mut at = HEADER;
     let mut last_check = [0; HASH as usize];
     while let Some((keys, vectors_check)) = read_record_head(file, at, size, dim)? {
         let start = at;
         at += record_size(keys.len() as u64, dim).unwrap_or(0);
         last_check = vectors_check;
-        records.push((start, keys));
+        heads.push((start, keys));
     }
     // The batches before the last were synced before it was begun.
-    if let Some((start, keys)) = records.last() {
+    if let Some((start, keys)) = heads.last() {
         let mut vectors = vec![0; keys.len() * dim * size_of::<f32>()];
         file.seek(SeekFrom::Start(at - vectors.len() as u64))?;
         file.read_exact(&mut vectors)?;
         if hash(&[&vectors]) != last_check {
             at = *start;
-            records.pop();
+            heads.pop();
         }
     }
-    Ok((records, at))
+    Ok(Records { heads, end: at })
 }
 
 /// The keys of the record at `at` and the hash of its vectors; `None` unless it is whole in a file of `size` bytes.

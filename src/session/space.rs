@@ -15,7 +15,7 @@ use crate::io::project::Project;
 use crate::job::{Event, Latest};
 use crate::math::umap::UmapParams;
 use crate::model::{DevicePreference, ModelSource};
-use crate::stage::{self, ClusterMethod, MapMethod, Params};
+use crate::stage::{self, ClusterMethod, MapMethod, MapParams, Params};
 
 use super::cell::{Cell, News};
 use super::{Colouring, Command, Notice, NoticeAction, Severity, Step, StepState, StepStatus, Wake};
@@ -56,6 +56,8 @@ pub(super) struct Space {
     /// Positions of a map that moves, and how far it is.
     moving: Option<(Arc<Vec<[f32; 2]>>, usize, usize)>,
     live: Latest<UmapParams>,
+    /// The parameters that the moving map follows now.
+    steered: Option<UmapParams>,
     first_map: bool,
     pub focus: Option<u32>,
     pub focus_cluster: Option<u32>,
@@ -89,6 +91,7 @@ impl Space {
             topics: Cell::default(),
             moving: None,
             live: Latest::default(),
+            steered: None,
             first_map: false,
             focus: None,
             focus_cluster: None,
@@ -267,13 +270,20 @@ impl Space {
 
     /// Hands changed parameters to a map that moves; those that need another start make it stale instead.
     pub fn steer(&mut self, params: &Params) {
-        let wanted = self.map_request(params);
-        if let (Some(wanted), Some(running)) = (wanted, self.map.running_for())
-            && wanted != running
-            && params.map.method == MapMethod::Umap
-        {
-            self.live.put(params.map.umap.clone());
+        let (Some(wanted), Some(running), Some(steered)) =
+            (self.map_request(params), self.map.running_for(), &self.steered)
+        else {
+            return;
+        };
+        let umap = &params.map.umap;
+        let before = MapParams { umap: steered.clone(), ..params.map.clone() };
+        let (Some(matrix), Some(knn)) = (self.matrix(), self.knn()) else { return };
+        let only_live = stage::map::key(matrix, knn, &before) == running
+            && (umap.epochs, umap.seed) == (steered.epochs, steered.seed);
+        if wanted != running && only_live && params.map.method == MapMethod::Umap {
+            self.live.put(umap.clone());
             self.map.redirect(wanted);
+            self.steered = Some(umap.clone());
         }
     }
 
@@ -392,6 +402,7 @@ impl Space {
         wake: &Wake,
     ) {
         self.live = Latest::default();
+        self.steered = Some(params.map.umap.clone());
         let (live, params) = (self.live.clone(), params.map.clone());
         self.map.start("map", key, wake.clone(), move |ctx| {
             stage::map::run(&matrix, &knn, &params, start.as_deref(), &live, ctx).map(Arc::new)
