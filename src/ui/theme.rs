@@ -225,8 +225,6 @@ impl Theme {
             text_cursor: TextCursorStyle { stroke: Stroke::new(1.5, self.accent), ..Default::default() },
             slider_trailing_fill: true,
             handle_shape: HandleShape::Circle,
-            // Rows reach this far beyond the text that they align.
-            clip_rect_margin: ROW_REACH,
             indent_has_left_vline: false,
             interact_cursor: None,
             ..base

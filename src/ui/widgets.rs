@@ -85,10 +85,13 @@ fn ground(ui: &Ui, response: &Response, rect: Rect, selected: bool) {
         () => Color32::TRANSPARENT,
     };
     let radius = CornerRadius::same(theme::RADIUS);
-    ui.painter().rect_filled(rect, radius, fill);
+    // A list that scrolls clips at its text's edge, and the ground reaches further.
+    let clip = ui.clip_rect().expand2(vec2(ROW_REACH, 0.0));
+    let painter = ui.painter().with_clip_rect(clip);
+    painter.rect_filled(rect, radius, fill);
     if response.has_focus() {
         let ring = Stroke::new(1.5, theme.accent);
-        ui.painter().rect_stroke(rect, radius, ring, StrokeKind::Inside);
+        painter.rect_stroke(rect, radius, ring, StrokeKind::Inside);
     }
 }
 
