@@ -19,4 +19,4 @@ pub use knn::{Knn, Recall};
 pub use layout::{Layout, MapQuality};
 pub use matrix::{Element, Matrix};
 pub use names::{ClusterName, Keyword, Names};
-pub use strings::{Bytes, Strings, StringsBuilder};
+pub use strings::{Bytes, Offsets, Strings, StringsBuilder};

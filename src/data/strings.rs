@@ -6,11 +6,14 @@ use std::sync::Arc;
 /// Bytes that somebody else keeps alive: a vector, or a memory-mapped file handed over by `io`.
 pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
+/// Where strings begin and end, kept alive likewise: a vector, or a memory-mapped file.
+pub type Offsets = Arc<dyn AsRef<[u64]> + Send + Sync>;
+
 /// `n` UTF-8 strings, end to end in one run of bytes; string `i` is `offsets[i]..offsets[i + 1]`.
 #[derive(Clone)]
 pub struct Strings {
     bytes: Bytes,
-    offsets: Arc<Vec<u64>>,
+    offsets: Offsets,
 }
 
 impl Strings {
@@ -18,7 +21,13 @@ impl Strings {
     ///
     /// Returns `None` unless the offsets ascend within the bytes and every piece is UTF-8.
     pub fn from_parts(bytes: Bytes, offsets: Vec<u64>) -> Option<Self> {
+        Self::from_shared(bytes, Arc::new(offsets))
+    }
+
+    /// The same, with offsets that may live in a mapped file too.
+    pub fn from_shared(bytes: Bytes, shared: Offsets) -> Option<Self> {
         let all = (*bytes).as_ref();
+        let offsets = (*shared).as_ref();
         let ascending = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
         let inside = offsets.last().is_some_and(|&end| end <= all.len() as u64);
         if !ascending || !inside {
@@ -28,12 +37,12 @@ impl Strings {
         if !offsets.iter().all(|&at| text.is_char_boundary(at as usize)) {
             return None;
         }
-        Some(Self { bytes, offsets: Arc::new(offsets) })
+        Some(Self { bytes, offsets: shared })
     }
 
     /// How many strings there are.
     pub fn len(&self) -> usize {
-        self.offsets.len() - 1
+        self.offsets().len() - 1
     }
 
     /// Whether there is no string at all.
@@ -43,7 +52,8 @@ impl Strings {
 
     /// String `i`; panics past the end, as a slice does.
     pub fn get(&self, i: usize) -> &str {
-        let range = self.offsets[i] as usize..self.offsets[i + 1] as usize;
+        let offsets = self.offsets();
+        let range = offsets[i] as usize..offsets[i + 1] as usize;
         // The pieces were checked when this was built; a file cut short under the mapping reads as empty.
         std::str::from_utf8(&(*self.bytes).as_ref()[range]).unwrap_or("")
     }
@@ -60,7 +70,7 @@ impl Strings {
 
     /// Where each string starts, and the end of the last.
     pub fn offsets(&self) -> &[u64] {
-        &self.offsets
+        (*self.offsets).as_ref()
     }
 }
 

@@ -1,1 +1,3 @@
-//! TODO
+//! Files: corpora in, results out.
+
+pub mod read;
