@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Files: one file a format, the cache, the project file, the settings. Nothing here computes.
 
 pub mod atomic;
@@ -15,3 +16,8 @@ mod vector_store;
 pub mod word_vectors;
 
 pub use error::FileError;
+=======
+//! Files: corpora in, results out.
+
+pub mod read;
+>>>>>>> read
