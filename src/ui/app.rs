@@ -23,9 +23,9 @@ use super::import_sheet::{self, ImportState};
 use super::log::LogBuffer;
 use super::map_panel::MapPanel;
 use super::notices::Notices;
+use super::panels::inspector;
 use super::panels::pipeline::{self, PipelineState};
 use super::panels::table::{self, TableState};
-use super::panels::inspector;
 use super::settings_dialog;
 use super::shortcuts;
 use super::theme::{self, BOTTOM_PANEL, LEFT_PANEL, RIGHT_PANEL, STATUS_BAR, TOP_BAR, Theme};
@@ -33,6 +33,8 @@ use super::welcome::{self, Welcome};
 use super::wishes::{Action, Pane, Sheet, Wishes};
 use super::{log_panel, status_bar, top_bar};
 
+/// Progress is looked at this often while something runs; otherwise only events repaint the window.
+const PROGRESS: Duration = Duration::from_millis(150);
 /// Height of the log.
 const LOG_PANEL: f32 = 180.0;
 
@@ -95,7 +97,11 @@ pub struct SemascopeApp {
 
 impl SemascopeApp {
     /// Prepares `cc`'s window: fonts, themes, the map's renderer. `session` should call [`super::wake`]'s function.
-    pub fn new(cc: &eframe::CreationContext<'_>, session: Session, log: LogBuffer) -> Result<Self, FontError> {
+    pub fn new(
+        cc: &eframe::CreationContext<'_>,
+        session: Session,
+        log: LogBuffer,
+    ) -> Result<Self, FontError> {
         let ctx = &cc.egui_ctx;
         let fonts = FontFiles::load()?;
         fonts.install(ctx);
@@ -182,7 +188,8 @@ impl SemascopeApp {
     }
 
     fn remember_view(&mut self) {
-        let camera = self.map.camera().map(|camera| SavedCamera { centre: camera.centre, scale: camera.scale });
+        let camera =
+            self.map.camera().map(|camera| SavedCamera { centre: camera.centre, scale: camera.scale });
         let saved = SavedView { camera, legend_collapsed: self.map.legend.collapsed };
         self.session.view_state = serde_json::to_value(saved).unwrap_or_default();
     }
@@ -198,25 +205,38 @@ impl SemascopeApp {
         self.status(ui, wishes);
         self.log_pane(ui, wishes);
         let colours = self.map.cluster_colours(&self.session);
-        let frame = egui::Frame::new().fill(theme.panel).inner_margin(Margin { left: 12, right: 12, top: 4, bottom: 0 });
-        let table = Panel::bottom("table").resizable(true).default_size(self.bottom.size).size_range(96.0..=600.0).frame(frame);
+        let frame = egui::Frame::new().fill(theme.panel).inner_margin(Margin {
+            left: 12,
+            right: 12,
+            top: 4,
+            bottom: 0,
+        });
+        let table = Panel::bottom("table")
+            .resizable(true)
+            .default_size(self.bottom.size)
+            .size_range(96.0..=600.0)
+            .frame(frame);
         if let Some(shown) = table.show_collapsible(ui, &mut self.bottom.open, |ui| {
             table::show(ui, &self.session, &mut self.table, &colours, &self.wake, wishes);
             ui.take_available_space();
         }) {
             self.bottom.size = shown.response.rect.height();
         }
-        let left = Panel::left("pipeline").resizable(true).default_size(self.left.size).size_range(200.0..=420.0);
+        let left =
+            Panel::left("pipeline").resizable(true).default_size(self.left.size).size_range(200.0..=420.0);
         if let Some(shown) = left.frame(theme.panel_frame()).show_collapsible(ui, &mut self.left.open, |ui| {
             let columns = self.facts.columns(&self.session).map(|columns| columns.as_slice());
             pipeline::show(ui, &self.session, columns, &mut self.pipeline, wishes);
         }) {
             self.left.size = shown.response.rect.width();
         }
-        let right = Panel::right("inspector").resizable(true).default_size(self.right.size).size_range(240.0..=640.0);
-        if let Some(shown) = right.frame(theme.panel_frame()).show_collapsible(ui, &mut self.right.open, |ui| {
-            inspector::show(ui, &self.session, &self.facts, self.map.stack(), &colours, wishes);
-        }) {
+        let right =
+            Panel::right("inspector").resizable(true).default_size(self.right.size).size_range(240.0..=640.0);
+        if let Some(shown) =
+            right.frame(theme.panel_frame()).show_collapsible(ui, &mut self.right.open, |ui| {
+                inspector::show(ui, &self.session, &self.facts, self.map.stack(), &colours, wishes);
+            })
+        {
             self.right.size = shown.response.rect.width();
         }
         egui::CentralPanel::no_frame().show(ui, |ui| {
@@ -232,9 +252,18 @@ impl SemascopeApp {
     }
 
     fn log_pane(&mut self, ui: &mut Ui, wishes: &mut Wishes) {
-        let frame = egui::Frame::new().fill(Theme::of(ui).panel).inner_margin(Margin { left: 12, right: 12, top: 4, bottom: 4 });
+        let frame = egui::Frame::new().fill(Theme::of(ui).panel).inner_margin(Margin {
+            left: 12,
+            right: 12,
+            top: 4,
+            bottom: 4,
+        });
         let stats = if self.log_pane.open { self.frames.stats() } else { FrameStats::default() };
-        let panel = Panel::bottom("log").resizable(true).default_size(self.log_pane.size).size_range(80.0..=600.0).frame(frame);
+        let panel = Panel::bottom("log")
+            .resizable(true)
+            .default_size(self.log_pane.size)
+            .size_range(80.0..=600.0)
+            .frame(frame);
         if let Some(shown) = panel.show_collapsible(ui, &mut self.log_pane.open, |ui| {
             log_panel::show(ui, &self.log, stats, wishes);
             ui.take_available_space();
@@ -254,7 +283,9 @@ impl SemascopeApp {
                 page.right_top() + egui::vec2(-theme::SPACE_12, TOP_BAR),
             );
             ui.scope_builder(egui::UiBuilder::new().max_rect(corner), |ui| {
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| top_bar::tools(ui, wishes));
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    top_bar::tools(ui, wishes)
+                });
             });
         });
     }
@@ -263,7 +294,7 @@ impl SemascopeApp {
         let theme = Theme::of_context(ctx);
         let frame = theme.popover_frame().inner_margin(Margin::same(20));
         let modal = |name: &str| {
-            let id = Id::new(name);
+            let id = Id::unique(name);
             let area = Modal::default_area(id).accessible_name(name).fade_in(false);
             Modal::new(id).area(area).frame(frame).backdrop_color(theme.veil)
         };
@@ -300,9 +331,15 @@ impl SemascopeApp {
     fn act(&mut self, action: Action, ctx: &Context, frame: &eframe::Frame) {
         match action {
             Action::PickFiles => self.ask(Question::Open, frame),
-            Action::PickClustersFile if self.session.clusters().is_some() => self.ask(Question::ClustersFile, frame),
-            Action::PickPictureFile if self.session.positions().is_some() => self.ask(Question::PictureFile, frame),
-            Action::PickProjectFile if self.session.corpus().is_some() => self.ask(Question::ProjectFile, frame),
+            Action::PickClustersFile if self.session.clusters().is_some() => {
+                self.ask(Question::ClustersFile, frame)
+            }
+            Action::PickPictureFile if self.session.positions().is_some() => {
+                self.ask(Question::PictureFile, frame)
+            }
+            Action::PickProjectFile if self.session.corpus().is_some() => {
+                self.ask(Question::ProjectFile, frame)
+            }
             Action::PickClustersFile | Action::PickPictureFile | Action::PickProjectFile => {}
             Action::WritePicture(path) => {
                 let dark = ctx.theme() == egui::Theme::Dark;
@@ -405,6 +442,9 @@ impl eframe::App for SemascopeApp {
         self.session.poll();
         if let Some(wait) = self.session.poll_after() {
             ctx.request_repaint_after(wait);
+        }
+        if self.session.is_busy() {
+            ctx.request_repaint_after(PROGRESS);
         }
         for notice in self.session.take_notices() {
             self.notices.add(notice);

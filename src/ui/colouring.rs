@@ -69,12 +69,16 @@ impl Inputs {
             Values::Labels(Same(clusters.clone()), names.cloned().map(Same))
         };
         let values = match colouring.by {
-            ColourBy::Cluster => session.clusters().map_or(plain, |clusters| labels(clusters, session.names())),
+            ColourBy::Cluster => {
+                session.clusters().map_or(plain, |clusters| labels(clusters, session.names()))
+            }
             ColourBy::Topic(level) => {
                 session.topics().get(level).map_or(plain, |(topics, names)| labels(topics, Some(names)))
             }
             ColourBy::Column(i) if i < corpus.columns.len() => Values::Column(Same(corpus.clone()), i),
-            ColourBy::Kept => session.quality().map_or(plain, |quality| Values::Kept(Same(quality.kept.clone()))),
+            ColourBy::Kept => {
+                session.quality().map_or(plain, |quality| Values::Kept(Same(quality.kept.clone())))
+            }
             ColourBy::Column(_) | ColourBy::Nothing => plain,
         };
         Some(Self { values, own: colouring.own_colours, dark })
@@ -91,7 +95,13 @@ impl Inputs {
                     Some(name) => name.title.clone(),
                     None => format!("Cluster {}", u64::from(code) + 1),
                 };
-                self.categories(theme, Arc::new(clusters.labels.clone()), clusters.count, title, "Unclustered")
+                self.categories(
+                    theme,
+                    Arc::new(clusters.labels.clone()),
+                    clusters.count,
+                    title,
+                    "Unclustered",
+                )
             }
             Values::Column(Same(corpus), i) => match &corpus.columns[*i].typed {
                 Typed::Text => plain(corpus.len(), theme),
@@ -101,7 +111,8 @@ impl Inputs {
                 }
                 Typed::List { levels, offsets, codes } => {
                     // A point has one colour: that of the value that stands first.
-                    let first = |pair: &[u64]| if pair[0] < pair[1] { codes[pair[0] as usize] } else { UNCLUSTERED };
+                    let first =
+                        |pair: &[u64]| if pair[0] < pair[1] { codes[pair[0] as usize] } else { UNCLUSTERED };
                     let firsts = offsets.windows(2).map(first).collect();
                     let title = |code: u32| levels[code as usize].clone();
                     self.categories(theme, Arc::new(firsts), levels.len(), title, "No value")
@@ -196,7 +207,11 @@ mod tests {
             count,
             method: "test".into(),
         };
-        Inputs { values: Values::Labels(Same(Arc::new(clusters)), None), own: own.iter().copied().collect(), dark: true }
+        Inputs {
+            values: Values::Labels(Same(Arc::new(clusters)), None),
+            own: own.iter().copied().collect(),
+            dark: true,
+        }
     }
 
     #[test]
@@ -221,7 +236,9 @@ mod tests {
     #[test]
     fn numbers_on_both_sides_of_zero_diverge_about_it() {
         let paint = numbers(&[-1.0, 0.0, 3.0, f64::NAN], &MapTheme::LIGHT, format::number);
-        let Legend::Ramp { kind: RampKind::Diverging, low, high, missing: 1 } = paint.legend else { panic!() };
+        let Legend::Ramp { kind: RampKind::Diverging, low, high, missing: 1 } = paint.legend else {
+            panic!()
+        };
         assert_eq!((low.as_str(), high.as_str()), ("−3", "3"));
     }
 }

@@ -59,7 +59,11 @@ impl<K: PartialEq, V: Send + Sync + 'static> Derived<K, V> {
         work: impl FnOnce(&Ctx) -> V + Send + 'static,
     ) -> bool {
         self.poll();
-        if self.running.is_some() { self.value.as_ref().is_some_and(|(have, _)| *have == key) } else { self.want(key, wake, work) }
+        if self.running.is_some() {
+            self.value.as_ref().is_some_and(|(have, _)| *have == key)
+        } else {
+            self.want(key, wake, work)
+        }
     }
 
     /// The newest value there is, be it of an older key.

@@ -12,7 +12,21 @@ use super::wishes::{Action, Wishes};
 
 /// What the extensions of files to open are called in the dialog.
 const READABLE: [&str; 16] = [
-    "csv", "tsv", "tab", "txt", "md", "json", "jsonl", "ndjson", "gz", "npy", "vec", "bin", "w2v", "glove", "log",
+    "csv",
+    "tsv",
+    "tab",
+    "txt",
+    "md",
+    "json",
+    "jsonl",
+    "ndjson",
+    "gz",
+    "npy",
+    "vec",
+    "bin",
+    "w2v",
+    "glove",
+    "log",
     "semascope",
 ];
 
@@ -42,20 +56,32 @@ impl Dialogs {
         if let Some(window) = window {
             dialog = dialog.set_parent(window);
         }
-        let stem: String = name.chars().map(|c| if c.is_alphanumeric() || "-_. ".contains(c) { c } else { '_' }).collect();
+        let stem: String =
+            name.chars().map(|c| if c.is_alphanumeric() || "-_. ".contains(c) { c } else { '_' }).collect();
         let stem = stem.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("semascope").to_owned();
         let job = match question {
             Question::Open => {
-                let picked = dialog.set_title("Open").add_filter("Texts and vectors", &READABLE).add_filter("All files", &["*"]).pick_files();
-                Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked).unwrap_or_default()))
+                let picked = dialog
+                    .set_title("Open")
+                    .add_filter("Texts and vectors", &READABLE)
+                    .add_filter("All files", &["*"])
+                    .pick_files();
+                Job::spawn("file dialog", wake.clone(), move |_| {
+                    paths(pollster::block_on(picked).unwrap_or_default())
+                })
             }
             Question::ClustersFile | Question::PictureFile | Question::ProjectFile => {
                 let (title, kind, extension, end) = match question {
                     Question::ClustersFile => ("Export clusters", "CSV", "csv", "-clusters.csv"),
                     Question::PictureFile => ("Export the map", "PNG", "png", "-map.png"),
-                    Question::Open | Question::ProjectFile => ("Save project", "Project", "semascope", ".semascope"),
+                    Question::Open | Question::ProjectFile => {
+                        ("Save project", "Project", "semascope", ".semascope")
+                    }
                 };
-                let dialog = dialog.set_title(title).add_filter(kind, &[extension]).set_file_name(format!("{stem}{end}"));
+                let dialog = dialog
+                    .set_title(title)
+                    .add_filter(kind, &[extension])
+                    .set_file_name(format!("{stem}{end}"));
                 let picked = dialog.save_file();
                 Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked)))
             }

@@ -55,7 +55,11 @@ pub fn of_cluster(corpus: &Corpus, clusters: &Clusters, label: u32, whole: &[Col
 }
 
 /// The shape of `typed` over `documents`; with `whole`, on its axes.
-fn digest(typed: &Typed, documents: impl Iterator<Item = usize> + Clone, whole: Option<&Shape>) -> ColumnDigest {
+fn digest(
+    typed: &Typed,
+    documents: impl Iterator<Item = usize> + Clone,
+    whole: Option<&Shape>,
+) -> ColumnDigest {
     match typed {
         Typed::Text => ColumnDigest { shape: Shape::Text, filled: documents.count() },
         Typed::Number(values) => histogram(documents.map(|i| values[i]), false, whole),
@@ -102,7 +106,9 @@ fn histogram(values: impl Iterator<Item = f64> + Clone, dates: bool, whole: Opti
     let finite = values.filter(|v| v.is_finite());
     let (low, high) = match whole {
         Some(&Shape::Histogram { low, high, .. }) => (low, high),
-        _ => finite.clone().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v))),
+        _ => finite
+            .clone()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v))),
     };
     let mut bins = vec![0u32; BINS];
     let mut filled = 0;

@@ -65,7 +65,10 @@ impl FontFiles {
 
     /// The faces for names in pictures, in order of preference.
     pub fn typefaces(&self) -> Vec<Typeface<'_>> {
-        [&self.semibold, &self.fallback].into_iter().filter_map(|bytes| Typeface::new((**bytes).as_ref())).collect()
+        [&self.semibold, &self.fallback]
+            .into_iter()
+            .filter_map(|bytes| Typeface::new((**bytes).as_ref()))
+            .collect()
     }
 }
 

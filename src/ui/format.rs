@@ -47,7 +47,11 @@ pub fn duration(d: Duration) -> String {
 
 /// A rate with as many digits as mean something: "0.8/s", "118/s", "4,200/s".
 pub fn rate(per_second: f64) -> String {
-    if per_second < 10.0 { format!("{per_second:.1}/s") } else { format!("{}/s", len(per_second.round() as usize)) }
+    if per_second < 10.0 {
+        format!("{per_second:.1}/s")
+    } else {
+        format!("{}/s", len(per_second.round() as usize))
+    }
 }
 
 /// A size on disk: "512 KB", "90.9 MB".
@@ -59,7 +63,11 @@ pub fn bytes(n: u64) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    if unit == 0 || value >= 100.0 { format!("{value:.0} {}", UNITS[unit]) } else { format!("{value:.1} {}", UNITS[unit]) }
+    if unit == 0 || value >= 100.0 {
+        format!("{value:.0} {}", UNITS[unit])
+    } else {
+        format!("{value:.1} {}", UNITS[unit])
+    }
 }
 
 /// A number of a column: integers without a point, others with up to four significant digits.

@@ -83,7 +83,10 @@ fn heading(ui: &mut Ui, import: &Import) {
         let title = format!("Import {}", format::elide_middle(&file, 56));
         ui.label(RichText::new(title).text_style(theme::title()));
         if let Some(vectors) = import.vectors.as_ref().and_then(|path| path.file_name()) {
-            widgets::caption(ui, format!("with the vectors in {}", format::elide_middle(&vectors.to_string_lossy(), 32)));
+            widgets::caption(
+                ui,
+                format!("with the vectors in {}", format::elide_middle(&vectors.to_string_lossy(), 32)),
+            );
         }
     });
 }
@@ -98,7 +101,11 @@ fn reading(ui: &mut Ui, import: &Import, wishes: &mut Wishes) {
             for (format, name) in FORMATS {
                 if ui.selectable_label(current == Some(format), name).clicked() {
                     // Other settings belonged to the other format.
-                    options = ReadOptions { format: Some(format), spill_dir: options.spill_dir.clone(), ..Default::default() };
+                    options = ReadOptions {
+                        format: Some(format),
+                        spill_dir: options.spill_dir.clone(),
+                        ..Default::default()
+                    };
                 }
             }
         });
@@ -131,7 +138,8 @@ fn reading(ui: &mut Ui, import: &Import, wishes: &mut Wishes) {
         }
         let encoding = settings.encoding.as_deref().map(str::to_lowercase);
         let named = ENCODINGS.iter().find(|(label, _)| encoding.as_deref() == Some(label));
-        let shown = named.map_or_else(|| encoding.clone().unwrap_or_default(), |(_, name)| (*name).to_owned());
+        let shown =
+            named.map_or_else(|| encoding.clone().unwrap_or_default(), |(_, name)| (*name).to_owned());
         pick(ui, "Encoding", &shown, 150.0, |ui| {
             for (label, name) in ENCODINGS {
                 if ui.selectable_label(encoding.as_deref() == Some(label), name).clicked() {
@@ -240,7 +248,11 @@ fn column_header(
             });
             if tick.on_hover_text("Ticked: part of the text that is embedded").changed() {
                 let mut columns = chosen.to_vec();
-                if ticked { columns.push(i) } else { columns.retain(|&c| c != i) }
+                if ticked {
+                    columns.push(i)
+                } else {
+                    columns.retain(|&c| c != i)
+                }
                 if !columns.is_empty() {
                     wishes.push(Command::SetTextColumns(columns));
                 }
@@ -252,7 +264,8 @@ fn column_header(
                 let text = RichText::new(kind_name(kind)).text_style(TextStyle::Small);
                 ComboBox::from_id_salt(("kind", i)).width(84.0).selected_text(text).show_ui(ui, |ui| {
                     for choice in KINDS {
-                        if ui.selectable_label(choice == kind, kind_name(choice)).clicked() && choice != kind {
+                        if ui.selectable_label(choice == kind, kind_name(choice)).clicked() && choice != kind
+                        {
                             wishes.push(Command::SetColumnKind(name.clone(), choice));
                         }
                     }
@@ -272,7 +285,9 @@ fn text_columns(ui: &mut Ui, import: &Import, peek: &Peek, wishes: &mut Wishes) 
             ui.label(RichText::new(format::one_line(name, 40)).text_style(theme::strong()));
             if place + 1 < chosen.len() {
                 let later = format!("Move {name} behind the next");
-                if import.corpus.is_some() && widgets::icon_button(ui, icons::ARROWS_LEFT_RIGHT, &later, "").clicked() {
+                if import.corpus.is_some()
+                    && widgets::icon_button(ui, icons::ARROWS_LEFT_RIGHT, &later, "").clicked()
+                {
                     let mut columns = chosen.to_vec();
                     columns.swap(place, place + 1);
                     wishes.push(Command::SetTextColumns(columns));
@@ -302,7 +317,12 @@ fn counts(ui: &mut Ui, import: &Import, peek: &Peek) {
         ui.spacing_mut().item_spacing.x = 0.0;
         let documents = import.corpus.as_ref().map(|corpus| corpus.len() as u64);
         let about = if documents.is_none() && !peek.is_whole { "about " } else { "" };
-        figure(ui, format!("{about}{}", format::count(documents.unwrap_or(peek.documents))), "documents", false);
+        figure(
+            ui,
+            format!("{about}{}", format::count(documents.unwrap_or(peek.documents))),
+            "documents",
+            false,
+        );
         let skipped = report(import, peek).skipped;
         figure(ui, format::count(skipped), "rows skipped", skipped > 0);
         let Some(survey) = &import.survey else {
@@ -377,7 +397,9 @@ fn footer(ui: &mut Ui, import: &Import, wishes: &mut Wishes) {
     ui.horizontal(|ui| {
         let text = match &import.progress {
             _ if import.error.is_some() => String::new(),
-            Some(progress) if import.confirmed => format!("{} · starts as soon as it is read", status_bar::text(progress)),
+            Some(progress) if import.confirmed => {
+                format!("{} · starts as soon as it is read", status_bar::text(progress))
+            }
             Some(progress) => status_bar::text(progress),
             None => import.peek.as_ref().map_or_else(String::new, |peek| peek.words.clone()),
         };

@@ -1,6 +1,8 @@
 //! The legend over the map: what the colours mean, which entries are shown, and by what to colour.
 
-use egui::{Color32, CornerRadius, Id, Popup, PopupCloseBehavior, Rect, ScrollArea, Sense, TextStyle, Ui, pos2, vec2};
+use egui::{
+    Color32, CornerRadius, Id, Popup, PopupCloseBehavior, Rect, ScrollArea, Sense, TextStyle, Ui, pos2, vec2,
+};
 
 use crate::session::{ColourBy, Command, Session};
 use crate::view::colour::MapTheme;
@@ -76,9 +78,10 @@ fn name_of(session: &Session, by: ColourBy) -> String {
             n if level + 1 == n => format!("Topic, fine ({})", level_count(session, n, level)),
             n => format!("Topic, middle ({})", level_count(session, n, level)),
         },
-        ColourBy::Column(i) => {
-            session.corpus().and_then(|c| c.columns.get(i)).map_or("Column".into(), |column| column.name.clone())
-        }
+        ColourBy::Column(i) => session
+            .corpus()
+            .and_then(|c| c.columns.get(i))
+            .map_or("Column".into(), |column| column.name.clone()),
         ColourBy::Kept => "Neighbours kept".into(),
         ColourBy::Nothing => "One colour".into(),
     }
@@ -132,14 +135,18 @@ fn ramp(ui: &mut Ui, kind: RampKind, low: &str, high: &str, missing: usize) {
     widgets::line(ui, line, Side::Left, low, TextStyle::Small, theme.muted);
     widgets::line(ui, line, Side::Right, high, TextStyle::Small, theme.muted);
     if missing > 0 {
-        widgets::caption(ui, format!("Grey: {} without a value", format::plural(missing, "document", "documents")));
+        widgets::caption(
+            ui,
+            format!("Grey: {} without a value", format::plural(missing, "document", "documents")),
+        );
     }
 }
 
 fn list(ui: &mut Ui, session: &Session, entries: &[Entry], state: &mut LegendState, wishes: &mut Wishes) {
     let muted = session.colouring().map(|colouring| &colouring.muted);
     if entries.len() > SEARCHABLE {
-        let field = widgets::search_field(ui, Id::new("legend search"), &mut state.search, "Search the legend");
+        let field =
+            widgets::search_field(ui, Id::unique("legend search"), &mut state.search, "Search the legend");
         if std::mem::take(&mut state.wants_search) {
             field.request_focus();
         }
@@ -155,12 +162,17 @@ fn list(ui: &mut Ui, session: &Session, entries: &[Entry], state: &mut LegendSta
     if shown.is_empty() {
         widgets::caption(ui, format!("Nothing is called “{}”.", format::one_line(&needle, 24)));
     }
-    ScrollArea::vertical().max_height(LIST).auto_shrink([false, true]).show_rows(ui, ROW, shown.len(), |ui, rows| {
-        for entry in &shown[rows] {
-            let muted = muted.is_some_and(|muted| muted.contains(&entry.code));
-            one(ui, session, entry, muted, wishes);
-        }
-    });
+    ScrollArea::vertical().max_height(LIST).auto_shrink([false, true]).show_rows(
+        ui,
+        ROW,
+        shown.len(),
+        |ui, rows| {
+            for entry in &shown[rows] {
+                let muted = muted.is_some_and(|muted| muted.contains(&entry.code));
+                one(ui, session, entry, muted, wishes);
+            }
+        },
+    );
     if muted.is_some_and(|muted| !muted.is_empty()) && ui.button("Show all").clicked() {
         wishes.push(Command::ShowAllEntries);
     }
@@ -177,7 +189,14 @@ fn one(ui: &mut Ui, session: &Session, entry: &Entry, muted: bool, wishes: &mut 
         let taken = widgets::line(ui, inner, Side::Right, count, TextStyle::Small, theme.muted);
         inner.max.x -= taken + SPACE_8;
         inner.min.x += SWATCH + SPACE_8 + SPACE_4;
-        widgets::line(ui, inner, Side::Left, title, TextStyle::Body, if muted { theme.muted } else { theme.text });
+        widgets::line(
+            ui,
+            inner,
+            Side::Left,
+            title,
+            TextStyle::Body,
+            if muted { theme.muted } else { theme.text },
+        );
     });
     swatch_button(ui, session, entry, title, muted, response.rect, wishes);
     let response = response.on_hover_text(format!("{title}\nClick: hide or show · double-click: show alone"));
@@ -203,14 +222,20 @@ fn swatch_button(
     let theme = Theme::of(ui);
     let centre = pos2(row.left() + SPACE_8 + 0.5 * SWATCH, row.center().y);
     let rect = Rect::from_center_size(centre, egui::Vec2::splat(SWATCH + 6.0));
-    let response = ui.interact(rect, ui.id().with(("swatch", entry.code)), Sense::click());
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Colour of {title}")));
+    let response = ui.interact(rect, ui.scope_id().with(("swatch", entry.code)), Sense::click());
+    response
+        .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Colour of {title}")));
     let [r, g, b] = entry.colour;
     let colour = Color32::from_rgb(r, g, b);
     if muted {
         let outline = Rect::from_center_size(centre, egui::Vec2::splat(SWATCH));
         let stroke = egui::Stroke::new(1.5, colour);
-        ui.painter().rect_stroke(outline, CornerRadius::same(theme::SMALL_RADIUS), stroke, egui::StrokeKind::Inside);
+        ui.painter().rect_stroke(
+            outline,
+            CornerRadius::same(theme::SMALL_RADIUS),
+            stroke,
+            egui::StrokeKind::Inside,
+        );
     } else {
         widgets::swatch(ui, centre, colour);
     }
@@ -224,7 +249,8 @@ fn swatch_button(
         if egui::color_picker::color_picker_color32(ui, &mut rgb, alpha) && rgb != colour {
             wishes.push(Command::SetEntryColour(entry.code, Some([rgb.r(), rgb.g(), rgb.b()])));
         }
-        let own = session.colouring().is_some_and(|colouring| colouring.own_colours.contains_key(&entry.code));
+        let own =
+            session.colouring().is_some_and(|colouring| colouring.own_colours.contains_key(&entry.code));
         if own && ui.button("Default colour").clicked() {
             wishes.push(Command::SetEntryColour(entry.code, None));
             ui.close();

@@ -88,7 +88,10 @@ mod tests {
 
     #[test]
     fn an_address_in_a_sentence_loses_the_sentences_punctuation() {
-        assert_eq!(urls("text", "See (https://a.org/x_(y)), or http://b.org."), ["https://a.org/x_(y)", "http://b.org"]);
+        assert_eq!(
+            urls("text", "See (https://a.org/x_(y)), or http://b.org."),
+            ["https://a.org/x_(y)", "http://b.org"]
+        );
     }
 
     #[test]

@@ -62,8 +62,10 @@ impl LogBuffer {
 /// that it returns. Call it once, at start-up.
 pub fn install() -> LogBuffer {
     let log = LogBuffer::default();
-    let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
-    let ours = filter_fn(|meta| meta.target().starts_with(env!("CARGO_PKG_NAME")) || *meta.level() <= Level::WARN);
+    let level =
+        std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
+    let ours =
+        filter_fn(|meta| meta.target().starts_with(env!("CARGO_PKG_NAME")) || *meta.level() <= Level::WARN);
     let subscriber = tracing_subscriber::registry()
         .with(log.clone().with_filter(LevelFilter::INFO).with_filter(ours))
         .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(level));

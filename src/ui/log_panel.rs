@@ -29,7 +29,8 @@ pub fn show(ui: &mut Ui, log: &LogBuffer, frames: FrameStats, wishes: &mut Wishe
             ms(frames.p99),
             ms(frames.max)
         );
-        widgets::caption(ui, text).on_hover_text("How long the window's thread took for a frame, of the last two minutes");
+        widgets::caption(ui, text)
+            .on_hover_text("How long the window's thread took for a frame, of the last two minutes");
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if widgets::icon_button(ui, icons::X, "Close log", "").clicked() {
                 wishes.act(Action::Toggle(Pane::Log));
@@ -44,11 +45,16 @@ pub fn show(ui: &mut Ui, log: &LogBuffer, frames: FrameStats, wishes: &mut Wishe
             widgets::muted(ui, "Nothing has been logged yet.");
             return;
         }
-        ScrollArea::both().auto_shrink(false).stick_to_bottom(true).show_rows(ui, LINE, records.len(), |ui, rows| {
-            for record in records.range(rows) {
-                line(ui, record, theme);
-            }
-        });
+        ScrollArea::both().auto_shrink(false).stick_to_bottom(true).show_rows(
+            ui,
+            LINE,
+            records.len(),
+            |ui, rows| {
+                for record in records.range(rows) {
+                    line(ui, record, theme);
+                }
+            },
+        );
     });
 }
 

@@ -88,7 +88,13 @@ pub fn of_clusters(
         .zip(names.clusters.iter().zip(sizes))
         .filter_map(|(code, (name, &size))| {
             let anchor = *positions.get(*name.exemplars.first()? as usize)?;
-            Some(MapLabel { text: name.title.clone(), anchor, mass: size as f64, level: 0, colour: colour(code) })
+            Some(MapLabel {
+                text: name.title.clone(),
+                anchor,
+                mass: size as f64,
+                level: 0,
+                colour: colour(code),
+            })
         })
         .collect()
 }

@@ -19,6 +19,7 @@ use super::derived::{Derived, Same};
 use super::emphasis;
 use super::facts::Facts;
 use super::fonts::FontFiles;
+use super::format;
 use super::hover_card;
 use super::icons;
 use super::legend::{self, LegendState};
@@ -28,7 +29,6 @@ use super::status_bar;
 use super::theme::{self, SPACE_8, SPACE_12, Theme};
 use super::widgets;
 use super::wishes::{Action, Wishes};
-use super::format;
 
 /// Pixels a point of an exported picture.
 const PICTURE_DENSITY: f32 = 2.0;
@@ -225,14 +225,16 @@ impl MapPanel {
     }
 
     fn card(&self, ui: &Ui, session: &Session, response: &MapResponse) {
-        let (Some(document), Some(pointer)) = (response.hovered, response.response.hover_pos()) else { return };
+        let (Some(document), Some(pointer)) = (response.hovered, response.response.hover_pos()) else {
+            return;
+        };
         if response.response.is_pointer_button_down_on() {
             return;
         }
         let colour = self.paint.latest().and_then(|paint| paint.colours.get(document as usize).copied());
-        let layer = LayerId::new(Order::Tooltip, Id::new("map card"));
+        let layer = LayerId::new(Order::Tooltip, Id::unique("map card"));
         let anchor = Rect::from_center_size(pointer, vec2(16.0, 16.0));
-        egui::Tooltip::always_open(ui.ctx().clone(), layer, Id::new("map card"), anchor)
+        egui::Tooltip::always_open(ui.ctx().clone(), layer, Id::unique("map card"), anchor)
             .width(hover_card::WIDTH)
             .show(|ui| hover_card::show(ui, session, document, colour, response.hovered_stack));
     }
@@ -271,12 +273,20 @@ impl MapPanel {
     }
 
     /// Starts drawing the map, as it shows now, into a PNG file.
-    pub fn write_picture(&self, session: &mut Session, dark: bool, fonts: &FontFiles, facts: &Facts, path: PathBuf) {
+    pub fn write_picture(
+        &self,
+        session: &mut Session,
+        dark: bool,
+        fonts: &FontFiles,
+        facts: &Facts,
+        path: PathBuf,
+    ) {
         let Some(positions) = session.positions().cloned() else { return };
         let theme = if dark { &theme::DARK } else { &theme::LIGHT };
         let mut plain = Self { plain: self.plain.clone(), ..Self::default() };
         let painted = self.paint.latest().filter(|paint| paint.colours.len() == positions.len());
-        let colours = painted.map_or_else(|| plain.colours(positions.len(), theme), |paint| paint.colours.clone());
+        let colours =
+            painted.map_or_else(|| plain.colours(positions.len(), theme), |paint| paint.colours.clone());
         let flags = self.flags(positions.len());
         let labels = self.names(session, facts, &positions);
         let camera = self.view.camera();
@@ -293,8 +303,8 @@ impl MapPanel {
                 camera,
             };
             let pixels = (size.x.round() as u32, size.y.round() as u32);
-            let raster =
-                raster::draw(&picture, pixels, PICTURE_DENSITY, &fonts.typefaces()).map_err(StageError::failed)?;
+            let raster = raster::draw(&picture, pixels, PICTURE_DENSITY, &fonts.typefaces())
+                .map_err(StageError::failed)?;
             let png = raster.to_png().map_err(StageError::failed)?;
             crate::io::atomic::replace_with(&path, &png).map_err(StageError::failed)?;
             Ok((format!("The map was drawn into {} × {} pixels.", pixels.0, pixels.1), path))
@@ -304,7 +314,7 @@ impl MapPanel {
 
 /// A piece that floats over the map, with `corner` of it at `at`.
 fn over_map(ctx: &egui::Context, name: &str, at: Pos2, corner: Align2, contents: impl FnOnce(&mut Ui)) {
-    Area::new(Id::new(name))
+    Area::new(Id::unique(name))
         .order(Order::Middle)
         .pivot(corner)
         .fixed_pos(at)
@@ -362,9 +372,12 @@ fn figures(ui: &mut Ui, session: &Session) {
         parts.push(format!("{} of neighbours kept", format::percent(f64::from(quality.knn_kept))));
     }
     let ground = theme.background.gamma_multiply(0.85);
-    egui::Frame::new().fill(ground).corner_radius(4).inner_margin(egui::Margin::symmetric(6, 2)).show(ui, |ui| {
-        ui.label(RichText::new(parts.join(" · ")).text_style(TextStyle::Small).color(theme.muted));
-    });
+    egui::Frame::new().fill(ground).corner_radius(4).inner_margin(egui::Margin::symmetric(6, 2)).show(
+        ui,
+        |ui| {
+            ui.label(RichText::new(parts.join(" · ")).text_style(TextStyle::Small).color(theme.muted));
+        },
+    );
 }
 
 /// What the middle says while there is no map yet.
@@ -391,8 +404,9 @@ fn waiting(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
                     wishes.push(Command::Recompute(step));
                 }
             } else if let Some((step, progress)) = running {
-                ui.label(RichText::new(step.title()).text_style(theme::title()));
-                widgets::muted(ui, progress.as_ref().map_or_else(|| "Starting…".to_owned(), status_bar::text));
+                let stage = progress.as_ref().map_or(step.title(), |progress| progress.stage.as_str());
+                ui.label(RichText::new(stage).text_style(theme::title()));
+                widgets::muted(ui, progress.as_ref().map_or_else(String::new, status_bar::figures));
                 ui.add_space(SPACE_8);
                 widgets::caption(ui, "The map appears here and moves until it settles.");
             } else if let Some(step) = stopped {

@@ -66,7 +66,7 @@ impl Notices {
             return;
         }
         let mut closed = None;
-        Area::new(Id::new("notices"))
+        Area::new(Id::unique("notices"))
             .order(Order::Foreground)
             .anchor(Align2::RIGHT_BOTTOM, vec2(-SPACE_12, -(STATUS_BAR + SPACE_12)))
             .accessible_name("Notices")

@@ -33,9 +33,7 @@ impl Picture {
             let ready = self.decoded.want(path.clone(), wake, move |_| {
                 mapped::bytes(&file).ok().and_then(|bytes| decode((*bytes).as_ref()))
             });
-            if ready
-                && let Some(image) = self.decoded.of(&path).and_then(|image| (**image).clone())
-            {
+            if ready && let Some(image) = self.decoded.of(&path).and_then(|image| (**image).clone()) {
                 let texture = ctx.load_texture(path.to_string_lossy(), image, TextureOptions::LINEAR);
                 self.texture = Some((path, texture));
             }
@@ -59,7 +57,8 @@ pub fn decode(png: &[u8]) -> Option<ColorImage> {
     match info.color_type {
         png::ColorType::Rgba => Some(ColorImage::from_rgba_unmultiplied(size, bytes)),
         png::ColorType::GrayscaleAlpha => {
-            let rgba: Vec<u8> = bytes.as_chunks::<2>().0.iter().flat_map(|&[grey, a]| [grey, grey, grey, a]).collect();
+            let rgba: Vec<u8> =
+                bytes.as_chunks::<2>().0.iter().flat_map(|&[grey, a]| [grey, grey, grey, a]).collect();
             Some(ColorImage::from_rgba_unmultiplied(size, &rgba))
         }
         _ => None,

@@ -48,7 +48,10 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
     ui.add_space(SPACE_16);
     widgets::section(ui, "This program");
     let version = env!("CARGO_PKG_VERSION");
-    widgets::caption(ui, format!("Semascope {version} · computes on: {device} · opens no network connection"));
+    widgets::caption(
+        ui,
+        format!("Semascope {version} · computes on: {device} · opens no network connection"),
+    );
     if settings != *session.settings() {
         wishes.act(Action::SetSettings(Box::new(settings)));
     }

@@ -34,7 +34,13 @@ pub struct Shortcut {
     pub action: Action,
 }
 
-const fn shortcut(group: Group, modifiers: Modifiers, key: Key, name: &'static str, action: Action) -> Shortcut {
+const fn shortcut(
+    group: Group,
+    modifiers: Modifiers,
+    key: Key,
+    name: &'static str,
+    action: Action,
+) -> Shortcut {
     Shortcut { keys: KeyboardShortcut::new(modifiers, key), name, group, action }
 }
 
@@ -63,7 +69,13 @@ pub static SHORTCUTS: [Shortcut; 16] = [
     shortcut(Group::Map, NONE, Key::Escape, "Close, or clear what is chosen", Action::Escape),
     shortcut(Group::Window, COMMAND, Key::Num1, "Show or hide the pipeline", Action::Toggle(Pane::Pipeline)),
     shortcut(Group::Window, COMMAND, Key::Num2, "Show or hide the table", Action::Toggle(Pane::Table)),
-    shortcut(Group::Window, COMMAND, Key::Num3, "Show or hide the inspector", Action::Toggle(Pane::Inspector)),
+    shortcut(
+        Group::Window,
+        COMMAND,
+        Key::Num3,
+        "Show or hide the inspector",
+        Action::Toggle(Pane::Inspector),
+    ),
     shortcut(Group::Window, COMMAND, Key::L, "Show or hide the log", Action::Toggle(Pane::Log)),
     shortcut(Group::Window, COMMAND, Key::Comma, "Settings", Action::Open(Sheet::Settings)),
     shortcut(Group::Window, NONE, Key::Questionmark, "Shortcuts", Action::Open(Sheet::Shortcuts)),
@@ -157,7 +169,8 @@ pub fn sheet(ui: &mut Ui) {
 
 fn line(ui: &mut Ui, name: &str, keys: &str) {
     let theme = Theme::of(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), egui::Sense::hover());
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), egui::Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, format!("{name}: {keys}")));
     widgets::line(ui, rect, widgets::Side::Left, name, egui::TextStyle::Body, theme.text);
     widgets::line(ui, rect, widgets::Side::Right, keys, egui::TextStyle::Small, theme.muted);
@@ -170,7 +183,11 @@ mod tests {
     #[test]
     fn no_two_shortcuts_share_a_key() {
         for (i, one) in SHORTCUTS.iter().enumerate() {
-            assert!(SHORTCUTS[i + 1..].iter().all(|other| other.keys != one.keys), "{} shares its key", one.name);
+            assert!(
+                SHORTCUTS[i + 1..].iter().all(|other| other.keys != one.keys),
+                "{} shares its key",
+                one.name
+            );
         }
     }
 }

@@ -81,7 +81,12 @@ pub struct Sorting {
 
 impl Default for Sorting {
     fn default() -> Self {
-        Self { by: By::FileOrder, direction: Direction::Ascending, sorted: Derived::new("sort"), working: false }
+        Self {
+            by: By::FileOrder,
+            direction: Direction::Ascending,
+            sorted: Derived::new("sort"),
+            working: false,
+        }
     }
 }
 
@@ -119,7 +124,8 @@ impl Sorting {
     pub fn order(&mut self, session: &Session, wake: &Wake) -> Order {
         let Some(corpus) = session.corpus() else { return Order::All(0) };
         let selection = session.selection().filter(|selection| !selection.is_empty());
-        let unsorted = selection.map_or(Order::All(corpus.len()), |selection| Order::Listed(selection.clone()));
+        let unsorted =
+            selection.map_or(Order::All(corpus.len()), |selection| Order::Listed(selection.clone()));
         self.working = false;
         if !self.is_sorted() {
             return unsorted;
@@ -171,9 +177,8 @@ impl Key {
                 let rank = ranks(levels);
                 self.by_value(documents, |i| rank.get(codes[i as usize] as usize).copied())
             }
-            Typed::Text | Typed::List { .. } => {
-                self.by_value(documents, |i| Some(column.cells.get(i as usize)).filter(|cell| !cell.is_empty()))
-            }
+            Typed::Text | Typed::List { .. } => self
+                .by_value(documents, |i| Some(column.cells.get(i as usize)).filter(|cell| !cell.is_empty())),
         }
     }
 

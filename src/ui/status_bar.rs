@@ -17,24 +17,36 @@ const BAR_HEIGHT: f32 = 4.0;
 
 /// Draws the bar; `device` is what it computes on.
 pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
-    let theme = Theme::of(ui);
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = SPACE_8;
-        let reading = session.import_sheet().and_then(|import| import.progress.clone()).map(|progress| (None, progress));
-        match reading.or_else(|| running(session)) {
+        let reading = session
+            .import_sheet()
+            .and_then(|import| import.progress.clone())
+            .map(|progress| (None, progress));
+        if let (None, Some((path, None))) = (&reading, session.loading()) {
+            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            widgets::caption(ui, format!("Opening {}…", format::elide_middle(&name, 48)));
+        }
+        let opening = session.loading().and_then(|(_, progress)| progress).map(|progress| (None, progress));
+        match reading.or(opening).or_else(|| running(session)) {
             Some((step, progress)) => {
                 bar(ui, &progress);
                 ui.label(RichText::new(text(&progress)).text_style(TextStyle::Small));
-                let others = Step::ALL.iter().filter(|s| matches!(session.step(**s).state, StepState::Running(_)));
+                let others =
+                    Step::ALL.iter().filter(|s| matches!(session.step(**s).state, StepState::Running(_)));
                 let others = others.count().saturating_sub(1);
                 if others > 0 && step.is_some() {
-                    widgets::caption(ui, format!("and {}", format::plural(others, "other step", "other steps")));
+                    widgets::caption(
+                        ui,
+                        format!("and {}", format::plural(others, "other step", "other steps")),
+                    );
                 }
                 let name = format!("Stop {}", progress.stage.to_lowercase());
                 if widgets::icon_button(ui, icons::X, &name, "").clicked() {
                     match step {
                         Some(step) => wishes.push(Command::Stop(step)),
-                        None => wishes.push(Command::CancelImport),
+                        None if session.import_sheet().is_some() => wishes.push(Command::CancelImport),
+                        None => wishes.push(Command::StopAll),
                     }
                 }
             }
@@ -45,7 +57,12 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = SPACE_12;
             sign(ui, icons::CPU, device, "What it computes on");
-            sign(ui, icons::CLOUD_SLASH, "Offline", "Nothing leaves this machine: the program opens no connection");
+            sign(
+                ui,
+                icons::CLOUD_SLASH,
+                "Offline",
+                "Nothing leaves this machine: the program opens no connection",
+            );
             ui.add_space(theme::SPACE_4);
         });
     });
@@ -67,21 +84,21 @@ fn running(session: &Session) -> Option<(Option<Step>, Snapshot)> {
 
 /// "Embedding 41,200 of 74,728 texts · 118/s · 4 min left".
 pub fn text(progress: &Snapshot) -> String {
+    format!("{} {}", progress.stage, figures(progress)).trim_end().to_owned()
+}
+
+/// The same without the stage's name.
+pub fn figures(progress: &Snapshot) -> String {
     let done = format::count(progress.done);
-    let mut text = if progress.total > 0 {
-        format!("{} {done} of {} {}", progress.stage, format::count(progress.total), progress.unit)
+    let mut parts = Vec::new();
+    if progress.total > 0 {
+        parts.push(format!("{done} of {} {}", format::count(progress.total), progress.unit));
     } else if progress.done > 0 {
-        format!("{} {done} {}", progress.stage, progress.unit)
-    } else {
-        progress.stage.clone()
-    };
-    if let Some(rate) = progress.rate {
-        text.push_str(&format!(" · {}", format::rate(rate)));
+        parts.push(format!("{done} {}", progress.unit));
     }
-    if let Some(left) = progress.left {
-        text.push_str(&format!(" · {} left", format::duration(left)));
-    }
-    text
+    parts.extend(progress.rate.map(format::rate));
+    parts.extend(progress.left.map(|left| format!("{} left", format::duration(left))));
+    parts.join(" · ")
 }
 
 fn bar(ui: &mut Ui, progress: &Snapshot) {

@@ -1,5 +1,6 @@
 //! Figures of one width. egui shapes text without OpenType features, so the font's own tabular figures
-//! (feature `tnum`) are put in place of its proportional ones where characters are mapped to glyphs.
+//! (feature `tnum`) are put in place of its proportional ones where characters are mapped to glyphs. Its glyphs
+//! in the private area go, because icons have their places there.
 
 use skrifa::raw::tables::gsub::{SingleSubst, SubstitutionSubtables};
 use skrifa::raw::{FontRef, ReadError, TableProvider};
@@ -10,15 +11,21 @@ const SUBTABLE_HEADER: usize = 16;
 const GROUP: usize = 12;
 /// Of `cmap` itself with one encoding record.
 const CMAP_HEADER: usize = 12;
+/// The private area of Unicode's first plane.
+const PRIVATE: std::ops::RangeInclusive<u32> = 0xE000..=0xF8FF;
 /// The table directory starts after the font's header, with 16 bytes a table.
 const DIRECTORY: usize = 12;
 const RECORD: usize = 16;
 
-/// `font` with its tabular figures as the only ones; `None` where it has none or cannot be read.
+/// `font` with its tabular figures as the only ones, and nothing in the private area; `None` where it has none or cannot be read.
 pub fn with_tabular_figures(font: &[u8]) -> Option<Vec<u8>> {
     let parsed = FontRef::new(font).ok()?;
-    let mut mappings: Vec<(u32, u32)> =
-        parsed.charmap().mappings().map(|(c, glyph)| (c, glyph.to_u32())).collect();
+    let mut mappings: Vec<(u32, u32)> = parsed
+        .charmap()
+        .mappings()
+        .map(|(c, glyph)| (c, glyph.to_u32()))
+        .filter(|(c, _)| !PRIVATE.contains(c))
+        .collect();
     mappings.sort_unstable();
     let mut replaced = 0;
     for (character, glyph) in &mut mappings {
@@ -70,7 +77,9 @@ fn cmap(mappings: &[(u32, u32)]) -> Vec<u8> {
     let mut groups: Vec<[u32; 3]> = Vec::new();
     for &(character, glyph) in mappings {
         match groups.last_mut() {
-            Some([first, last, start]) if *last + 1 == character && *start + (character - *first) == glyph => {
+            Some([first, last, start])
+                if *last + 1 == character && *start + (character - *first) == glyph =>
+            {
                 *last = character;
             }
             _ => groups.push([character, character, glyph]),
@@ -90,7 +99,8 @@ fn cmap(mappings: &[(u32, u32)]) -> Vec<u8> {
 /// `font` with `cmap` appended and its directory pointing there.
 fn with_cmap(font: &[u8], cmap: &[u8]) -> Option<Vec<u8>> {
     let tables = usize::from(u16::from_be_bytes(font.get(4..6)?.try_into().ok()?));
-    let record = (0..tables).map(|i| DIRECTORY + i * RECORD).find(|&at| font.get(at..at + 4) == Some(b"cmap"))?;
+    let record =
+        (0..tables).map(|i| DIRECTORY + i * RECORD).find(|&at| font.get(at..at + 4) == Some(b"cmap"))?;
     let mut patched = font.to_vec();
     // Tables begin at multiples of four bytes.
     patched.resize(font.len().next_multiple_of(4), 0);
@@ -126,12 +136,14 @@ mod tests {
     }
 
     #[test]
-    fn all_other_characters_stay_as_they_were() {
+    fn all_other_characters_stay_as_they_were_but_private_ones() {
         let original = inter();
         let patched = with_tabular_figures(&original).unwrap();
         let (before, after) = (FontRef::new(&original).unwrap(), FontRef::new(&patched).unwrap());
         for (character, glyph) in before.charmap().mappings() {
-            if !(u32::from('0')..=u32::from('9')).contains(&character) {
+            if PRIVATE.contains(&character) {
+                assert_eq!(after.charmap().map(character), None);
+            } else if !(u32::from('0')..=u32::from('9')).contains(&character) {
                 assert_eq!(after.charmap().map(character), Some(glyph));
             }
         }

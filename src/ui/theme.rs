@@ -188,7 +188,10 @@ impl Theme {
         // A widget that has the keyboard's focus is drawn as active: the ring is how one sees where one is.
         let ring = Stroke::new(1.5, self.accent);
         Widgets {
-            noninteractive: WidgetVisuals { bg_stroke: self.line(), ..state(self.panel, self.text, self.line()) },
+            noninteractive: WidgetVisuals {
+                bg_stroke: self.line(),
+                ..state(self.panel, self.text, self.line())
+            },
             inactive: state(self.button, self.text, Stroke::NONE),
             hovered: state(self.hovered, self.text, Stroke::NONE),
             active: state(self.pressed, self.text, ring),

@@ -122,8 +122,10 @@ fn item(ui: &mut Ui, glyph: &str, name: &str, keys: &str) -> bool {
 fn corpus_menu(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     ui.set_min_width(240.0);
     let keys = |is: fn(&Action) -> bool| keys_for(ui.ctx(), is);
-    let (open, save) =
-        (keys(|action| matches!(action, Action::PickFiles)), keys(|action| matches!(action, Action::PickProjectFile)));
+    let (open, save) = (
+        keys(|action| matches!(action, Action::PickFiles)),
+        keys(|action| matches!(action, Action::PickProjectFile)),
+    );
     if item(ui, icons::FOLDER_OPEN, "Open…", &open) {
         wishes.act(Action::PickFiles);
     }

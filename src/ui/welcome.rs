@@ -1,6 +1,9 @@
 //! The first page: what this is, where to drop a file, three samples, and what was open before.
 
-use egui::{Align2, Color32, CornerRadius, FontId, Pos2, Rect, RichText, Sense, Shape, Stroke, TextStyle, Ui, pos2, vec2};
+use egui::{
+    Align2, Color32, CornerRadius, FontId, Pos2, Rect, RichText, Sense, Shape, Stroke, TextStyle, Ui, pos2,
+    vec2,
+};
 
 use crate::io::settings::Recent;
 use crate::model::assets_dir;
@@ -46,7 +49,8 @@ pub fn show(ui: &mut Ui, session: &Session, state: &mut Welcome, wake: &Wake, wi
     let rows = recents.len().div_ceil(RECENT_COLUMNS);
     let needed = 700.0 - if rows == 0 { 140.0 } else { (RECENT_ROWS - rows) as f32 * (RECENT + SPACE_8) };
     let top = page.top() + (0.4 * (page.height() - needed)).clamp(SPACE_24, 160.0);
-    let column = Rect::from_min_size(pos2(page.center().x - 0.5 * width, top), vec2(width, page.bottom() - top));
+    let column =
+        Rect::from_min_size(pos2(page.center().x - 0.5 * width, top), vec2(width, page.bottom() - top));
     ui.scope_builder(egui::UiBuilder::new().max_rect(column), |ui| {
         ui.spacing_mut().item_spacing.y = SPACE_8;
         ui.label(RichText::new("Semascope").text_style(theme::display()));
@@ -74,8 +78,8 @@ fn drop_zone(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), DROP_ZONE), Sense::hover());
     ui.painter().rect_filled(rect, CornerRadius::same(10), theme.panel);
     dashes(ui, rect, theme.bar);
-    ui.scope_builder(egui::UiBuilder::new().max_rect(rect.shrink(SPACE_16)), |ui| {
-        ui.vertical_centered(|ui| {
+    let mut inside = ui.new_child(egui::UiBuilder::new().max_rect(rect.shrink(SPACE_16)));
+    inside.vertical_centered(|ui| {
             if let Some((path, progress)) = session.loading() {
                 ui.add_space(SPACE_24 + SPACE_8);
                 let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -98,7 +102,6 @@ fn drop_zone(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
                 wishes.act(Action::PickFiles);
             }
         });
-    });
 }
 
 /// A dashed line round a rectangle.
@@ -167,7 +170,8 @@ fn card(ui: &mut Ui, state: &mut Welcome, i: usize, sample: Sample, wake: &Wake)
         }
         None => dots(ui, picture, &mut state.dots[i], i),
     }
-    let text = Rect::from_min_max(pos2(rect.left(), picture.bottom()), rect.max).shrink2(vec2(SPACE_12, SPACE_8));
+    let text =
+        Rect::from_min_max(pos2(rect.left(), picture.bottom()), rect.max).shrink2(vec2(SPACE_12, SPACE_8));
     let mut lines = text;
     lines.set_height(22.0);
     widgets::line(ui, lines, Side::Left, sample.title(), theme::strong(), theme.text);
@@ -262,7 +266,7 @@ fn recent_file(ui: &mut Ui, recent: &Recent) -> bool {
 /// What shows while files are held over the window.
 pub fn drop_overlay(ctx: &egui::Context) {
     let theme = Theme::of_context(ctx);
-    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::new("drop overlay"));
+    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop overlay"));
     let painter = ctx.layer_painter(layer);
     let rect = ctx.content_rect();
     painter.rect_filled(rect, 0.0, theme.veil);

@@ -114,9 +114,17 @@ pub enum Side {
 
 /// Paints one line of text into `rect`, vertically centred, cut with an ellipsis where it is too long; returns
 /// the width it took.
-pub fn line(ui: &Ui, rect: Rect, side: Side, text: impl Into<WidgetText>, style: TextStyle, colour: Color32) -> f32 {
+pub fn line(
+    ui: &Ui,
+    rect: Rect,
+    side: Side,
+    text: impl Into<WidgetText>,
+    style: TextStyle,
+    colour: Color32,
+) -> f32 {
     let text: WidgetText = text.into();
-    let galley = text.into_galley(ui, Some(TextWrapMode::Truncate), rect.width(), FontSelection::Style(style));
+    let galley =
+        text.into_galley(ui, Some(TextWrapMode::Truncate), rect.width(), FontSelection::Style(style));
     let size = galley.size();
     let x = match side {
         Side::Left => rect.left(),

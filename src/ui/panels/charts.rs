@@ -18,7 +18,14 @@ const FIGURE: f32 = 44.0;
 
 /// Draws the shape of a column; `levels` are the names of its codes. `part`, on the same axes, is drawn over it.
 /// `rows` limits the categories shown.
-pub fn column(ui: &mut Ui, name: &str, levels: &[String], whole: &ColumnDigest, part: Option<&ColumnDigest>, rows: usize) {
+pub fn column(
+    ui: &mut Ui,
+    name: &str,
+    levels: &[String],
+    whole: &ColumnDigest,
+    part: Option<&ColumnDigest>,
+    rows: usize,
+) {
     match (&whole.shape, part.map(|part| &part.shape)) {
         (Shape::Text, _) => {}
         (Shape::Histogram { low, high, bins, dates }, part_shape) => {
@@ -31,21 +38,30 @@ pub fn column(ui: &mut Ui, name: &str, levels: &[String], whole: &ColumnDigest, 
         }
         (Shape::Categories { top, levels: count, rest }, None) => {
             let total = whole.filled.max(1) as f64;
+            let longest = top.first().map_or(1.0, |(_, n)| *n as f64 / total);
             for (code, n) in top.iter().take(rows) {
-                bar(ui, level(levels, *code), *n as f64 / total, None);
+                bar(ui, level(levels, *code), *n as f64 / total, None, longest);
             }
             let hidden: usize = top.iter().skip(rows).map(|(_, n)| n).sum::<usize>() + rest;
             if hidden > 0 {
                 let others = count.saturating_sub(rows.min(top.len()));
-                widgets::caption(ui, format!("{} more", format::plural(others, "value", "values")));
+                widgets::caption(
+                    ui,
+                    format!("{} more {}", format::len(others), if others == 1 { "value" } else { "values" }),
+                );
             }
         }
         (Shape::Categories { top: all, .. }, Some(Shape::Categories { top, .. })) => {
-            let (total, within) = (whole.filled.max(1) as f64, part.map_or(1, |part| part.filled.max(1)) as f64);
-            for (code, n) in top.iter().take(rows) {
-                // Beyond the whole's most frequent levels the share in the whole is not at hand, and small.
-                let in_whole = all.iter().find(|(c, _)| c == code).map(|(_, n)| *n as f64 / total);
-                bar(ui, level(levels, *code), *n as f64 / within, in_whole);
+            let (total, within) =
+                (whole.filled.max(1) as f64, part.map_or(1, |part| part.filled.max(1)) as f64);
+            // Beyond the whole's most frequent levels the share in the whole is not at hand, and small.
+            let in_whole = |code: u32| all.iter().find(|(c, _)| *c == code).map(|(_, n)| *n as f64 / total);
+            let shown: Vec<_> =
+                top.iter().take(rows).map(|&(code, n)| (code, n as f64 / within, in_whole(code))).collect();
+            let longest =
+                shown.iter().map(|(_, share, whole)| share.max(whole.unwrap_or(0.0))).fold(0.0, f64::max);
+            for (code, share, in_whole) in shown {
+                bar(ui, level(levels, code), share, Some(in_whole), longest);
             }
         }
         (Shape::Categories { .. }, Some(_)) => {}
@@ -63,13 +79,16 @@ fn histogram(ui: &mut Ui, name: &str, (low, high): (String, String), bins: &[u32
         WidgetInfo::labeled(egui::Role::Image, true, format!("Histogram of {name} from {low} to {high}"))
     });
     let step = rect.width() / BINS as f32;
-    let mut draw = |bins: &[u32], colour| {
+    let draw = |bins: &[u32], colour| {
         let tallest = bins.iter().copied().max().unwrap_or(0).max(1) as f32;
         for (i, &n) in bins.iter().enumerate().filter(|(_, n)| **n > 0) {
             // A bar of one in a million still shows.
             let height = (n as f32 / tallest * HISTOGRAM).max(1.0);
             let left = rect.left() + i as f32 * step;
-            let bar = Rect::from_min_max(pos2(left, rect.bottom() - height), pos2(left + step - 1.0, rect.bottom()));
+            let bar = Rect::from_min_max(
+                pos2(left, rect.bottom() - height),
+                pos2(left + step - 1.0, rect.bottom()),
+            );
             ui.painter().rect_filled(bar, CornerRadius::same(1), colour);
         }
     };
@@ -83,18 +102,21 @@ fn histogram(ui: &mut Ui, name: &str, (low, high): (String, String), bins: &[u32
     if let Some(pointer) = response.hover_pos() {
         let i = (((pointer.x - rect.left()) / step) as usize).min(BINS - 1);
         let of_part = over.map(|over| format!("{} of ", format::count(over[i]))).unwrap_or_default();
-        response.on_hover_text(format!("{of_part}{}", format::plural(bins[i] as usize, "document", "documents")));
+        response
+            .on_hover_text(format!("{of_part}{}", format::plural(bins[i] as usize, "document", "documents")));
     }
     let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 14.0), Sense::hover());
     widgets::line(ui, line, Side::Left, low, TextStyle::Small, theme.muted);
     widgets::line(ui, line, Side::Right, high, TextStyle::Small, theme.muted);
 }
 
-/// One category: name, bar, share; a tick marks its share in the whole.
-fn bar(ui: &mut Ui, name: &str, share: f64, whole: Option<f64>) {
+/// One category: name, bar, share. In a part of the documents a tick marks the share in the whole, where it is
+/// known. `longest` is the share that fills the track.
+fn bar(ui: &mut Ui, name: &str, share: f64, part_of: Option<Option<f64>>, longest: f64) {
     let theme = Theme::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), BAR_ROW), Sense::hover());
     let shown = if name.is_empty() { "(empty)" } else { name };
+    let whole = part_of.flatten();
     let meaning = match whole {
         Some(whole) => format!("{shown}: {} here, {} in all", format::percent(share), format::percent(whole)),
         None => format!("{shown}: {}", format::percent(share)),
@@ -111,10 +133,11 @@ fn bar(ui: &mut Ui, name: &str, share: f64, whole: Option<f64>) {
     let radius = CornerRadius::same(2);
     ui.painter().rect_filled(track, radius, theme.hairline);
     let mut filled = track;
-    filled.set_width((track.width() * share.clamp(0.0, 1.0) as f32).max(1.0));
-    ui.painter().rect_filled(filled, radius, if whole.is_some() { theme.accent } else { theme.bar });
+    let length = |share: f64| track.width() * (share / longest.max(1e-9)).clamp(0.0, 1.0) as f32;
+    filled.set_width(length(share).max(1.0));
+    ui.painter().rect_filled(filled, radius, if part_of.is_some() { theme.accent } else { theme.bar });
     if let Some(whole) = whole {
-        let x = track.left() + track.width() * whole.clamp(0.0, 1.0) as f32;
+        let x = track.left() + length(whole);
         ui.painter().vline(x, track.expand2(vec2(0.0, 2.0)).y_range(), egui::Stroke::new(1.5, theme.text));
     }
     response.on_hover_text(meaning);

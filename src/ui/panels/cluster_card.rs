@@ -67,7 +67,12 @@ fn actions(ui: &mut Ui, session: &Session, label: u32, digest: Option<&ClusterDi
             wishes.push(Command::Select(digest.members.clone()));
         }
         let by_cluster = session.colouring().is_some_and(|colouring| colouring.by == ColourBy::Cluster);
-        if by_cluster && ui.button("Show alone").on_hover_text("Grey all other clusters out, or show all again").clicked() {
+        if by_cluster
+            && ui
+                .button("Show alone")
+                .on_hover_text("Grey all other clusters out, or show all again")
+                .clicked()
+        {
             wishes.push(Command::SoloEntry(label));
         }
         if ui.button("Close").clicked() {

@@ -16,7 +16,13 @@ use super::charts;
 const ROWS: usize = 4;
 
 /// Draws the section; `digests` are there as soon as a worker has made them.
-pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, digests: Option<&[ColumnDigest]>, wishes: &mut Wishes) {
+pub fn show(
+    ui: &mut Ui,
+    session: &Session,
+    corpus: &Corpus,
+    digests: Option<&[ColumnDigest]>,
+    wishes: &mut Wishes,
+) {
     widgets::section(ui, "Columns");
     let by = session.colouring().map(|colouring| colouring.by).unwrap_or_default();
     for (i, column) in corpus.columns.iter().enumerate() {
@@ -33,7 +39,8 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, digests: Option<&[C
             let taken = widgets::line(ui, inner, Side::Right, kind_name(kind), TextStyle::Small, theme.muted);
             inner.max.x -= taken + SPACE_8;
             if chosen {
-                let width = widgets::line(ui, inner, Side::Left, icons::PALETTE, TextStyle::Body, theme.accent);
+                let width =
+                    widgets::line(ui, inner, Side::Left, icons::PALETTE, TextStyle::Body, theme.accent);
                 inner.min.x += width + SPACE_4;
             }
             widgets::line(ui, inner, Side::Left, column.name.as_str(), TextStyle::Body, theme.text);

@@ -25,7 +25,10 @@ const STACK: usize = 50;
 pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, i: u32, stack: &[u32], wishes: &mut Wishes) {
     let theme = Theme::of(ui);
     ui.horizontal(|ui| {
-        widgets::section(ui, &format!("Document {} of {}", format::count(u64::from(i) + 1), format::len(corpus.len())));
+        widgets::section(
+            ui,
+            &format!("Document {} of {}", format::count(u64::from(i) + 1), format::len(corpus.len())),
+        );
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if widgets::icon_button(ui, icons::X, "Close the document", "Esc").clicked() {
                 wishes.push(Command::Focus(None));
@@ -64,7 +67,9 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, i: u32, stack: &[u3
 
 fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
-        Some((end, _)) => format!("{}… ({} characters in all)", &text[..end], format::len(text.chars().count())),
+        Some((end, _)) => {
+            format!("{}… ({} characters in all)", &text[..end], format::len(text.chars().count()))
+        }
         None => text.to_owned(),
     }
 }

@@ -3,9 +3,9 @@
 use egui::{ComboBox, RichText, Slider, TextStyle, Ui};
 
 use crate::embed::Long;
+use crate::math::leiden::LeidenParams;
 use crate::session::{Command, Session, Step};
 use crate::stage::{ClusterMethod, MapMethod, Params};
-use crate::math::leiden::LeidenParams;
 use crate::ui::theme::{SPACE_4, SPACE_8, Theme};
 use crate::ui::widgets;
 use crate::ui::wishes::Wishes;
@@ -32,10 +32,10 @@ pub fn show(ui: &mut Ui, session: &Session, step: Step, wishes: &mut Wishes) {
         Step::Embed => embed(ui, session, &mut params),
         Step::Neighbours => {
             number(
-            ui,
-            "Neighbours",
-            "How many nearest documents each one is linked to: more smooths, fewer shows detail",
-            Slider::new(&mut params.neighbours.k, 5..=50),
+                ui,
+                "Neighbours",
+                "How many nearest documents each one is linked to: more smooths, fewer shows detail",
+                Slider::new(&mut params.neighbours.k, 5..=50),
             );
         }
         Step::Map => map(ui, &mut params, n),
@@ -81,8 +81,18 @@ fn map(ui: &mut Ui, params: &mut Params, n: usize) {
     });
     if params.map.method == MapMethod::Umap {
         let umap = &mut params.map.umap;
-        number(ui, "Least distance", "How close similar points may lie", Slider::new(&mut umap.min_dist, 0.0..=0.99).fixed_decimals(2));
-        number(ui, "Spread", "The scale on which the map spreads", Slider::new(&mut umap.spread, 0.5..=3.0).fixed_decimals(2));
+        number(
+            ui,
+            "Least distance",
+            "How close similar points may lie",
+            Slider::new(&mut umap.min_dist, 0.0..=0.99).fixed_decimals(2),
+        );
+        number(
+            ui,
+            "Spread",
+            "The scale on which the map spreads",
+            Slider::new(&mut umap.spread, 0.5..=3.0).fixed_decimals(2),
+        );
         let mut epochs = umap.epochs_for(n);
         if number(ui, "Epochs", "Rounds of moving the points", Slider::new(&mut epochs, 50..=1000)) {
             umap.epochs = Some(epochs);
@@ -92,7 +102,12 @@ fn map(ui: &mut Ui, params: &mut Params, n: usize) {
     }
     let topics = &mut params.map.topics;
     let hint = "The grain of the topics that name the map: below 1 more and smaller ones";
-    number(ui, "Topic grain", hint, Slider::new(&mut topics.bandwidth, 0.4..=2.5).logarithmic(true).fixed_decimals(2));
+    number(
+        ui,
+        "Topic grain",
+        hint,
+        Slider::new(&mut topics.bandwidth, 0.4..=2.5).logarithmic(true).fixed_decimals(2),
+    );
 }
 
 fn clusters(ui: &mut Ui, params: &mut Params, n: usize) {
@@ -122,7 +137,12 @@ fn clusters(ui: &mut Ui, params: &mut Params, n: usize) {
         }
         ClusterMethod::KMeans => {
             let most = n.clamp(2, 300);
-            number(ui, "Clusters", "How many clusters to make", Slider::new(&mut clusters.kmeans.k, 2..=most));
+            number(
+                ui,
+                "Clusters",
+                "How many clusters to make",
+                Slider::new(&mut clusters.kmeans.k, 2..=most),
+            );
         }
         ClusterMethod::Density => {
             widgets::caption(ui, "Its grain is set at the map.");
@@ -135,7 +155,8 @@ fn named(ui: &mut Ui, name: &str, hint: &str, contents: impl FnOnce(&mut Ui)) {
     let theme = Theme::of(ui);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = SPACE_4;
-        let (rect, response) = ui.allocate_exact_size(egui::vec2(NAME, ui.spacing().interact_size.y), egui::Sense::hover());
+        let (rect, response) =
+            ui.allocate_exact_size(egui::vec2(NAME, ui.spacing().interact_size.y), egui::Sense::hover());
         widgets::line(ui, rect, widgets::Side::Left, name, TextStyle::Small, theme.muted);
         response.on_hover_text(hint);
         ui.name_inputs(name, contents);

@@ -38,6 +38,7 @@ pub fn show(
 ) {
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         widgets::section(ui, "Pipeline");
+        ui.spacing_mut().item_spacing.y = 2.0;
         for step in Step::ALL {
             let status = session.step(step);
             if is_main(step) || needs_attention(&status.state) {
@@ -65,7 +66,14 @@ fn needs_attention(state: &StepState) -> bool {
     matches!(state, StepState::Running(_) | StepState::Stale | StepState::Stopped | StepState::Failed(_))
 }
 
-fn one(ui: &mut Ui, session: &Session, step: Step, status: &StepStatus, state: &mut PipelineState, wishes: &mut Wishes) {
+fn one(
+    ui: &mut Ui,
+    session: &Session,
+    step: Step,
+    status: &StepStatus,
+    state: &mut PipelineState,
+    wishes: &mut Wishes,
+) {
     let adjustable = parameters::has_some(step);
     let open = state.open.contains(&step);
     let word = in_words(&status.state);
@@ -89,8 +97,15 @@ fn one(ui: &mut Ui, session: &Session, step: Step, status: &StepStatus, state: &
         inner.min.x += taken + SPACE_8;
         widgets::line(ui, inner, Side::Right, figure.as_str(), TextStyle::Small, theme.muted);
     });
-    if response.on_hover_ui(|ui| details(ui, step, status, word)).clicked() && adjustable && !state.open.remove(&step) {
+    if response.on_hover_ui(|ui| details(ui, step, status, word)).clicked()
+        && adjustable
+        && !state.open.remove(&step)
+    {
         state.open.insert(step);
+    }
+    let shows_parameters = adjustable && state.open.contains(&step);
+    if !shows_parameters && !has_buttons(&status.state) {
+        return;
     }
     // What a person can do about it sits right below, where the cause is.
     indented(ui, |ui| {
@@ -100,7 +115,7 @@ fn one(ui: &mut Ui, session: &Session, step: Step, status: &StepStatus, state: &
             ui.add(egui::Label::new(text).wrap());
         }
         buttons(ui, step, &status.state, wishes);
-        if adjustable && state.open.contains(&step) {
+        if shows_parameters {
             parameters::show(ui, session, step, wishes);
             ui.add_space(SPACE_8);
         }
@@ -109,20 +124,28 @@ fn one(ui: &mut Ui, session: &Session, step: Step, status: &StepStatus, state: &
 
 fn indented(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
     let left = ui.cursor().left() + GUTTER;
-    let room = egui::Rect::from_min_max(pos2(left, ui.cursor().top()), pos2(ui.max_rect().right(), f32::INFINITY));
+    let room =
+        egui::Rect::from_min_max(pos2(left, ui.cursor().top()), pos2(ui.max_rect().right(), f32::INFINITY));
     ui.scope_builder(egui::UiBuilder::new().max_rect(room), |ui| contents(ui));
+}
+
+/// Whether there is something to do about a step.
+fn has_buttons(state: &StepState) -> bool {
+    !matches!(state, StepState::Waiting | StepState::Done)
 }
 
 fn buttons(ui: &mut Ui, step: Step, state: &StepState, wishes: &mut Wishes) {
     let choices: &[(&str, fn(Step) -> Command)] = match (step, state) {
         (_, StepState::Running(_)) => &[("Stop", Command::Stop)],
-        (Step::Map, StepState::Stopped) => &[("Continue", |_| Command::ContinueMap), ("Start again", Command::Recompute)],
+        (Step::Map, StepState::Stopped) => {
+            &[("Continue", |_| Command::ContinueMap), ("Start again", Command::Recompute)]
+        }
         (_, StepState::Stopped) => &[("Start again", Command::Recompute)],
         (_, StepState::Failed(_)) => &[("Try again", Command::Recompute)],
         (_, StepState::Stale) => &[("Recompute", Command::Recompute)],
         (_, StepState::Waiting | StepState::Done) => &[],
     };
-    if choices.is_empty() {
+    if !has_buttons(state) {
         return;
     }
     ui.horizontal(|ui| {
@@ -253,8 +276,11 @@ fn quality(ui: &mut Ui, quality: &MapQuality) {
         ui.spacing_mut().item_spacing.y = 0.0;
         for (name, value, meaning) in figures {
             let value = format::percent(f64::from(value));
-            let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0), egui::Sense::hover());
-            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, format!("{name} {value}")));
+            let (rect, response) =
+                ui.allocate_exact_size(vec2(ui.available_width(), 18.0), egui::Sense::hover());
+            response.widget_info(|| {
+                egui::WidgetInfo::labeled(egui::Role::Label, true, format!("{name} {value}"))
+            });
             let theme = Theme::of(ui);
             let inner = egui::Rect::from_min_max(rect.min, rect.max - vec2(SPACE_4 + SPACE_16, 0.0));
             widgets::line(ui, inner, Side::Left, name, TextStyle::Small, theme.muted);

@@ -58,6 +58,7 @@ pub fn show(
     let scroll_to = scroll_target(session, state, &order);
     ScrollArea::horizontal().auto_shrink(false).id_salt("table, sideways").show(ui, |ui| {
         let height = ui.available_height();
+        ui.spacing_mut().item_spacing.y = 0.0;
         let mut table = TableBuilder::new(ui)
             .id_salt(("table", corpus.key.to_string()))
             .striped(false)
@@ -107,7 +108,9 @@ fn header(ui: &mut Ui, session: &Session, corpus: &Corpus, state: &mut TableStat
         } else {
             widgets::caption(ui, all);
         }
-        if state.sorting.is_sorted() && ui.add(egui::Button::new(RichText::new("File order").small())).clicked() {
+        if state.sorting.is_sorted()
+            && ui.add(egui::Button::new(RichText::new("File order").small())).clicked()
+        {
             state.sorting.clear();
         }
         if state.sorting.is_working() {
@@ -132,7 +135,9 @@ fn titles(row: &mut TableRow<'_, '_>, corpus: &Corpus, state: &mut TableState) {
     row.col(|ui| title(ui, "#", By::FileOrder, true, state));
     row.col(|ui| title(ui, "Cluster", By::Cluster, false, state));
     for (i, column) in corpus.columns.iter().enumerate() {
-        row.col(|ui| title(ui, &column.name, By::Column(i), column.typed.kind() == ColumnKind::Number, state));
+        row.col(|ui| {
+            title(ui, &column.name, By::Column(i), column.typed.kind() == ColumnKind::Number, state)
+        });
     }
 }
 
@@ -145,10 +150,12 @@ fn title(ui: &mut Ui, name: &str, by: By, right: bool, state: &mut TableState) {
         Some(sorting::Direction::Descending) => ", descending",
         None => "",
     };
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Sort by {name}{how}")));
+    response
+        .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Sort by {name}{how}")));
     let mut inner = rect.shrink2(vec2(4.0, 0.0));
     if let Some(direction) = sorted {
-        let glyph = if direction == sorting::Direction::Ascending { icons::ARROW_UP } else { icons::ARROW_DOWN };
+        let glyph =
+            if direction == sorting::Direction::Ascending { icons::ARROW_UP } else { icons::ARROW_DOWN };
         let taken = widgets::line(ui, inner, Side::Right, glyph, TextStyle::Small, theme.accent);
         inner.max.x -= taken + 4.0;
     }
@@ -190,7 +197,14 @@ fn one(
                 widgets::swatch(ui, pos2(rect.left() + 0.5 * SWATCH, rect.center().y), colour);
                 rect.min.x += SWATCH + SPACE_8;
             }
-            widgets::line(ui, rect, Side::Left, facts::cluster_title(session, label), TextStyle::Body, theme.text);
+            widgets::line(
+                ui,
+                rect,
+                Side::Left,
+                facts::cluster_title(session, label),
+                TextStyle::Body,
+                theme.text,
+            );
         }
         None => cell(ui, "–", false, true),
     });
@@ -215,16 +229,23 @@ fn interaction(
 ) -> bool {
     let cell = ui.max_rect();
     let clip = ui.clip_rect();
-    let rect = Rect::from_min_max(pos2(clip.left().min(cell.left()), cell.top()), pos2(cell.left() + 100_000.0, cell.bottom()));
+    let rect = Rect::from_min_max(
+        pos2(clip.left().min(cell.left()), cell.top()),
+        pos2(cell.left() + 100_000.0, cell.bottom()),
+    );
     // The cell clips to itself; the row reaches as far as the table does.
-    let id = Id::new(("table row", at));
+    let id = Id::unique(("table row", at));
     let mut wide = ui.new_child(egui::UiBuilder::new().max_rect(rect));
     let view = ui.ctx().content_rect();
     wide.set_clip_rect(Rect::from_x_y_ranges(view.x_range(), clip.y_range()));
     let response = wide.interact(rect, id, Sense::click());
     response.widget_info(|| {
         let text = format::one_line(&corpus.text(document as usize), 80);
-        egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Row {}: {text}", u64::from(document) + 1))
+        egui::WidgetInfo::labeled(
+            egui::Role::Button,
+            true,
+            format!("Row {}: {text}", u64::from(document) + 1),
+        )
     });
     if response.has_focus() {
         let theme = Theme::of(ui);
@@ -237,7 +258,7 @@ fn interaction(
         let to = (at + down).saturating_sub(up).min(rows - 1);
         if to != at {
             state.to_row = Some(to);
-            ui.memory_mut(|memory| memory.request_focus(Id::new(("table row", to))));
+            ui.memory_mut(|memory| memory.request_focus(Id::unique(("table row", to))));
             ui.ctx().request_repaint();
         }
     }
@@ -254,4 +275,3 @@ fn cell(ui: &mut Ui, text: &str, right: bool, quiet: bool) {
     let side = if right { Side::Right } else { Side::Left };
     widgets::line(ui, rect, side, text, TextStyle::Body, if quiet { theme.muted } else { theme.text });
 }
-
