@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Files: one file a format, the cache, the project file, the settings. Nothing here computes.
 
 pub mod atomic;
@@ -16,8 +15,3 @@ mod vector_store;
 pub mod word_vectors;
 
 pub use error::FileError;
-=======
-//! Files: corpora in, results out.
-
-pub mod read;
->>>>>>> read

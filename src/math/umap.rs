@@ -505,7 +505,10 @@ mod tests {
         let ctx = Ctx::new(send, Arc::new(|| {}));
         ctx.cancel.cancel();
         let stopped = optimise(&ring(50, 4), scattered(50), &short(20), &Latest::default(), &ctx);
-        assert_eq!(stopped, Optimised { positions: scattered(50).positions, epoch: 0, epochs: 20, steered: false });
+        assert_eq!(
+            stopped,
+            Optimised { positions: scattered(50).positions, epoch: 0, epochs: 20, steered: false }
+        );
         let shown: Vec<Event> = receive.try_iter().collect();
         assert!(matches!(&shown[..], [Event::Layout { epoch: 0, epochs: 20, .. }]));
     }

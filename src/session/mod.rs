@@ -277,7 +277,10 @@ impl Session {
             Outcome::Done(Err(StageError::Failed(sentence))) => self.say(Severity::Error, sentence, None),
             Outcome::Panicked(message) => self.say(
                 Severity::Error,
-                format!("{} could not be opened: the reader met an internal error ({message}).", path.display()),
+                format!(
+                    "{} could not be opened: the reader met an internal error ({message}).",
+                    path.display()
+                ),
                 Some(("Show the log".into(), NoticeAction::ShowLog)),
             ),
         }
@@ -362,8 +365,7 @@ impl Session {
     fn save_project(&mut self, path: PathBuf) {
         let Some(project) = self.project() else { return };
         self.write("save", move |ctx| {
-            project::save(&path, &project, &SaveOptions::default(), ctx)
-                .map_err(StageError::failed)?;
+            project::save(&path, &project, &SaveOptions::default(), ctx).map_err(StageError::failed)?;
             Ok(("The project was saved.".into(), path))
         });
     }

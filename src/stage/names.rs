@@ -73,9 +73,11 @@ fn nearness(
             }
             Ok(())
         })
-        .map_err(|error| {
-            if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
-        })?;
+        .map_err(
+            |error| {
+                if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
+            },
+        )?;
     let rows: HashMap<&str, usize> = terms.iter().enumerate().map(|(row, &term)| (term, row)).collect();
     let mut near = Vec::with_capacity(members.len());
     for (members, candidates) in members.iter().zip(candidates) {
