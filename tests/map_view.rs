@@ -399,6 +399,15 @@ fn until_it_is_touched_the_camera_follows_a_moving_layout() {
 }
 
 #[test]
+fn a_frame_on_the_map_holds_the_points_inside_it() {
+    let harness = window(Data::sparse(&MapTheme::DARK));
+    let map = &harness.state().map;
+    let frame = egui::Rect::from_two_pos(place_of(&harness, 2), place_of(&harness, 5)).expand(5.0);
+    let world = map.world_from_view(frame).expect("the map was shown");
+    assert_eq!(map.index().expect("the index was built").in_rect(world), [2, 4, 5]);
+}
+
+#[test]
 fn the_map_has_a_name_for_screen_readers() {
     let harness = window(Data::sparse(&MapTheme::DARK));
     harness.get_by_label("Map of some documents");

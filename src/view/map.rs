@@ -146,6 +146,17 @@ impl MapView {
         self.camera.map(|camera| camera.view_from_world(world, self.view))
     }
 
+    /// The part of the world that lay in a rectangle of the last frame: what a dragged frame selects, by
+    /// [`PointIndex::in_rect`].
+    pub fn world_from_view(&self, rect: Rect) -> Option<Bounds> {
+        let camera = self.camera?;
+        let (min, max) = (rect.left_bottom(), rect.right_top());
+        Some(Bounds {
+            min: camera.world_from_view(min, self.view),
+            max: camera.world_from_view(max, self.view),
+        })
+    }
+
     /// The index of the points, once it is built: for selections by area.
     pub fn index(&self) -> Option<&Arc<PointIndex>> {
         self.index.index(self.count)
