@@ -36,9 +36,9 @@ const OVERLAP: usize = 4;
 const LARGEST_CELL: usize = 8;
 
 /// Links a landmark, and the widths of the searches that insert it and that look up a row.
-const LINKS: usize = 12;
+const LINKS: usize = 8;
 const WIDTH_TO_INSERT: usize = 40;
-const WIDTH_TO_FIND: usize = 12;
+const WIDTH_TO_FIND: usize = 8;
 /// More levels than any sample needs.
 const LEVELS: usize = 16;
 

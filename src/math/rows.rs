@@ -9,7 +9,6 @@ use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
 use half::f16;
-use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use super::vector;
@@ -226,7 +225,7 @@ fn widen(matrix: &Matrix, i: usize, out: &mut [f32]) {
     match matrix.element() {
         Element::F16 if cfg!(target_endian = "little") => {
             if let Ok(halves) = bytemuck::try_cast_slice::<u8, f16>(bytes(matrix, i)) {
-                return halves.convert_to_f32_slice(out);
+                return vector::widen(halves, out);
             }
         }
         _ => {}
