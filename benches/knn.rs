@@ -17,7 +17,7 @@ use semascope::math::neighbours::{Method, NeighbourParams, find};
 const EXACT_ROWS: [usize; 2] = [10_000, 20_000];
 
 /// hnswlib's settings: M, ef_construction, and the ef of each search.
-const HNSWLIB: [&[&str]; 2] = [&["16", "100", "24"], &["16", "40", "24", "32", "40"]];
+const HNSWLIB: [&[&str]; 2] = [&["16", "100", "24"], &["16", "50", "28", "32"]];
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");

@@ -121,6 +121,13 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Renumbers the distinct rows in the order of the matrix, as they were at first.
+    pub fn reorder_as_read(&mut self) {
+        let mut order: Vec<u32> = (0..self.len() as u32).collect();
+        order.sort_unstable_by_key(|&i| self.firsts[i as usize]);
+        self.reorder(&order);
+    }
+
     /// How many distinct rows there are.
     pub fn len(&self) -> usize {
         self.firsts.len()
