@@ -119,13 +119,16 @@ fn pieces<'a>(text: &'a str, stops: &StopHashes) -> Vec<Piece<'a>> {
     while let Some((start, mut surface)) = words.next() {
         let between = &text[end..start];
         let follows = !pieces.is_empty() && (between == "-" || between.chars().all(char::is_whitespace));
-        // "k-means", "GPT-4", "x-ray": a part that says nothing alone stays with its neighbour.
+        // "k-means", "GPT-4", "end-to-end": a part that says nothing alone stays with its neighbours.
+        let says_little = |part: &str| says_nothing(part) || stops.0.contains(&hash_of(part));
+        let mut part = surface;
         while let Some(&(next, more)) = words.peek() {
             let hyphen = text.get(start + surface.len()..next) == Some("-");
-            if !hyphen || !(says_nothing(surface) || says_nothing(more)) {
+            if !hyphen || !(says_little(part) || says_little(more)) {
                 break;
             }
             surface = &text[start..next + more.len()];
+            part = more;
             words.next();
         }
         end = start + surface.len();
@@ -285,6 +288,12 @@ mod tests {
     fn numbers_and_single_letters_are_left_out_unless_hyphens_bind_them() {
         assert_eq!(english("x 12 3.5"), [""; 0]);
         assert_eq!(english("k-means, GPT-4, 3D"), ["k-means", "GPT-4", "3D"]);
+    }
+
+    #[test]
+    fn hyphens_bind_stop_words_to_the_words_around_them() {
+        assert_eq!(english("state-of-the-art"), ["state-of-the-art"]);
+        assert_eq!(english("end-to-end driving"), ["end-to-end", "end-to-end driving", "driving"]);
     }
 
     #[test]

@@ -79,18 +79,28 @@ fn distinct(ordered: &[(&Candidate, f32)], cluster: usize, taken: &HashSet<Strin
         .unwrap_or(stem)
 }
 
-/// Candidates in order, each with no word in common with those before it.
+/// Candidates in order, each with no word in common with those before it and none short for another.
 fn compatible<'c>(ordered: &[(&'c Candidate, f32)]) -> Vec<(&'c Candidate, f32)> {
     let mut words: Vec<String> = Vec::new();
-    let mut kept = Vec::new();
+    let mut kept: Vec<(&Candidate, f32)> = Vec::new();
     for &(candidate, value) in ordered {
         let own = words_of(&candidate.term);
-        if !own.iter().any(|w| words.iter().any(|v| same_word(v, w))) {
+        let short = |(other, _): &(&Candidate, f32)| {
+            abbreviates(&candidate.term, &other.term) || abbreviates(&other.term, &candidate.term)
+        };
+        if !own.iter().any(|w| words.iter().any(|v| same_word(v, w))) && !kept.iter().any(short) {
             words.extend(own);
             kept.push((candidate, value));
         }
     }
     kept
+}
+
+/// Whether `short` is made of the first letters of `long`, as RAG of retrieval-augmented generation.
+fn abbreviates(short: &str, long: &str) -> bool {
+    let initials: String = words_of(long).iter().filter_map(|word| word.chars().next()).collect();
+    let letters = short.to_lowercase();
+    initials.chars().count() > 1 && (letters == initials || letters.strip_suffix('s') == Some(&initials))
 }
 
 /// The first letter as a sentence starts, unless the word has a capital of its own ("iPhone").
@@ -120,6 +130,13 @@ mod tests {
         assert_eq!(choose_titles(&lists, None), ["Exchange rate · currency"]);
         let lists = [candidates(&[("iPhone", 1.0), ("pin", 0.9), ("lock", 0.8), ("code", 0.7)])];
         assert_eq!(choose_titles(&lists, None), ["iPhone · pin · lock"]);
+    }
+
+    #[test]
+    fn an_abbreviation_does_not_stand_beside_what_it_is_short_for() {
+        let lists =
+            [candidates(&[("Retrieval-Augmented Generation", 1.0), ("RAG", 0.9), ("knowledge graphs", 0.8)])];
+        assert_eq!(choose_titles(&lists, None), ["Retrieval-Augmented Generation · knowledge graphs"]);
     }
 
     #[test]
