@@ -94,7 +94,8 @@ fn the_first_page_offers_a_way_to_open_and_three_samples() {
     window.get_by_label("Open…");
     window.get_by_label("Drop a file here");
     for sample in ["arXiv papers", "Bank customers' questions", "English words"] {
-        let card = window.get_by_label_contains(&format!("{sample}: "));
+        let name = format!("{sample}: ");
+        let card = window.get_by_label_contains(&name);
         assert!(card.rect().bottom() < 800.0, "{sample} lies on the page without scrolling");
     }
     window.check_accessibility();

@@ -18,6 +18,8 @@ pub struct Inputs {
     muted: BTreeSet<u32>,
     selection: Option<Same<Vec<u32>>>,
     focus: Option<u32>,
+    /// The true neighbours of the focused document, which show with it.
+    neighbours: Vec<u32>,
     cluster: Option<(Same<Clusters>, u32)>,
 }
 
@@ -28,12 +30,15 @@ impl Inputs {
         let selection = session.selection().filter(|selection| !selection.is_empty());
         // A document that is looked at matters more than the cluster that was looked at before it.
         let cluster = session.focus_cluster().filter(|_| session.focus().is_none());
+        let neighbours =
+            session.focus().zip(session.knn()).filter(|(focus, knn)| (*focus as usize) < knn.len());
         Self {
             points: paint.colours.len(),
             codes: paint.codes.clone().map(Same),
             muted,
             selection: selection.cloned().map(Same),
             focus: session.focus(),
+            neighbours: neighbours.map(|(focus, knn)| knn.of(focus as usize).to_vec()).unwrap_or_default(),
             cluster: session.clusters().zip(cluster).map(|(clusters, label)| (Same(clusters.clone()), label)),
         }
     }
@@ -62,6 +67,12 @@ impl Inputs {
                 }
             }
         }
+        // A selection has its own meaning, which neighbours must not blur.
+        for &i in self.neighbours.iter().filter(|_| self.selection.is_none()) {
+            if let Some(flag) = all.get_mut(i as usize) {
+                *flag = (*flag & !flags::DIMMED) | flags::SELECTED;
+            }
+        }
         if let Some(flag) = self.focus.and_then(|i| all.get_mut(i as usize)) {
             *flag = (*flag & !flags::DIMMED) | flags::FOCUS;
         }
@@ -85,6 +96,7 @@ mod tests {
             muted: BTreeSet::new(),
             selection: None,
             focus: None,
+            neighbours: Vec::new(),
             cluster: None,
         }
     }
@@ -104,5 +116,13 @@ mod tests {
     fn selected_points_are_marked() {
         let inputs = Inputs { selection: Some(Same(Arc::new(vec![0, 3]))), ..inputs() };
         assert_eq!(inputs.flags(), [flags::SELECTED, 0, 0, flags::SELECTED]);
+    }
+
+    #[test]
+    fn the_neighbours_of_the_focused_document_show_with_it_unless_something_is_selected() {
+        let focused = Inputs { focus: Some(0), neighbours: vec![2], ..inputs() };
+        assert_eq!(focused.flags(), [flags::FOCUS, 0, flags::SELECTED, 0]);
+        let selected = Inputs { selection: Some(Same(Arc::new(vec![3]))), ..focused };
+        assert_eq!(selected.flags(), [flags::FOCUS, 0, 0, flags::SELECTED]);
     }
 }

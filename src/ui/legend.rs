@@ -185,10 +185,10 @@ fn one(ui: &mut Ui, session: &Session, entry: &Entry, muted: bool, wishes: &mut 
     let state = if muted { ", hidden" } else { "" };
     let name = format!("{title}, {count}{state}");
     let response = widgets::row(ui, ROW, false, &name, |ui, rect| {
-        let mut inner = rect.shrink2(vec2(SPACE_8, 0.0));
+        let mut inner = rect;
         let taken = widgets::line(ui, inner, Side::Right, count, TextStyle::Small, theme.muted);
         inner.max.x -= taken + SPACE_8;
-        inner.min.x += SWATCH + SPACE_8 + SPACE_4;
+        inner.min.x += SWATCH + SPACE_8;
         widgets::line(
             ui,
             inner,
@@ -220,8 +220,8 @@ fn swatch_button(
     wishes: &mut Wishes,
 ) {
     let theme = Theme::of(ui);
-    let centre = pos2(row.left() + SPACE_8 + 0.5 * SWATCH, row.center().y);
-    let rect = Rect::from_center_size(centre, egui::Vec2::splat(SWATCH + 6.0));
+    let centre = pos2(row.left() + 0.5 * SWATCH, row.center().y);
+    let rect = Rect::from_center_size(centre, egui::Vec2::splat(SWATCH + SPACE_4));
     let response = ui.interact(rect, ui.scope_id().with(("swatch", entry.code)), Sense::click());
     response
         .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Colour of {title}")));

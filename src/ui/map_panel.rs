@@ -32,6 +32,8 @@ use super::wishes::{Action, Wishes};
 
 /// Pixels a point of an exported picture.
 const PICTURE_DENSITY: f32 = 2.0;
+/// What a piece that floats over the map may take.
+const ROOM: egui::Vec2 = vec2(480.0, 480.0);
 /// Documents looked at for the bounds of a cluster.
 const BOUNDS_SAMPLE: usize = 4096;
 
@@ -244,7 +246,7 @@ impl MapPanel {
         let inner = rect.shrink(SPACE_12);
         if let Some(paint) = self.paint.latest().cloned() {
             over_map(ctx, "legend", inner.left_bottom(), Align2::LEFT_BOTTOM, |ui| {
-                Theme::of(ui).popover_frame().inner_margin(egui::Margin::same(6)).show(ui, |ui| {
+                Theme::of(ui).popover_frame().inner_margin(egui::Margin::same(10)).show(ui, |ui| {
                     legend::show(ui, session, &paint, &mut self.legend, wishes);
                 });
             });
@@ -319,6 +321,8 @@ fn over_map(ctx: &egui::Context, name: &str, at: Pos2, corner: Align2, contents:
         .pivot(corner)
         .fixed_pos(at)
         .constrain(false)
+        // Room for the largest of them: an area starts from what fits below its corner otherwise.
+        .default_size(ROOM)
         .fade_in(false)
         .show(ctx, contents);
 }

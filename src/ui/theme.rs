@@ -24,6 +24,8 @@ pub const RIGHT_PANEL: f32 = 340.0;
 pub const BOTTOM_PANEL: f32 = 220.0;
 /// Icons in buttons.
 pub const ICON: f32 = 16.0;
+/// How far the ground of a row reaches beyond its text at either side.
+pub const ROW_REACH: f32 = 6.0;
 /// A row of a list or a menu.
 pub const ROW: f32 = 24.0;
 /// Panels and popovers slide and fade this long, in seconds.

@@ -6,7 +6,7 @@ use egui::{
 };
 
 use super::icons;
-use super::theme::{self, ROW, SMALL_RADIUS, SPACE_4, SPACE_8, Theme};
+use super::theme::{self, ROW, ROW_REACH, SMALL_RADIUS, SPACE_4, SPACE_8, Theme};
 
 /// The side of a square icon button.
 const ICON_BUTTON: f32 = 26.0;
@@ -85,20 +85,24 @@ fn ground(ui: &Ui, response: &Response, rect: Rect, selected: bool) {
         () => Color32::TRANSPARENT,
     };
     let radius = CornerRadius::same(theme::RADIUS);
-    ui.painter().rect_filled(rect, radius, fill);
+    // A list that scrolls clips at its text's edge, and the ground reaches further.
+    let clip = ui.clip_rect().expand2(vec2(ROW_REACH, 0.0));
+    let painter = ui.painter().with_clip_rect(clip);
+    painter.rect_filled(rect, radius, fill);
     if response.has_focus() {
         let ring = Stroke::new(1.5, theme.accent);
-        ui.painter().rect_stroke(rect, radius, ring, StrokeKind::Inside);
+        painter.rect_stroke(rect, radius, ring, StrokeKind::Inside);
     }
 }
 
-/// A clickable row across the panel; `paint` fills the rectangle it gets. `name` is what a screen reader says.
+/// A clickable row across the panel; `paint` fills the rectangle it gets, whose sides align with the text above
+/// and below. `name` is what a screen reader says.
 pub fn row(ui: &mut Ui, height: f32, selected: bool, name: &str, paint: impl FnOnce(&Ui, Rect)) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click());
     let enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::selected(Role::Button, enabled, selected, name));
     if ui.is_rect_visible(rect) {
-        ground(ui, &response, rect, selected);
+        ground(ui, &response, rect.expand2(vec2(ROW_REACH, 0.0)), selected);
         paint(ui, rect);
     }
     response
@@ -154,7 +158,7 @@ pub fn entry(
     let name = if figure.is_empty() { title.to_owned() } else { format!("{title}, {figure}") };
     row(ui, ROW, selected, &name, |ui, rect| {
         let theme = Theme::of(ui);
-        let mut inner = rect.shrink2(vec2(SPACE_8, 0.0));
+        let mut inner = rect;
         let taken = line(ui, inner, Side::Right, figure, TextStyle::Small, theme.muted);
         inner.max.x -= if figure.is_empty() { 0.0 } else { taken + SPACE_8 };
         if let Some(colour) = colour {

@@ -7,6 +7,7 @@ use crate::session::{ColourBy, Command, Session};
 use crate::ui::digest::{ClusterDigest, ColumnDigest, Shape};
 use crate::ui::facts;
 use crate::ui::format;
+use crate::ui::icons;
 use crate::ui::theme::{self, SPACE_4, SPACE_8, SPACE_12, Theme};
 use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
@@ -27,13 +28,28 @@ pub fn show(
     whole: Option<&[ColumnDigest]>,
     wishes: &mut Wishes,
 ) {
+    ui.horizontal(|ui| {
+        let count = session.clusters().map_or(0, |clusters| clusters.count);
+        widgets::section(
+            ui,
+            &format!("Cluster {} of {}", format::count(u64::from(label) + 1), format::len(count)),
+        );
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if widgets::icon_button(ui, icons::X, "Close the cluster", "Esc").clicked() {
+                wishes.push(Command::FocusCluster(None));
+            }
+            if widgets::icon_button(ui, icons::CHART_SCATTER, "Show the cluster on the map", "").clicked() {
+                wishes.act(Action::FlyToCluster(label));
+            }
+        });
+    });
     ScrollArea::vertical().auto_shrink(false).id_salt(("cluster", label)).show(ui, |ui| {
         let title = facts::cluster_title(session, label);
         ui.add(egui::Label::new(RichText::new(title).text_style(theme::title())).wrap().selectable(true));
         if let Some(digest) = digest {
             let share = digest.members.len() as f64 / corpus.len().max(1) as f64;
             let size = format::plural(digest.members.len(), "document", "documents");
-            widgets::caption(ui, format!("Cluster · {size} · {} of all", format::percent(share)));
+            widgets::caption(ui, format!("{size} · {} of all", format::percent(share)));
         }
         ui.add_space(SPACE_8);
         actions(ui, session, label, digest, wishes);
@@ -58,9 +74,6 @@ pub fn show(
 
 fn actions(ui: &mut Ui, session: &Session, label: u32, digest: Option<&ClusterDigest>, wishes: &mut Wishes) {
     ui.horizontal_wrapped(|ui| {
-        if ui.button("Show on the map").clicked() {
-            wishes.act(Action::FlyToCluster(label));
-        }
         if let Some(digest) = digest
             && ui.button("Select").on_hover_text("Select its documents, in the table as well").clicked()
         {
@@ -74,9 +87,6 @@ fn actions(ui: &mut Ui, session: &Session, label: u32, digest: Option<&ClusterDi
                 .clicked()
         {
             wishes.push(Command::SoloEntry(label));
-        }
-        if ui.button("Close").clicked() {
-            wishes.push(Command::FocusCluster(None));
         }
     });
 }

@@ -1,6 +1,6 @@
 //! The columns of the corpus as small charts; a click colours the map by one.
 
-use egui::{TextStyle, Ui, vec2};
+use egui::{TextStyle, Ui};
 
 use crate::data::{ColumnKind, Corpus, Typed};
 use crate::session::{ColourBy, Command, Session};
@@ -35,7 +35,7 @@ pub fn show(
         let name = format!("{}, {}", column.name, kind_name(kind));
         let response = widgets::row(ui, ROW, chosen, &name, |ui, rect| {
             let theme = Theme::of(ui);
-            let mut inner = rect.shrink2(vec2(SPACE_4, 0.0));
+            let mut inner = rect;
             let taken = widgets::line(ui, inner, Side::Right, kind_name(kind), TextStyle::Small, theme.muted);
             inner.max.x -= taken + SPACE_8;
             if chosen {
@@ -51,9 +51,7 @@ pub fn show(
         if let Some(digest) = digests.and_then(|digests| digests.get(i)) {
             ui.scope(|ui| {
                 ui.spacing_mut().item_spacing.y = 2.0;
-                egui::Frame::new().inner_margin(egui::Margin::symmetric(4, 0)).show(ui, |ui| {
-                    charts::column(ui, &column.name, levels(&column.typed), digest, None, ROWS);
-                });
+                charts::column(ui, &column.name, levels(&column.typed), digest, None, ROWS);
             });
         }
         ui.add_space(theme::SPACE_8);

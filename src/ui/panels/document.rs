@@ -1,6 +1,6 @@
 //! The inspector with a document chosen: its text, its columns, its true neighbours.
 
-use egui::{Label, RichText, ScrollArea, Ui};
+use egui::{Color32, Label, RichText, ScrollArea, Ui};
 
 use crate::data::Corpus;
 use crate::session::{Command, Session};
@@ -21,8 +21,17 @@ const LONGEST_CELL: usize = 2_000;
 /// Documents listed that lie at the same place.
 const STACK: usize = 50;
 
-/// Draws document `i`; `stack` are the documents at its place on the map, itself included.
-pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, i: u32, stack: &[u32], wishes: &mut Wishes) {
+/// Draws document `i`; `stack` are the documents at its place on the map, itself included; `colour` gives a
+/// cluster's colour on the map.
+pub fn show(
+    ui: &mut Ui,
+    session: &Session,
+    corpus: &Corpus,
+    i: u32,
+    stack: &[u32],
+    colour: &impl Fn(u32) -> Option<Color32>,
+    wishes: &mut Wishes,
+) {
     let theme = Theme::of(ui);
     ui.horizontal(|ui| {
         widgets::section(
@@ -45,7 +54,7 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, i: u32, stack: &[u3
         } else {
             ui.add(Label::new(RichText::new(cut(&text, LONGEST)).color(theme.text)).wrap().selectable(true));
         }
-        cluster(ui, session, i, wishes);
+        cluster(ui, session, i, colour, wishes);
         columns(ui, corpus, i as usize, wishes);
         neighbours(ui, session, corpus, i, wishes);
         if stack.len() > 1 {
@@ -74,7 +83,13 @@ fn cut(text: &str, longest: usize) -> String {
     }
 }
 
-fn cluster(ui: &mut Ui, session: &Session, i: u32, wishes: &mut Wishes) {
+fn cluster(
+    ui: &mut Ui,
+    session: &Session,
+    i: u32,
+    colour: &impl Fn(u32) -> Option<Color32>,
+    wishes: &mut Wishes,
+) {
     let theme = Theme::of(ui);
     let Some(clusters) = session.clusters() else { return };
     ui.add_space(SPACE_12);
@@ -83,9 +98,12 @@ fn cluster(ui: &mut Ui, session: &Session, i: u32, wishes: &mut Wishes) {
         Some(label) => {
             let strength = clusters.strengths.get(i as usize).map_or(0.0, |s| f64::from(*s));
             let title = facts::cluster_title(session, label);
-            let figure = format::percent(strength);
-            let row = widgets::entry(ui, false, None, &title, &figure, theme.accent);
-            let tip = format!("How firmly it sits in its cluster, in the terms of {}", clusters.method);
+            let row = widgets::entry(ui, false, colour(label), &title, "", theme.text);
+            let tip = format!(
+                "Open the cluster. This document sits in it with a strength of {}, in the terms of {}.",
+                format::percent(strength),
+                clusters.method
+            );
             if row.on_hover_text(tip).clicked() {
                 wishes.push(Command::Focus(None));
                 wishes.push(Command::FocusCluster(Some(label)));

@@ -20,7 +20,7 @@ pub fn show(
 ) {
     let Some(corpus) = session.corpus() else { return };
     if let Some(i) = session.focus().filter(|&i| (i as usize) < corpus.len()) {
-        document::show(ui, session, corpus, i, stack, wishes);
+        document::show(ui, session, corpus, i, stack, &colour, wishes);
     } else if let Some(label) = facts::shown_cluster(session) {
         let whole = facts.columns(session).map(|columns| columns.as_slice());
         let digest = facts.cluster(session).map(|digest| &**digest);

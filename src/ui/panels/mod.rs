@@ -10,12 +10,12 @@ pub mod parameters;
 pub mod pipeline;
 pub mod table;
 
-use egui::{Response, TextStyle, Ui, vec2};
+use egui::{Response, TextStyle, Ui};
 
 use crate::data::Corpus;
 
 use super::format;
-use super::theme::{ROW, SPACE_4, SPACE_8, Theme};
+use super::theme::{ROW, SPACE_8, Theme};
 use super::widgets::{self, Side};
 
 /// Characters of a text that a list shows at most; a row is narrower anyway.
@@ -29,7 +29,7 @@ pub fn listed(ui: &mut Ui, corpus: &Corpus, document: u32, figure: &str) -> Resp
     let name = if figure.is_empty() { shown.clone() } else { format!("{shown}, {figure}") };
     widgets::row(ui, ROW, false, &name, |ui, rect| {
         let theme = Theme::of(ui);
-        let mut inner = rect.shrink2(vec2(SPACE_4, 0.0));
+        let mut inner = rect;
         if !figure.is_empty() {
             let taken = widgets::line(ui, inner, Side::Right, figure, TextStyle::Small, theme.muted);
             inner.max.x -= taken + SPACE_8;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use egui::{Color32, Pos2, RichText, ScrollArea, Shape, Stroke, TextStyle, Ui, pos2, vec2};
 
-use crate::data::MapQuality;
+use crate::data::{ColumnKind, MapQuality};
 use crate::job::Snapshot;
 use crate::session::{Command, Session, Step, StepState, StepStatus};
 use crate::ui::digest::ColumnDigest;
@@ -50,7 +50,9 @@ pub fn show(
                 quality(ui, figures);
             }
         }
-        if let Some(corpus) = session.corpus() {
+        if let Some(corpus) = session.corpus()
+            && corpus.columns.iter().any(|column| column.typed.kind() != ColumnKind::Text)
+        {
             ui.add_space(SPACE_12);
             columns::show(ui, session, corpus, digests, wishes);
         }
@@ -81,10 +83,9 @@ fn one(
     let name = format!("{}, {word}{}{}", step.title(), if figure.is_empty() { "" } else { ", " }, figure);
     let response = widgets::row(ui, ROW, false, &name, |ui, rect| {
         let theme = Theme::of(ui);
-        dot(ui, pos2(rect.left() + 0.5 * GUTTER, rect.center().y), &status.state);
+        dot(ui, pos2(rect.left() + DOT + 1.0, rect.center().y), &status.state);
         let mut inner = rect;
         inner.min.x += GUTTER;
-        inner.max.x -= SPACE_4;
         if adjustable {
             let caret = if open { icons::CARET_DOWN } else { icons::CARET_RIGHT };
             let taken = widgets::line(ui, inner, Side::Right, caret, TextStyle::Small, theme.muted);
@@ -282,7 +283,7 @@ fn quality(ui: &mut Ui, quality: &MapQuality) {
                 egui::WidgetInfo::labeled(egui::Role::Label, true, format!("{name} {value}"))
             });
             let theme = Theme::of(ui);
-            let inner = egui::Rect::from_min_max(rect.min, rect.max - vec2(SPACE_4 + SPACE_16, 0.0));
+            let inner = egui::Rect::from_min_max(rect.min, rect.max - vec2(SPACE_16, 0.0));
             widgets::line(ui, inner, Side::Left, name, TextStyle::Small, theme.muted);
             widgets::line(ui, inner, Side::Right, value, TextStyle::Small, theme.text);
             response.on_hover_text(meaning);
