@@ -247,7 +247,9 @@ impl Session {
                 Ok(Loaded::Ready(Corpus { name: sample.title().into(), ..corpus }, matrix))
             }
             Sample::Arxiv | Sample::Banking => {
-                let corpus = open::corpus(&path, &ReadOptions::default(), ctx)?;
+                let text = sample.text_columns().iter().map(|&name| name.to_owned()).collect();
+                let options = ReadOptions { text_columns: Some(text), ..ReadOptions::default() };
+                let corpus = open::corpus(&path, &options, ctx)?;
                 Ok(Loaded::Corpus(Corpus { name: sample.title().into(), ..corpus }))
             }
         });
