@@ -242,7 +242,8 @@ fn column_header(
         ui.horizontal(|ui| {
             ui.add_space(SPACE_4);
             let label = RichText::new(format::one_line(name, 40)).text_style(theme::strong());
-            let tick = ui.add_enabled(ready, egui::Checkbox::new(&mut ticked, label));
+            let tick =
+                widgets::outlined(ui, |ui| ui.add_enabled(ready, egui::Checkbox::new(&mut ticked, label)));
             tick.widget_info(|| {
                 egui::WidgetInfo::selected(egui::Role::CheckBox, ready, ticked, format!("{name} is text"))
             });

@@ -23,16 +23,18 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
     ui.horizontal(|ui| {
         let choices = [(Choice::System, "As the system"), (Choice::Light, "Light"), (Choice::Dark, "Dark")];
         for (choice, name) in choices {
-            ui.radio_value(&mut settings.theme, choice, name);
+            widgets::outlined(ui, |ui| ui.radio_value(&mut settings.theme, choice, name));
         }
     });
     ui.add_space(SPACE_8);
-    ui.checkbox(&mut settings.reduce_motion, "Reduce motion")
+    widgets::outlined(ui, |ui| ui.checkbox(&mut settings.reduce_motion, "Reduce motion"))
         .on_hover_text("Panels and the camera jump instead of gliding");
     ui.add_space(SPACE_16);
     widgets::section(ui, "Export");
-    ui.checkbox(&mut settings.export.raw_cells, "Leave cells in CSV files as they are")
-        .on_hover_text("Otherwise cells that a spreadsheet would run as a formula get a leading apostrophe");
+    widgets::outlined(ui, |ui| {
+        ui.checkbox(&mut settings.export.raw_cells, "Leave cells in CSV files as they are")
+    })
+    .on_hover_text("Otherwise cells that a spreadsheet would run as a formula get a leading apostrophe");
     ui.add_space(SPACE_16);
     widgets::section(ui, "Cache");
     ui.horizontal(|ui| {

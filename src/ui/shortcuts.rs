@@ -1,6 +1,6 @@
 //! The keyboard: one table drives both the handling and the sheet under `?`.
 
-use egui::{Context, Key, KeyboardShortcut, Modifiers, RichText, Ui, vec2};
+use egui::{Context, Event, Key, KeyboardShortcut, Modifiers, RichText, Ui, vec2};
 
 use super::theme::{self, SPACE_16, SPACE_24, Theme};
 use super::widgets;
@@ -86,8 +86,8 @@ const GESTURES: [(&str, &str); 5] = [
     ("Drag", "Move the map"),
     ("Wheel", "Zoom at the pointer"),
     ("Double-click", "Show the whole map"),
-    ("Click a point", "Document and true neighbours"),
-    ("Arrows", "Move the map, or go through the table"),
+    ("Click a point", "Its document"),
+    ("Arrows", "Move map or row"),
 ];
 
 /// Collects the wishes of the keys pressed in this frame. Under a sheet only the keys that open and close sheets
@@ -113,19 +113,20 @@ pub fn listen(ctx: &Context, sheet: bool, wishes: &mut Wishes) {
     }
 }
 
+/// Takes the presses of a shortcut out of the frame's events. What counts are the modifiers at the press, which may
+/// have been let go since.
 fn consumed(input: &mut egui::InputState, shortcut: &Shortcut) -> bool {
-    if shortcut.keys.modifiers == NONE {
-        // "?" and "+" need Shift on many keyboards: for plain keys only Ctrl, Cmd and Alt count as another key.
-        let others = input.modifiers.ctrl || input.modifiers.command || input.modifiers.alt;
-        let pressed = !others && input.key_pressed(shortcut.keys.logical_key);
-        if pressed {
-            let modifiers = input.modifiers;
-            input.consume_key(modifiers, shortcut.keys.logical_key);
+    let KeyboardShortcut { modifiers: wanted, logical_key } = shortcut.keys;
+    let before = input.events.len();
+    input.events.retain(|event| match event {
+        Event::Key { key, pressed: true, modifiers, .. } if *key == logical_key => {
+            // "?" and "+" need Shift on many keyboards: for plain keys only Ctrl, Cmd and Alt make another key.
+            let plain = !modifiers.ctrl && !modifiers.command && !modifiers.alt;
+            !(if wanted == NONE { plain } else { modifiers.matches_exact(wanted) })
         }
-        return pressed;
-    }
-    let exact = input.modifiers.matches_exact(shortcut.keys.modifiers);
-    exact && input.consume_shortcut(&shortcut.keys)
+        _ => true,
+    });
+    input.events.len() < before
 }
 
 /// The keys of the shortcut that does `action`, as text for tooltips; empty where there is none.
@@ -140,6 +141,7 @@ fn keys(ctx: &Context, shortcut: &Shortcut) -> String {
         Key::Plus => "+".into(),
         Key::Minus => "−".into(),
         Key::Escape => "Esc".into(),
+        Key::Comma => ctx.format_modifiers(shortcut.keys.modifiers) + "+,",
         _ => ctx.format_shortcut(&shortcut.keys),
     }
 }
@@ -162,7 +164,9 @@ pub fn sheet(ui: &mut Ui) {
                     }
                 }
             });
-            ui.add_space(SPACE_24);
+            if group != Group::Window {
+                ui.add_space(SPACE_24);
+            }
         }
     });
 }
@@ -172,8 +176,9 @@ fn line(ui: &mut Ui, name: &str, keys: &str) {
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), egui::Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, format!("{name}: {keys}")));
-    widgets::line(ui, rect, widgets::Side::Left, name, egui::TextStyle::Body, theme.text);
-    widgets::line(ui, rect, widgets::Side::Right, keys, egui::TextStyle::Small, theme.muted);
+    let taken = widgets::line(ui, rect, widgets::Side::Right, keys, egui::TextStyle::Small, theme.muted);
+    let rest = egui::Rect::from_min_max(rect.min, rect.max - vec2(taken + theme::SPACE_8, 0.0));
+    widgets::line(ui, rest, widgets::Side::Left, name, egui::TextStyle::Body, theme.text);
 }
 
 #[cfg(test)]

@@ -49,6 +49,20 @@ pub fn plain_button(ui: &mut Ui, text: &str) -> Response {
     ui.add(Button::new(text).min_size(vec2(72.0, 30.0)))
 }
 
+/// A box to tick, or a round one of several, with an outline that stands out from its ground.
+pub fn outlined<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    ui.scope(|ui| {
+        let theme = Theme::of(ui);
+        let widgets = &mut ui.visuals_mut().widgets;
+        for state in [&mut widgets.inactive, &mut widgets.hovered] {
+            state.bg_fill = theme.field;
+            state.bg_stroke = Stroke::new(1.0, theme.muted);
+        }
+        contents(ui)
+    })
+    .inner
+}
+
 /// The header of a section of a panel.
 pub fn section(ui: &mut Ui, text: &str) -> Response {
     let theme = Theme::of(ui);

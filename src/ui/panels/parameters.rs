@@ -57,7 +57,8 @@ fn embed(ui: &mut Ui, session: &Session, params: &mut Params) {
     let mut limited = params.embed.max_tokens.is_some();
     let mut tokens = params.embed.max_tokens.unwrap_or(256);
     let hint = "Words and parts of words read of a text; unticked, as many as the model can";
-    if ui.checkbox(&mut limited, "Limit the length").on_hover_text(hint).changed() {
+    let tick = widgets::outlined(ui, |ui| ui.checkbox(&mut limited, "Limit the length"));
+    if tick.on_hover_text(hint).changed() {
         params.embed.max_tokens = limited.then_some(tokens);
     }
     if limited && number(ui, "Tokens", hint, Slider::new(&mut tokens, 16..=MOST_TOKENS)) {
