@@ -104,6 +104,7 @@ fn frames(count: usize) {
                     flags: &none,
                     labels: &labels,
                     lines: &[],
+                    covered: &[],
                     theme: &MapTheme::DARK,
                     name: "Map",
                 },
@@ -180,7 +181,7 @@ fn main() {
     let view = egui::Rect::from_min_size(egui::Pos2::ZERO, Vec2::new(1280.0, 800.0));
     let camera = Camera::fit(camera_bounds, view);
     let sizes = vec![Vec2::new(90.0, 16.0); labels.len()];
-    timed("placing 1,000 names", || place(&labels, &camera, &camera, view, &sizes, &[]));
+    timed("placing 1,000 names", || place(&labels, &camera, &camera, view, &sizes, &[], &[]));
     for count in [75_000, 1_000_000] {
         frames(count);
         beside(count);

@@ -139,6 +139,7 @@ impl eframe::App for App {
             flags: &data.flags,
             labels: &data.labels,
             lines: &data.lines,
+            covered: &[],
             theme: data.theme,
             name: "Map of some documents",
         };

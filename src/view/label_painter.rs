@@ -66,7 +66,7 @@ impl LabelPainter {
         labels: &[MapLabel],
         (camera, fitted): (&Camera, &Camera),
         painter: &Painter,
-        view: Rect,
+        (view, covered): (Rect, &[Rect]),
         theme: &MapTheme,
         seconds: Option<f32>,
     ) -> bool {
@@ -74,7 +74,7 @@ impl LabelPainter {
         let family = label_family(painter);
         let (sizes, all_measured) = self.measure(labels, &font_sizes, &family, painter);
         let previous = std::mem::take(&mut self.placed);
-        self.placed = place(labels, camera, fitted, view, &sizes, &previous);
+        self.placed = place(labels, camera, fitted, view, &sizes, &previous, covered);
 
         let identities = identities(labels);
         self.shown.values_mut().for_each(|fading| fading.wanted = false);

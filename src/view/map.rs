@@ -44,6 +44,8 @@ pub struct Scene<'a> {
     pub labels: &'a [MapLabel],
     /// Lines between points, with the similarity of their ends.
     pub lines: &'a [(u32, u32, f32)],
+    /// What lies over the map, in view points: no name is placed beneath it.
+    pub covered: &'a [Rect],
     pub theme: &'a MapTheme,
     /// What a screen reader says, such as "Map of 2,000 documents, 31 clusters".
     pub name: &'a str,
@@ -216,7 +218,7 @@ impl MapView {
                 scene.labels,
                 (&camera, &fitted),
                 &painter,
-                rect,
+                (rect, scene.covered),
                 scene.theme,
                 motion_seconds,
             ) {
