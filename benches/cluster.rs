@@ -2,21 +2,28 @@
 //!
 //!     cargo bench --profile dev --bench cluster -- leiden KNN_DIR [--labels FILE] [--resolution R] [--seed N]
 //!     cargo bench --profile dev --bench cluster -- synthetic POINTS
+//!     cargo bench --profile dev --bench cluster -- naming KNN_DIR --texts FILE.json [--show N]
+//!     cargo bench --profile dev --bench cluster -- kmeans VECTORS.npy --k N [--labels FILE]
 //!
-//! `KNN_DIR` is what `semascope knn` writes; `FILE` holds one label a line, in row order. The peer is
+//! `KNN_DIR` is what `semascope knn` writes; `FILE` holds one label a line, in row order, and
+//! `FILE.json` an array of texts. The peer is
 //! `benches/peers/cluster.py`, with the same arguments.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use semascope::data::{Key, Knn, Recall, UNCLUSTERED};
+use semascope::data::{Key, Knn, Matrix, Recall, UNCLUSTERED};
 use semascope::job::Ctx;
 use semascope::math::agreement::{adjusted_mutual_information, adjusted_rand};
+use semascope::math::class_tfidf::keywords;
+use semascope::math::kmeans::{KMeansParams, kmeans};
 use semascope::math::leiden::{Communities, LeidenParams, leiden};
 use semascope::math::random::Random;
+use semascope::math::titles::choose_titles;
 
 fn main() -> Result<()> {
     // `cargo bench` adds a flag of its own.
@@ -46,7 +53,29 @@ fn main() -> Result<()> {
             report("synthetic", &found, cpu);
             println!("  ARI with the planted groups {:.4}", adjusted_rand(&truth, &found.labels));
         }
-        _ => bail!("say `leiden KNN_DIR` or `synthetic POINTS` (see the head of benches/cluster.rs)"),
+        ["naming", dir, ..] => {
+            let found = leiden(&read_knn(Path::new(dir))?, &params, &Ctx::quiet())?;
+            let file = option("--texts").context("naming needs --texts FILE.json")?;
+            let texts: Vec<String> = serde_json::from_reader(BufReader::new(File::open(&file)?))?;
+            let show = option("--show").map_or(Ok(20), |n| n.parse())?;
+            name(dir, &found, &texts, show)?;
+        }
+        ["kmeans", file, ..] => {
+            let matrix = read_matrix(Path::new(file))?;
+            let k = option("--k").map_or(Ok(20), |k| k.parse())?;
+            let params = KMeansParams { k, seed: params.seed, ..KMeansParams::default() };
+            let (found, cpu) = timed(|| kmeans(&matrix, &params, &Ctx::quiet()));
+            let found = found?;
+            println!("{file}: {} clusters, similarity {:.4}; {cpu:.2} CPU-s", found.count, found.similarity);
+            if let Some(file) = option("--labels") {
+                let truth = read_labels(Path::new(&file))?;
+                let ami = adjusted_mutual_information(&truth, &found.labels);
+                println!("  AMI {ami:.4}  ARI {:.4}", adjusted_rand(&truth, &found.labels));
+            }
+        }
+        _ => bail!(
+            "say `leiden KNN_DIR`, `synthetic POINTS`, `naming KNN_DIR` or `kmeans VECTORS.npy` (see the head of benches/cluster.rs)"
+        ),
     }
     Ok(())
 }
@@ -64,6 +93,24 @@ fn report(name: &str, found: &Communities, cpu: f64) {
         n - sizes.iter().sum::<usize>(),
         found.quality,
     );
+}
+
+/// Names the communities and shows the first `show` of them.
+fn name(dir: &str, found: &Communities, texts: &[String], show: usize) -> Result<()> {
+    let mut members = vec![Vec::new(); found.count];
+    for (i, &label) in found.labels.iter().enumerate().filter(|(_, label)| **label != UNCLUSTERED) {
+        members[label as usize].push(i as u32);
+    }
+    let text = |i: usize| Cow::Borrowed(texts[i].as_str());
+    let (keywords, cpu) = timed(|| keywords(&text, &members, 12, &Ctx::quiet()));
+    let keywords = keywords?;
+    let titles = choose_titles(&keywords, None);
+    println!("{dir}: {} texts in {} clusters named; {cpu:.2} CPU-s", texts.len(), titles.len());
+    for ((title, keywords), members) in titles.iter().zip(&keywords).zip(&members).take(show) {
+        let terms: Vec<&str> = keywords.iter().map(|keyword| keyword.term.as_str()).take(8).collect();
+        println!("  {:6}  {title:<48}  {}", members.len(), terms.join(", "));
+    }
+    Ok(())
 }
 
 /// Runs `work` and returns what the process spent on it, in CPU-seconds.
@@ -101,6 +148,13 @@ fn read_knn(dir: &Path) -> Result<Knn> {
         recall: Recall::Exact,
         method: "read".into(),
     })
+}
+
+fn read_matrix(path: &Path) -> Result<Matrix> {
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let file = npyz::NpyFile::new(BufReader::new(file))?;
+    let dim = *file.shape().get(1).context("vectors must have two dimensions")? as usize;
+    Ok(Matrix::from_vec(Key::of("bench", 1).finish(), "bench", false, dim, file.into_vec()?))
 }
 
 fn read_labels(file: &Path) -> Result<Vec<u32>> {

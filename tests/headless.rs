@@ -146,6 +146,7 @@ fn too_few_vectors_are_refused_with_both_numbers() {
             vectors.to_str().unwrap(),
             "--out",
             out.to_str().unwrap(),
+            "--quiet",
         ],
     );
     let line = one_line_of(&output);
@@ -165,7 +166,8 @@ fn an_unknown_text_column_is_refused_by_name() {
     let home = tempfile::tempdir().unwrap();
     let file = small_corpus(home.path());
     let out = home.path().join("out");
-    let arguments = ["run", file.to_str().unwrap(), "--text", "abstract", "--out", out.to_str().unwrap()];
+    let out = out.to_str().unwrap();
+    let arguments = ["run", file.to_str().unwrap(), "--text", "abstract", "--out", out, "--quiet"];
     let line = one_line_of(&semascope(home.path(), &arguments));
     assert!(line.contains("abstract"), "{line}");
 }

@@ -139,6 +139,7 @@ impl eframe::App for App {
             flags: &data.flags,
             labels: &data.labels,
             lines: &data.lines,
+            covered: &[],
             theme: data.theme,
             name: "Map of some documents",
         };
@@ -396,6 +397,15 @@ fn until_it_is_touched_the_camera_follows_a_moving_layout() {
     for point in 0..6 {
         assert!(view.contains(place_of(&harness, point)), "point {point}");
     }
+}
+
+#[test]
+fn a_frame_on_the_map_holds_the_points_inside_it() {
+    let harness = window(Data::sparse(&MapTheme::DARK));
+    let map = &harness.state().map;
+    let frame = egui::Rect::from_two_pos(place_of(&harness, 2), place_of(&harness, 5)).expand(5.0);
+    let world = map.world_from_view(frame).expect("the map was shown");
+    assert_eq!(map.index().expect("the index was built").in_rect(world), [2, 4, 5]);
 }
 
 #[test]

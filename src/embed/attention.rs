@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::matmul::{Buffer, Left, Product, pack};
+use super::matmul::{Buffer, Left, Product, pack_columns, pack_rows};
 use super::simd::{Lanewise, dispatch, exp, lanes, map};
 
 /// Queries whose scores are held at a time: few enough to stay in the nearest cache.
@@ -65,8 +65,8 @@ pub(super) fn attend(heads: Heads<'_>, tokens: usize, qkv: &[f32], out: &mut [f3
     let scores = scratch.scores.take(QUERIES_AT_ONCE * padded_tokens);
     for head in 0..heads.count {
         let (q, k, v) = (head * dim, hidden + head * dim, 2 * hidden + head * dim);
-        pack(keys, dim, tokens, |token, i| qkv[token * width + k + i]);
-        pack(values, tokens, dim, |i, token| qkv[token * width + v + i]);
+        pack_columns(keys, dim, tokens, |token| &qkv[token * width + k..][..dim]);
+        pack_rows(values, tokens, dim, |token| &qkv[token * width + v..][..dim]);
         for first in (0..tokens).step_by(QUERIES_AT_ONCE) {
             let rows = QUERIES_AT_ONCE.min(tokens - first);
             dispatch(Product {

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::model::{Device, Family, ModelError, Recipe, Weights};
 
+/// Where a config does not say how many tokens there is room for.
+const USUAL_POSITIONS: usize = 512;
+
 /// A model that candle runs.
 pub(super) struct Candle {
     model: Model,
@@ -37,12 +40,15 @@ impl Candle {
             |e: candle_core::Error| recipe.config_error(e.to_string().lines().next().unwrap_or_default());
         let vars = weights.var_builder(&device)?;
         let pad = recipe.number("pad_token_id", Some(0))?;
-        let mut max_tokens =
-            recipe.number("max_position_embeddings", recipe.number("n_positions", Some(512)).ok())?;
+        let mut max_tokens = recipe
+            .number("max_position_embeddings", recipe.number("n_positions", Some(USUAL_POSITIONS)).ok())?;
         let model = match recipe.family {
             Family::Roberta => {
                 max_tokens = max_tokens.saturating_sub(pad + 1);
-                let config = with_defaults(recipe, &[("position_embedding_type", "absolute".into())])?;
+                let config = with_defaults(
+                    recipe,
+                    &[("position_embedding_type", "absolute".into()), ("pad_token_id", pad.into())],
+                )?;
                 let vars = if weights.has("roberta.embeddings.word_embeddings.weight") {
                     vars.pp("roberta")
                 } else {
@@ -51,11 +57,33 @@ impl Candle {
                 Model::Roberta(xlm_roberta::XLMRobertaModel::new(&config, vars).map_err(failed)?)
             }
             Family::NomicBert => {
-                let config = recipe.parse_config()?;
+                // Candle knows the names of the first config; newer ones use those of BERT.
+                let now = &recipe.config;
+                let config = with_defaults(
+                    recipe,
+                    &[
+                        ("n_embd", now["hidden_size"].clone()),
+                        ("n_head", now["num_attention_heads"].clone()),
+                        ("n_layer", now["num_hidden_layers"].clone()),
+                        ("n_inner", now["intermediate_size"].clone()),
+                        ("n_positions", now["max_position_embeddings"].clone()),
+                        ("layer_norm_epsilon", now["layer_norm_eps"].clone()),
+                        ("rotary_emb_base", now["rope_parameters"]["rope_theta"].clone()),
+                    ],
+                )?;
                 Model::NomicBert(nomic_bert::NomicBertModel::load(vars, &config).map_err(failed)?)
             }
             Family::ModernBert => {
-                let config = recipe.parse_config()?;
+                // What candle calls otherwise, or newer configs keep elsewhere.
+                let rope = &recipe.config["rope_parameters"];
+                let config = with_defaults(
+                    recipe,
+                    &[
+                        ("layer_norm_eps", recipe.config["norm_eps"].clone()),
+                        ("global_rope_theta", rope["full_attention"]["rope_theta"].clone()),
+                        ("local_rope_theta", rope["sliding_attention"]["rope_theta"].clone()),
+                    ],
+                )?;
                 // Candle expects the names of a model with a head; a bare encoder has no "model." in front.
                 let bare = weights.has("embeddings.tok_embeddings.weight");
                 let vars = if bare {
@@ -104,7 +132,7 @@ impl Candle {
         Ok(states)
     }
 
-    fn forward_padded(&self, texts: &[&[u32]]) -> Result<Vec<f32>, candle_core::Error> {
+    pub(super) fn forward_padded(&self, texts: &[&[u32]]) -> Result<Vec<f32>, candle_core::Error> {
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
         let shape = (texts.len(), longest);
         let mut ids = vec![self.pad; texts.len() * longest];
@@ -134,7 +162,7 @@ fn with_defaults<T: serde::de::DeserializeOwned>(
 ) -> Result<T, ModelError> {
     let mut config = recipe.config.clone();
     for (name, value) in defaults {
-        if config[*name].is_null() {
+        if config[*name].is_null() && !value.is_null() {
             config[*name] = value.clone();
         }
     }

@@ -57,7 +57,8 @@ impl Linear {
         let mut layer = Self { inputs, outputs, weights: Buffer::default(), bias: Buffer::default() };
         let padded = outputs.next_multiple_of(lanes());
         layer.bias.take(padded)[..outputs].copy_from_slice(bias);
-        pack(layer.weights.take(padded * inputs), inputs, outputs, |o, i| weights[o * inputs + i]);
+        let panels = layer.weights.take(padded * inputs);
+        pack_columns(panels, inputs, outputs, |o| &weights[o * inputs..(o + 1) * inputs]);
         layer
     }
 
@@ -92,20 +93,54 @@ impl Linear {
     }
 }
 
-/// Lays out `depth` × `columns` values in panels, which [`Product`] reads. `panels` must hold
-/// `depth * columns.next_multiple_of(lanes())` floats; columns beyond `columns` get zeros.
-pub(super) fn pack(panels: &mut [f32], depth: usize, columns: usize, value: impl Fn(usize, usize) -> f32) {
+/// Cuts space for `depth` × `columns` values into panels, as [`Product`] reads them: the first column and the width of
+/// each, and its floats. `panels` must hold `depth * columns.next_multiple_of(lanes())` of them.
+fn cut(
+    mut panels: &mut [f32],
+    depth: usize,
+    columns: usize,
+) -> impl Iterator<Item = (usize, usize, &mut [f32])> {
     let lanes = lanes();
-    let (mut first, mut rest) = (0, panels);
-    while first < columns {
+    (0..columns).step_by(WIDE * lanes).map(move |first| {
         let width = (WIDE * lanes).min((columns - first).next_multiple_of(lanes));
-        let (panel, after) = rest.split_at_mut(width * depth);
-        for (i, line) in panel.chunks_exact_mut(width).enumerate() {
-            for (c, place) in line.iter_mut().enumerate() {
-                *place = if first + c < columns { value(first + c, i) } else { 0.0 };
+        let (panel, rest) = std::mem::take(&mut panels).split_at_mut(width * depth);
+        panels = rest;
+        (first, width, panel)
+    })
+}
+
+/// Lays out a matrix whose columns lie in one piece each; what pads the last panel is zero.
+pub(super) fn pack_columns<'a>(
+    panels: &mut [f32],
+    depth: usize,
+    columns: usize,
+    column: impl Fn(usize) -> &'a [f32],
+) {
+    for (first, width, panel) in cut(panels, depth, columns) {
+        for c in 0..width {
+            let places = panel[c..].iter_mut().step_by(width);
+            if first + c < columns {
+                places.zip(column(first + c)).for_each(|(place, value)| *place = *value);
+            } else {
+                places.for_each(|place| *place = 0.0);
             }
         }
-        (first, rest) = (first + width, after);
+    }
+}
+
+/// Lays out a matrix whose rows lie in one piece each; what pads the last panel is zero.
+pub(super) fn pack_rows<'a>(
+    panels: &mut [f32],
+    depth: usize,
+    columns: usize,
+    row: impl Fn(usize) -> &'a [f32],
+) {
+    for (first, width, panel) in cut(panels, depth, columns) {
+        let filled = width.min(columns - first);
+        for (i, line) in panel.chunks_exact_mut(width).enumerate() {
+            line[..filled].copy_from_slice(&row(i)[first..first + filled]);
+            line[filled..].fill(0.0);
+        }
     }
 }
 
@@ -213,13 +248,12 @@ fn accumulate<S: Simd, const R: usize, const V: usize>(
     left: [&[f32]; R],
     panel: &[S::f32s],
 ) -> [[S::f32s; V]; R] {
-    for (i, line) in (0..left[0].len()).zip(panel.chunks_exact(V)) {
-        let mut weights = [simd.splat_f32s(0.0); V];
-        weights.copy_from_slice(line);
-        for r in 0..R {
-            let x = simd.splat_f32s(left[r][i]);
-            for v in 0..V {
-                sums[r][v] = simd.mul_add_e_f32s(x, weights[v], sums[r][v]);
+    for (i, weights) in (0..left[0].len()).zip(panel.as_chunks::<V>().0) {
+        let weights = *weights;
+        for (sums, left) in sums.iter_mut().zip(left) {
+            let x = simd.splat_f32s(left[i]);
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum = simd.mul_add_e_f32s(x, weight, *sum);
             }
         }
     }

@@ -81,7 +81,7 @@ enum Encoder {
 }
 
 impl Embedder {
-    /// Loads a model; takes some hundredths of a second for the built-in one.
+    /// Loads a model; takes about a tenth of a second for the built-in one.
     pub fn load(source: &ModelSource, preference: DevicePreference) -> Result<Self, EmbedError> {
         let recipe = Recipe::read(source)?;
         let mut remarks = recipe.remarks.clone();

@@ -41,7 +41,7 @@ pub(super) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     /// Adding 1.5 · 2²³ leaves the rounded integer in the low bits.
     const ROUND: f32 = 12_582_912.0;
     /// ln 2 in two parts, the first short enough that n times it is exact.
-    const LN2_HIGH: f32 = 0.693_359_375;
+    const LN2_HIGH: f32 = 355.0 / 512.0;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     const SERIES: [f32; 7] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
     const EXPONENT_BIT: u32 = 23;
@@ -136,7 +136,7 @@ impl Lanewise for GeluTanh {
     fn of<S: Simd>(&self, simd: S, x: S::f32s) -> S::f32s {
         const CUBIC: f32 = 0.044_715;
         /// −2 √(2/π)
-        const FACTOR: f32 = -1.595_769_1;
+        const FACTOR: f32 = -1.595_769;
         /// Beyond it the result is 0 in f32, and e to that power still finite.
         const HIGHEST: f32 = 88.0;
 

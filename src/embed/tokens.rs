@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn pieces_overlap_by_an_eighth_and_reach_the_end() {
         assert_eq!(windows(20, 8), [0..8, 7..15, 14..20]);
-        assert_eq!(windows(8, 8), [0..8]);
+        assert_eq!(windows(8, 8), vec![Range { start: 0, end: 8 }]);
         assert!(windows(0, 8).is_empty());
         assert_eq!(windows(3, 1), [0..1, 1..2, 2..3]);
     }

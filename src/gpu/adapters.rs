@@ -18,21 +18,22 @@ pub struct AdapterInfo {
 /// Every adapter of this machine, the fastest kind first. An empty list means that nothing can draw.
 pub fn adapters() -> Vec<AdapterInfo> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let mut found: Vec<(u8, AdapterInfo)> = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
-        .into_iter()
-        .map(|adapter| {
-            let info = adapter.get_info();
-            let (order, kind) = kind_of(info.device_type);
-            let described = AdapterInfo {
-                name: info.name,
-                backend: backend_name(info.backend).to_owned(),
-                kind,
-                driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
-                max_binding: u64::from(adapter.limits().max_storage_buffer_binding_size),
-            };
-            (order, described)
-        })
-        .collect();
+    let mut found: Vec<(u8, AdapterInfo)> =
+        pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+            .into_iter()
+            .map(|adapter| {
+                let info = adapter.get_info();
+                let (order, kind) = kind_of(info.device_type);
+                let described = AdapterInfo {
+                    name: info.name,
+                    backend: backend_name(info.backend).to_owned(),
+                    kind,
+                    driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+                    max_binding: u64::from(adapter.limits().max_storage_buffer_binding_size),
+                };
+                (order, described)
+            })
+            .collect();
     found.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.name.cmp(&y.name)));
     found.into_iter().map(|(_, info)| info).collect()
 }

@@ -35,7 +35,8 @@ impl Reporter {
         let (send, events) = channel();
         let ctx = Ctx::new(send, Arc::new(|| {}));
         let done = Arc::new(AtomicBool::new(false));
-        let printer = Printer { progress: ctx.progress.clone(), events, json: common.json, quiet: common.quiet };
+        let printer =
+            Printer { progress: ctx.progress.clone(), events, json: common.json, quiet: common.quiet };
         let stop = done.clone();
         let thread = std::thread::Builder::new().name("report".into()).spawn(move || printer.run(&stop))?;
         Ok(Self { ctx, json: common.json, done, thread: Some(thread) })

@@ -18,8 +18,8 @@ use crate::stage::open::{self, Opening};
 use crate::stage::{self, Params};
 
 use super::arguments::RunArguments;
-use super::{files, picture};
 use super::reporter::Reporter;
+use super::{files, picture};
 
 /// Reads the corpus in `path`, with the named columns as its text.
 pub fn read_corpus(path: &Path, text: &[String], ctx: &Ctx) -> anyhow::Result<Corpus> {
@@ -90,10 +90,11 @@ fn compute(
 ) -> anyhow::Result<Results> {
     let cache = Cache::open(None)?;
     let (corpus, matrix, embedder) = vectors(arguments, params, &cache, timings, ctx)?;
-    let knn = timed(timings, "neighbours", || stage::neighbours::run(&matrix, &params.neighbours, Some(&cache), ctx))?;
-    let layout = timed(timings, "map", || {
-        stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), ctx)
+    let knn = timed(timings, "neighbours", || {
+        stage::neighbours::run(&matrix, &params.neighbours, Some(&cache), ctx)
     })?;
+    let layout =
+        timed(timings, "map", || stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), ctx))?;
     let quality = timed(timings, "quality", || stage::quality::run(&matrix, &knn, &layout, ctx))?;
     let clusters =
         timed(timings, "clusters", || stage::clusters::run(&matrix, &knn, Some(&layout), params, ctx))?;
@@ -131,9 +132,8 @@ fn vectors(
             let corpus = timed(timings, "read", || read_corpus(&path, text, ctx))?;
             let preference = arguments.embedding.device.preference();
             let embedder = stage::embed::embedder(params, None, preference, ctx)?;
-            let embedded = timed(timings, "embed", || {
-                stage::embed::run(&corpus, &embedder, &params.embed, cache, ctx)
-            })?;
+            let embedded =
+                timed(timings, "embed", || stage::embed::run(&corpus, &embedder, &params.embed, cache, ctx))?;
             (corpus, embedded.matrix, Some(embedder))
         }
         Opening::WithVectors { corpus, vectors } => {

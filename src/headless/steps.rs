@@ -124,7 +124,9 @@ pub fn devices(arguments: &DevicesArguments) -> anyhow::Result<()> {
         println!("  {} ({}, {}; {})", adapter.name, adapter.kind, adapter.backend, adapter.driver);
     }
     if adapters.is_empty() {
-        println!("  nothing: no graphics adapter was found. Pictures of the map are drawn on the CPU (`run`).");
+        println!(
+            "  nothing: no graphics adapter was found. Pictures of the map are drawn on the CPU (`run`)."
+        );
     }
     Ok(())
 }

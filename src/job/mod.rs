@@ -40,6 +40,11 @@ impl Ctx {
         Self { progress: Progress::default(), cancel: Cancel::default(), events: None, wake: Arc::new(|| {}) }
     }
 
+    /// A context for a part of this work that is not told of: it stops with this one.
+    pub fn untold(&self) -> Self {
+        Self { cancel: self.cancel.clone(), ..Self::quiet() }
+    }
+
     /// A context whose events go to `events`; `wake` is called after each, so that a window repaints.
     pub fn new(events: Sender<Event>, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
         Self { progress: Progress::default(), cancel: Cancel::default(), events: Some(events), wake }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, channel};
 
 use super::{Ctx, Event, Progress, step_back};
 
@@ -71,10 +71,7 @@ impl<T> Job<T> {
 
     /// The outcome, once; `None` while the work goes on.
     pub fn poll(&self) -> Option<Outcome<T>> {
-        match self.outcome.try_recv() {
-            Ok(outcome) => Some(outcome),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.outcome.try_recv().ok()
     }
 
     /// Waits for the outcome (headless use and tests).

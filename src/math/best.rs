@@ -34,18 +34,22 @@ impl Best {
     pub fn offer(&mut self, row: usize, similarity: f32, id: u32) {
         let range = row * self.k..(row + 1) * self.k;
         let (ids, similarities) = (&mut self.ids[range.clone()], &mut self.similarities[range]);
-        let loses =
-            |at: usize| similarities[at] > similarity || (similarities[at] == similarity && ids[at] < id);
-        let mut place = self.k;
-        while place > 0 && !loses(place - 1) {
+        let last = self.k - 1;
+        let beats = |at: usize, ids: &[u32], similarities: &[f32]| {
+            similarity > similarities[at] || (similarity == similarities[at] && id < ids[at])
+        };
+        if !beats(last, ids, similarities) {
+            return;
+        }
+        // The last one drops out, and those that are worse move down one place.
+        let mut place = last;
+        while place > 0 && beats(place - 1, ids, similarities) {
+            ids[place] = ids[place - 1];
+            similarities[place] = similarities[place - 1];
             place -= 1;
         }
-        if place < self.k {
-            ids.copy_within(place..self.k - 1, place + 1);
-            similarities.copy_within(place..self.k - 1, place + 1);
-            (ids[place], similarities[place]) = (id, similarity);
-            self.floors[row] = similarities[self.k - 1];
-        }
+        (ids[place], similarities[place]) = (id, similarity);
+        self.floors[row] = similarities[last];
     }
 
     /// Makes all lists empty again.

@@ -17,6 +17,9 @@ use crate::job::{Cancelled, Ctx};
 /// Rows of a block. A tile of products takes 4 MiB a thread; smaller tiles spend more on packing.
 const BLOCK: usize = 1024;
 
+/// Rows of a cell that are multiplied by themselves and all after them.
+const STEP: usize = 192;
+
 /// Products that are looked at together: mostly none of them is large enough.
 const GLANCE: usize = 32;
 
@@ -37,12 +40,12 @@ pub fn nearest(rows: &Rows, k: usize, ctx: &Ctx) -> Result<Lists, Cancelled> {
         ctx.cancel.check()?;
         rows.block(range(a, n), &mut tile.left);
         rows.block(range(b, n), &mut tile.right);
-        tile.multiply(rows.dim(), range(a, n).len(), range(b, n).len());
+        tile.multiply(rows.dim(), range(a, n).len(), 0..range(b, n).len());
         tile.offer_to_left(&mut locked(&best[a]), 0, (a == b).then_some(0), |column| {
             (b * BLOCK + column) as u32
         });
         if a != b {
-            tile.offer_to_right(&mut locked(&best[b]), a * BLOCK);
+            tile.offer_to_right(&mut locked(&best[b]), 0, 0, |row| (a * BLOCK + row) as u32);
         }
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         ctx.progress.set((n * done / tiles.len()) as u64);
@@ -71,7 +74,7 @@ pub fn nearest_of(
         |tile, block| {
             ctx.cancel.check()?;
             rows.block(range(block, n), &mut tile.right);
-            tile.multiply(rows.dim(), queries.len(), range(block, n).len());
+            tile.multiply(rows.dim(), queries.len(), 0..range(block, n).len());
             // A query's own product must not count as a neighbour.
             for (query, &id) in
                 queries.iter().enumerate().filter(|(_, id)| range(block, n).contains(&(**id as usize)))
@@ -137,20 +140,25 @@ pub struct Tile {
 impl Tile {
     /// The `k` best of each of `ids` among the others of them.
     pub fn compare_all(&mut self, rows: &Rows, ids: &[u32], k: usize, ctx: &Ctx) -> Result<Best, Cancelled> {
-        let mut best = Best::new(ids.len(), k);
+        let (n, dim) = (ids.len(), rows.dim());
+        let mut best = Best::new(n, k);
         rows.gather(ids.iter().copied(), &mut self.right);
-        for (block, part) in ids.chunks(BLOCK).enumerate() {
+        for start in (0..n).step_by(STEP) {
             ctx.cancel.check()?;
-            rows.gather(part.iter().copied(), &mut self.left);
-            self.multiply(rows.dim(), part.len(), ids.len());
-            let start = block * BLOCK;
-            self.offer_to_left(&mut best, start, Some(start), |column| ids[column]);
+            let height = STEP.min(n - start);
+            self.left.clear();
+            self.left.extend_from_slice(&self.right[start * dim..(start + height) * dim]);
+            self.multiply(dim, height, start..n);
+            self.offer_to_left(&mut best, start, Some(0), |column| ids[start + column]);
+            self.offer_to_right(&mut best, height, start, |row| ids[start + row]);
         }
         Ok(best)
     }
 
-    fn multiply(&mut self, dim: usize, height: usize, width: usize) {
-        assert!(self.left.len() >= height * dim && self.right.len() >= width * dim);
+    /// Multiplies `height` rows of `left` by those of `right` in `columns`.
+    fn multiply(&mut self, dim: usize, height: usize, columns: std::ops::Range<usize>) {
+        let width = columns.len();
+        let (left, right) = (&self.left[..height * dim], &self.right[columns.start * dim..columns.end * dim]);
         self.width = width;
         self.products.resize(height * width, 0.0);
         // SAFETY: the strides stay within left (height × dim), right (width × dim) and products (height × width).
@@ -163,10 +171,10 @@ impl Tile {
                 1,
                 width as isize,
                 false,
-                self.left.as_ptr(),
+                left.as_ptr(),
                 1,
                 dim as isize,
-                self.right.as_ptr(),
+                right.as_ptr(),
                 dim as isize,
                 1,
                 0.0,
@@ -198,18 +206,20 @@ impl Tile {
         }
     }
 
-    /// Offers every row to every column's list.
-    fn offer_to_right(&self, best: &mut Best, left_start: usize) {
+    /// Offers every row to the lists of the columns from `from` on: row `r` is the row `id(r)`, column `c` has the
+    /// list `first + c`.
+    fn offer_to_right(&self, best: &mut Best, from: usize, first: usize, id: impl Fn(usize) -> u32) {
         for (row, products) in self.products.chunks(self.width.max(1)).enumerate() {
-            for (glance, products) in products.chunks(GLANCE).enumerate() {
-                let floors = &best.floors()[glance * GLANCE..][..products.len()];
+            for (glance, products) in products[from..].chunks(GLANCE).enumerate() {
+                let start = first + from + glance * GLANCE;
+                let floors = &best.floors()[start..start + products.len()];
                 if !products.iter().zip(floors).fold(false, |any, (product, floor)| any | (product >= floor))
                 {
                     continue;
                 }
-                for (column, &product) in (glance * GLANCE..).zip(products) {
-                    if product >= best.floors()[column] {
-                        best.offer(column, product, (left_start + row) as u32);
+                for (list, &product) in (start..).zip(products) {
+                    if product >= best.floors()[list] {
+                        best.offer(list, product, id(row));
                     }
                 }
             }

@@ -36,9 +36,9 @@ const OVERLAP: usize = 4;
 const LARGEST_CELL: usize = 8;
 
 /// Links a landmark, and the widths of the searches that insert it and that look up a row.
-const LINKS: usize = 12;
+const LINKS: usize = 8;
 const WIDTH_TO_INSERT: usize = 40;
-const WIDTH_TO_FIND: usize = 12;
+const WIDTH_TO_FIND: usize = 8;
 /// More levels than any sample needs.
 const LEVELS: usize = 16;
 
@@ -52,6 +52,11 @@ const ENOUGH: f32 = 0.96;
 /// which only data without structure needs, take half as much again each.
 const MOST_SWEEPS: usize = 6;
 const NARROW_SWEEPS: usize = 2;
+
+/// Vectors without structure have no neighbourhoods to walk through: where fewer than this share is found after
+/// the narrow sweeps, comparing every pair costs less than ever wider ones, up to so many rows.
+const HOPELESS: f32 = 0.8;
+const MOST_ROWS_TO_COMPARE: usize = 150_000;
 
 /// The `k` nearest of all other rows for each row, nearest first, and how many of the true ones they hold; `k` is
 /// smaller than the number of rows. The rows are put into another order on the way, in which near ones lie close
@@ -78,6 +83,10 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
         }
         ctx.progress.begin(&format!("Improving neighbours, round {sweep}"), "points", rows.len() as u64, 0);
         if sweep > NARROW_SWEEPS {
+            if share < HOPELESS && rows.len() <= MOST_ROWS_TO_COMPARE {
+                rows.reorder_as_read();
+                return Ok((exact::nearest(rows, k, ctx)?, Recall::Exact));
+            }
             width = (width + width / 2).min(rows.len() - 1);
         }
         graph = graph.swept(&codes, width, ctx)?;

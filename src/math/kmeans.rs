@@ -424,7 +424,7 @@ mod tests {
     #[test]
     fn a_centre_that_lost_its_rows_starts_again_elsewhere() {
         let (matrix, truth) = bundles(3, 50, 0.1);
-        let zero = vec![0.0; DIM];
+        let zero = [0.0; DIM];
         let mean = mean_of(&matrix, &Ctx::quiet()).unwrap();
         let rows = Rows { matrix: &matrix, mean: &mean };
         // The second and third centre lie opposite to everything.

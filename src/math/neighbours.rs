@@ -23,7 +23,8 @@ pub enum Method {
     Auto,
     /// Every pair compared: time grows with the square of the rows.
     Exact,
-    /// A navigable graph of landmarks, cells of rows that share one, and sweeps over neighbours' neighbours.
+    /// A navigable graph of landmarks, cells of rows that share one, and sweeps over neighbours' neighbours; exactly
+    /// after all where that finds too little and the rows are not too many.
     Hnsw,
 }
 
@@ -94,12 +95,12 @@ pub fn find(
         Method::Exact => true,
         Method::Hnsw => distinct_k == 0,
     };
-    let (lists, name, recall) = if exactly {
-        (exact::nearest(&rows, distinct_k, ctx)?, "exact", Recall::Exact)
+    let (lists, recall) = if exactly {
+        (exact::nearest(&rows, distinct_k, ctx)?, Recall::Exact)
     } else {
-        let (lists, recall) = hnsw::nearest(&mut rows, distinct_k, params.seed, ctx)?;
-        (lists, "HNSW", recall)
+        hnsw::nearest(&mut rows, distinct_k, params.seed, ctx)?
     };
+    let name = if recall == Recall::Exact { "exact" } else { "HNSW" };
     let (indices, similarities) = rows.expand(&lists, k);
     Ok((Neighbours { k, indices, similarities }, name, recall))
 }
@@ -254,6 +255,14 @@ mod tests {
         let matrix = matrix(64, noise(3).take(4000 * 64).collect());
         let (_, _, recall) = find(&matrix, &params(15, Method::Hnsw), &Ctx::quiet()).unwrap();
         assert!(matches!(recall, Recall::Estimated { share, .. } if share >= 0.95), "{recall:?}");
+    }
+
+    #[test]
+    fn a_search_that_gets_nowhere_gives_way_to_comparing_every_pair() {
+        let matrix = matrix(128, noise(4).take(8000 * 128).collect());
+        let (got, method, recall) = find(&matrix, &params(5, Method::Hnsw), &Ctx::quiet()).unwrap();
+        assert_eq!((method, recall), ("exact", Recall::Exact));
+        assert_eq!(got, found(&matrix, 5, Method::Exact));
     }
 
     #[test]

@@ -121,8 +121,8 @@ pub fn start_positions(projected: &[[f32; 2]], seed: u64) -> Vec<[f32; 2]> {
     projected.par_iter().enumerate().map(|(i, &[x, y])| [place(i, 0, x), place(i, 1, y)]).collect()
 }
 
-/// Eight running sums, so that the additions do not wait for each other.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+/// The inner product, in eight running sums, so that the additions do not wait for each other.
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_lanes, a_rest) = a.as_chunks::<8>();
     let (b_lanes, b_rest) = b.as_chunks::<8>();
     let mut sums = [0.0f32; 8];

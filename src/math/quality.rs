@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::hash;
 use super::kd_tree::{KdTree, squared_distance};
+use super::pca::dot;
 use crate::data::{Knn, MapQuality, Matrix};
 use crate::job::{Cancelled, Ctx};
 
@@ -234,17 +235,6 @@ fn unit_rows(matrix: &Matrix, from: usize, to: usize) -> std::borrow::Cow<'_, [f
         }
     }
     rows
-}
-
-/// Eight running sums, so that the additions do not wait for each other.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a_lanes, a_rest) = a.as_chunks::<8>();
-    let (b_lanes, b_rest) = b.as_chunks::<8>();
-    let mut sums = [0.0f32; 8];
-    for (a, b) in a_lanes.iter().zip(b_lanes) {
-        (0..8).for_each(|l| sums[l] += a[l] * b[l]);
-    }
-    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
 /// `out` (queries × rows) = queries · rowsᵀ, for rows of `d` numbers.

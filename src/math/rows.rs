@@ -9,7 +9,6 @@ use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
 use half::f16;
-use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use super::vector;
@@ -122,6 +121,13 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Renumbers the distinct rows in the order of the matrix, as they were at first.
+    pub fn reorder_as_read(&mut self) {
+        let mut order: Vec<u32> = (0..self.len() as u32).collect();
+        order.sort_unstable_by_key(|&i| self.firsts[i as usize]);
+        self.reorder(&order);
+    }
+
     /// How many distinct rows there are.
     pub fn len(&self) -> usize {
         self.firsts.len()
@@ -226,7 +232,7 @@ fn widen(matrix: &Matrix, i: usize, out: &mut [f32]) {
     match matrix.element() {
         Element::F16 if cfg!(target_endian = "little") => {
             if let Ok(halves) = bytemuck::try_cast_slice::<u8, f16>(bytes(matrix, i)) {
-                return halves.convert_to_f32_slice(out);
+                return vector::widen(halves, out);
             }
         }
         _ => {}

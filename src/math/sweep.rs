@@ -136,7 +136,7 @@ impl Graph {
 
 /// The rows that have a row on their list, at most [`LISTED_BY`] each.
 struct ListedBy {
-    starts: Vec<u32>,
+    starts: Vec<usize>,
     rows: Vec<(u32, bool)>,
 }
 
@@ -149,13 +149,13 @@ impl ListedBy {
             *count = (*count + 1).min(LISTED_BY as u8);
         }
         let mut starts = Vec::with_capacity(n + 1);
-        let mut total = 0u32;
+        let mut total = 0;
         for &count in &counts {
             starts.push(total);
-            total += u32::from(count);
+            total += usize::from(count);
         }
         starts.push(total);
-        let mut rows = vec![(0, false); total as usize];
+        let mut rows = vec![(0, false); total];
         // Filled from the end of each part; once it is full, further ones are left out.
         for place in 0..graph.width {
             for row in 0..n {
@@ -163,8 +163,8 @@ impl ListedBy {
                 let id = graph.ids[at];
                 if id != NOBODY && counts[id as usize] > 0 {
                     counts[id as usize] -= 1;
-                    let start = starts[id as usize] + u32::from(counts[id as usize]);
-                    rows[start as usize] = (row as u32, graph.fresh[at]);
+                    let at_listed = starts[id as usize] + usize::from(counts[id as usize]);
+                    rows[at_listed] = (row as u32, graph.fresh[at]);
                 }
             }
         }
@@ -173,7 +173,7 @@ impl ListedBy {
 
     /// The rows that list `row`, and whether the last sweep put it there.
     fn row(&self, row: u32) -> impl Iterator<Item = (u32, bool)> + '_ {
-        let range = self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize;
+        let range = self.starts[row as usize]..self.starts[row as usize + 1];
         self.rows[range].iter().copied()
     }
 }

@@ -3,6 +3,9 @@
 //! Every kernel adds its terms in an order that depends on the length alone, so that a product never depends
 //! on where it is computed. Different instruction sets may round differently in the last digits.
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
 /// Squared norms outside this range are summed again in `f64`, lest squares overflow or vanish.
 const SAFE_SQUARES: std::ops::Range<f32> = 1e-24..1e30;
 
@@ -44,6 +47,16 @@ pub fn scale(vector: &mut [f32], factor: f32) {
     }
 }
 
+/// The floats that `halves` stand for, into `out` of the same length.
+pub fn widen(halves: &[f16], out: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("f16c") {
+        // SAFETY: the instructions were just found to be there.
+        return unsafe { x86::widen_f16c(halves, out) };
+    }
+    halves.convert_to_f32_slice(out);
+}
+
 /// As many partial sums as keep an ordinary processor's multipliers busy.
 const LANES: usize = 16;
 
@@ -61,6 +74,21 @@ fn dot_portable(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
+
+    use half::f16;
+
+    #[target_feature(enable = "avx,f16c")]
+    pub fn widen_f16c(halves: &[f16], out: &mut [f32]) {
+        let ((halves, tail), (out, out_tail)) = (halves.as_chunks::<8>(), out.as_chunks_mut::<8>());
+        for (halves, out) in halves.iter().zip(out) {
+            // SAFETY: both chunks hold eight numbers.
+            unsafe {
+                let halves = _mm_loadu_si128(halves.as_ptr().cast());
+                _mm256_storeu_ps(out.as_mut_ptr(), _mm256_cvtph_ps(halves));
+            }
+        }
+        tail.iter().zip(out_tail).for_each(|(half, out)| *out = half.to_f32());
+    }
 
     #[target_feature(enable = "avx512f")]
     pub fn dot_avx512(a: &[f32], b: &[f32]) -> f32 {
@@ -154,6 +182,14 @@ mod tests {
             let length = plain(&vector, &vector).sqrt();
             prop_assert!((length - 1.0).abs() < 1e-4 || (factor == 0.0 && length == 0.0), "{} {}", factor, length);
         }
+    }
+
+    #[test]
+    fn every_half_widens_to_the_float_it_stands_for() {
+        let halves: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).filter(|half| !half.is_nan()).collect();
+        let mut floats = vec![0.0; halves.len()];
+        widen(&halves, &mut floats);
+        assert!(halves.iter().zip(&floats).all(|(half, float)| half.to_f32().to_bits() == float.to_bits()));
     }
 
     #[test]

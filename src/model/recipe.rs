@@ -215,7 +215,7 @@ fn read_modules(folder: &Path) -> Result<Modules, ModelError> {
 
 fn read_pooling(file: &Path) -> Result<Vec<Pooling>, ModelError> {
     let config = read_json::<Value>(file)?.ok_or_else(|| ModelError::unreadable(file, "it is not there"))?;
-    // The flag of older folders, the word of newer ones; several at once in the order of sentence-transformers.
+    // Older folders have a flag for each, newer ones a word or a list of words.
     let modes = [
         ("cls_token", "cls", Pooling::Cls),
         ("max_tokens", "max", Pooling::Max),
@@ -224,13 +224,13 @@ fn read_pooling(file: &Path) -> Result<Vec<Pooling>, ModelError> {
         ("weightedmean_tokens", "weightedmean", Pooling::WeightedMean),
         ("lasttoken", "lasttoken", Pooling::Last),
     ];
-    let word = config["pooling_mode"].as_str();
+    let named = |word: &Value| modes.iter().find(|(_, new, _)| word == new).map(|&(.., pooling)| pooling);
     let flag = |name: &str| config[format!("pooling_mode_{name}").as_str()] == Value::Bool(true);
-    let chosen: Vec<_> = modes
-        .into_iter()
-        .filter(|&(old, new, _)| word.map_or_else(|| flag(old), |word| word == new))
-        .map(|(.., pooling)| pooling)
-        .collect();
+    let chosen: Vec<Pooling> = match &config["pooling_mode"] {
+        Value::Array(words) => words.iter().filter_map(named).collect(),
+        Value::Null => modes.iter().filter(|(old, ..)| flag(old)).map(|&(.., pooling)| pooling).collect(),
+        word => named(word).into_iter().collect(),
+    };
     if chosen.is_empty() {
         return Err(ModelError::unusable(file, "it names no pooling that Semascope knows"));
     }

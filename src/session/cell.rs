@@ -83,7 +83,8 @@ impl<T: Send + 'static> Cell<T> {
         match Job::spawn(name, wake, work) {
             Ok(job) => self.work = Some(Work { request, started: Instant::now(), job }),
             Err(error) => {
-                let sentence = format!("The system gives no thread to work on: {error}. Close other programs.");
+                let sentence =
+                    format!("The system gives no thread to work on: {error}. Close other programs.");
                 self.ended = Some((request, Ended::Failed(sentence)));
             }
         }
@@ -106,7 +107,9 @@ impl<T: Send + 'static> Cell<T> {
             Outcome::Done(Err(StageError::Failed(sentence))) => sentence,
             Outcome::Panicked(message) => {
                 tracing::error!("a step panicked: {message}");
-                format!("This step met an internal error ({message}). Try again; if it stays, please report it.")
+                format!(
+                    "This step met an internal error ({message}). Try again; if it stays, please report it."
+                )
             }
         };
         self.ended = Some((work.request, Ended::Failed(failure.clone())));

@@ -247,7 +247,9 @@ impl Session {
                 Ok(Loaded::Ready(Corpus { name: sample.title().into(), ..corpus }, matrix))
             }
             Sample::Arxiv | Sample::Banking => {
-                let corpus = open::corpus(&path, &ReadOptions::default(), ctx)?;
+                let text = sample.text_columns().iter().map(|&name| name.to_owned()).collect();
+                let options = ReadOptions { text_columns: Some(text), ..ReadOptions::default() };
+                let corpus = open::corpus(&path, &options, ctx)?;
                 Ok(Loaded::Corpus(Corpus { name: sample.title().into(), ..corpus }))
             }
         });
@@ -277,7 +279,10 @@ impl Session {
             Outcome::Done(Err(StageError::Failed(sentence))) => self.say(Severity::Error, sentence, None),
             Outcome::Panicked(message) => self.say(
                 Severity::Error,
-                format!("{} could not be opened: the reader met an internal error ({message}).", path.display()),
+                format!(
+                    "{} could not be opened: the reader met an internal error ({message}).",
+                    path.display()
+                ),
                 Some(("Show the log".into(), NoticeAction::ShowLog)),
             ),
         }
@@ -362,8 +367,7 @@ impl Session {
     fn save_project(&mut self, path: PathBuf) {
         let Some(project) = self.project() else { return };
         self.write("save", move |ctx| {
-            project::save(&path, &project, &SaveOptions::default(), ctx)
-                .map_err(StageError::failed)?;
+            project::save(&path, &project, &SaveOptions::default(), ctx).map_err(StageError::failed)?;
             Ok(("The project was saved.".into(), path))
         });
     }

@@ -582,9 +582,7 @@ impl Space {
     /// Where a step stands.
     pub fn step(&self, step: Step, params: &Params) -> StepStatus {
         let (state, summary, took) = match step {
-            Step::Corpus => {
-                (StepState::Done, format!("{} documents", grouped(self.corpus.len())), None)
-            }
+            Step::Corpus => (StepState::Done, format!("{} documents", grouped(self.corpus.len())), None),
             Step::Embed => {
                 let request = Some(self.embed_request(params));
                 let summary = self.embedded.value().map(|e| e.summary.clone()).unwrap_or_default();

@@ -127,6 +127,15 @@ impl Sample {
         }
     }
 
+    /// The columns that make up its texts; none for words.
+    pub fn text_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Arxiv => &["title", "abstract"],
+            Self::Banking => &["text"],
+            Self::Glove => &[],
+        }
+    }
+
     /// Its file below `assets/samples`.
     pub fn file(self) -> &'static str {
         match self {

@@ -87,20 +87,21 @@ pub fn run(
     let started = Instant::now();
     let dim = embedder.dim();
     let texts = Texts { count: n, text: &|row| corpus.text(row), rows: Some(&missing) };
-    let report = embedder
-        .embed(&texts, params, ctx, &mut |rows, vectors| {
-            if let Some(open) = store.as_mut() {
-                let batch: Vec<Key> = rows.iter().map(|&row| keys[row]).collect();
-                return open.append(&batch, vectors).map_err(Into::into);
-            }
-            for (&row, vector) in rows.iter().zip(vectors.chunks_exact(dim)) {
-                in_memory[row * dim..(row + 1) * dim].copy_from_slice(vector);
-            }
-            Ok(())
-        })
-        .map_err(|error| {
-            if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
-        })?;
+    let report =
+        embedder
+            .embed(&texts, params, ctx, &mut |rows, vectors| {
+                if let Some(open) = store.as_mut() {
+                    let batch: Vec<Key> = rows.iter().map(|&row| keys[row]).collect();
+                    return open.append(&batch, vectors).map_err(Into::into);
+                }
+                for (&row, vector) in rows.iter().zip(vectors.chunks_exact(dim)) {
+                    in_memory[row * dim..(row + 1) * dim].copy_from_slice(vector);
+                }
+                Ok(())
+            })
+            .map_err(|error| {
+                if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
+            })?;
     let seconds = started.elapsed().as_secs_f64();
 
     let matrix = match &store {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::data::{Key, Knn, Layout, Matrix};
 use crate::job::{Ctx, Event, Latest};
 use crate::math::fuzzy::FuzzyGraph;
-use crate::math::umap::{self, Start, UmapParams};
 use crate::math::pca;
+use crate::math::umap::{self, Start, UmapParams};
 
 use super::{MapMethod, MapParams, StageError};
 

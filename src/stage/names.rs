@@ -1,7 +1,110 @@
-use crate::data::{Clusters, Corpus, Matrix, Names, Key, ClusterName};
-use crate::embed::Embedder;
+//! Clusters to their names: keywords that set them apart, a title nobody else has, documents that stand for them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::data::{ClusterName, Clusters, Corpus, Key, Keyword, Matrix, Names};
+use crate::embed::{EmbedParams, Embedder, Texts};
 use crate::job::Ctx;
+use crate::math::class_tfidf::{self, Candidate};
+use crate::math::{exemplars, titles};
+
 use super::StageError;
-pub fn run(_c: &Corpus, _m: &Matrix, clusters: &Clusters, _e: Option<&Embedder>, _x: &Ctx) -> Result<Names, StageError> {
-    Ok(Names { key: Key::of("x",1).input(clusters.key).finish(), clusters: (0..clusters.count).map(|i| ClusterName{title: format!("cluster {i}"), keywords: vec![], exemplars: vec![]}).collect() })
+
+/// Keywords kept of each cluster.
+const KEYWORDS: usize = 10;
+
+/// Documents that stand for a cluster.
+const EXEMPLARS: usize = 5;
+
+/// Members whose mean is a cluster's centre; evenly spread over larger clusters.
+const CENTRE_SAMPLE: usize = 2_000;
+
+/// Names every cluster. With an `embedder` a title is also judged by how near its words are to the cluster's
+/// centre; without one (given vectors) by its weight alone.
+pub fn run(
+    corpus: &Corpus,
+    matrix: &Matrix,
+    clusters: &Clusters,
+    embedder: Option<&Embedder>,
+    ctx: &Ctx,
+) -> Result<Names, StageError> {
+    // Vectors that another model made say nothing about how near this model's words are.
+    let embedder = embedder.filter(|embedder| embedder.dim() == matrix.dim());
+    let mut key = Key::of("names", 1).input(clusters.key).input(corpus.key).input(matrix.key);
+    if let Some(embedder) = embedder {
+        key = key.input(embedder.key());
+    }
+    let members = clusters.members();
+    let candidates = class_tfidf::keywords(&|i| corpus.text(i), &members, KEYWORDS, ctx)?;
+    let nearness = match embedder {
+        Some(embedder) => Some(nearness(matrix, &members, &candidates, embedder, ctx)?),
+        None => None,
+    };
+    let titles = titles::choose_titles(&candidates, nearness.as_deref());
+    let mut named = Vec::with_capacity(members.len());
+    for ((members, candidates), title) in members.iter().zip(candidates).zip(titles) {
+        let exemplars = exemplars::exemplars(matrix, members, EXEMPLARS, ctx)?;
+        let keywords = candidates.into_iter().map(|c| Keyword { term: c.term, score: c.score }).collect();
+        named.push(ClusterName { title, keywords, exemplars });
+    }
+    Ok(Names { key: key.finish(), clusters: named })
+}
+
+/// The similarity of each candidate to its cluster's centre, in the shape of `candidates`.
+fn nearness(
+    matrix: &Matrix,
+    members: &[Vec<u32>],
+    candidates: &[Vec<Candidate>],
+    embedder: &Embedder,
+    ctx: &Ctx,
+) -> Result<Vec<Vec<f32>>, StageError> {
+    // Clusters share many words: each is embedded once.
+    let mut terms: Vec<&str> = candidates.iter().flatten().map(|candidate| candidate.term.as_str()).collect();
+    terms.sort_unstable();
+    terms.dedup();
+    let dim = embedder.dim();
+    let mut vectors = vec![0.0f32; terms.len() * dim];
+    let texts = Texts { count: terms.len(), text: &|i| Cow::Borrowed(terms[i]), rows: None };
+    embedder
+        .embed(&texts, &EmbedParams::default(), &ctx.untold(), &mut |rows, made| {
+            for (&row, vector) in rows.iter().zip(made.chunks_exact(dim)) {
+                vectors[row * dim..(row + 1) * dim].copy_from_slice(vector);
+            }
+            Ok(())
+        })
+        .map_err(
+            |error| {
+                if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
+            },
+        )?;
+    let rows: HashMap<&str, usize> = terms.iter().enumerate().map(|(row, &term)| (term, row)).collect();
+    let mut near = Vec::with_capacity(members.len());
+    for (members, candidates) in members.iter().zip(candidates) {
+        ctx.cancel.check()?;
+        let centre = centre(matrix, members);
+        let of = |candidate: &Candidate| {
+            let row = rows.get(candidate.term.as_str()).copied().unwrap_or_default();
+            let vector = &vectors[row * dim..(row + 1) * dim];
+            vector.iter().zip(&centre).map(|(a, b)| a * b).sum()
+        };
+        near.push(candidates.iter().map(of).collect());
+    }
+    Ok(near)
+}
+
+/// The unit mean of the members' vectors.
+fn centre(matrix: &Matrix, members: &[u32]) -> Vec<f32> {
+    let mut sum = vec![0.0f32; matrix.dim()];
+    let stride = members.len().div_ceil(CENTRE_SAMPLE).max(1);
+    for &member in members.iter().step_by(stride) {
+        for (total, value) in sum.iter_mut().zip(matrix.row(member as usize).iter()) {
+            *total += value;
+        }
+    }
+    let norm = sum.iter().map(|v| v * v).sum::<f32>().sqrt();
+    if norm > 0.0 {
+        sum.iter_mut().for_each(|v| *v /= norm);
+    }
+    sum
 }

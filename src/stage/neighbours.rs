@@ -26,7 +26,14 @@ pub fn run(
     let (found, method, recall) = neighbours::find(matrix, params, ctx).map_err(|error| {
         if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
     })?;
-    let knn = Knn { key, k: found.k, indices: found.indices, similarities: found.similarities, recall, method: method.into() };
+    let knn = Knn {
+        key,
+        k: found.k,
+        indices: found.indices,
+        similarities: found.similarities,
+        recall,
+        method: method.into(),
+    };
     if let Some(Err(error)) = cache.map(|cache| cache.save_knn(&knn)) {
         ctx.warn(format!("The neighbours could not be kept for the next time: {error}"));
     }

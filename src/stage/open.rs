@@ -10,7 +10,8 @@ use crate::job::Ctx;
 use super::StageError;
 
 /// File names of metadata that may lie beside `V.npy`: `V` with one of these endings.
-const METADATA_ENDINGS: &[&str] = &["csv", "tsv", "jsonl", "ndjson", "json", "txt", "csv.gz", "tsv.gz", "jsonl.gz"];
+const METADATA_ENDINGS: &[&str] =
+    &["csv", "tsv", "jsonl", "ndjson", "json", "txt", "csv.gz", "tsv.gz", "jsonl.gz"];
 
 /// What a set of paths turns out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

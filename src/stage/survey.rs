@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::data::{Corpus, Key};
 use crate::embed::{EmbedParams, Embedder, Texts};
 use crate::job::Ctx;
-use crate::math::language;
+use crate::math::language::CorpusLanguages;
 use crate::model::Languages;
 
 use super::StageError;
@@ -88,7 +88,12 @@ pub fn run(
     let estimated = chosen.len() < n;
     let over_long = if estimated { long * n / chosen.len() } else { long };
 
-    let languages = language::shares(sample(n, LANGUAGE_SAMPLE).map(|i| corpus.text(i)));
+    let languages: Vec<(String, f32)> =
+        CorpusLanguages::of(sample(n, LANGUAGE_SAMPLE).map(|i| corpus.text(i)))
+            .shares
+            .into_iter()
+            .map(|found| (found.language.eng_name().to_owned(), found.share))
+            .collect();
     let language_warning = warning(embedder, &languages);
     let seconds = if trial { Some(time_for(corpus, embedder, params, ctx)?) } else { None };
     Ok(Survey {
@@ -135,15 +140,12 @@ fn time_for(
     let started = Instant::now();
     let mut done = 0;
     // The trial's own progress would overwrite the sheet's.
-    let mut quiet = Ctx::quiet();
-    quiet.cancel = ctx.cancel.clone();
+    let quiet = ctx.untold();
     for batch in chosen.chunks(TRIAL_BATCH) {
         let texts = Texts { count: batch.len(), text: &|i| corpus.text(batch[i]), rows: None };
-        embedder
-            .embed(&texts, params, &quiet, &mut |_, _| Ok(()))
-            .map_err(|error| {
-                if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
-            })?;
+        embedder.embed(&texts, params, &quiet, &mut |_, _| Ok(())).map_err(|error| {
+            if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
+        })?;
         done += batch.len();
         if started.elapsed() > TRIAL_TIME {
             break;

@@ -13,11 +13,12 @@ use crate::job::Job;
 use crate::model::{DevicePreference, pick_device};
 use crate::session::{Command, Notice, Session, Step, StepState, Wake};
 use crate::view::camera::Camera;
+use crate::view::fonts::{FontError, FontFiles};
 use crate::view::points;
 
 use super::dialogs::{self, Dialogs, Question};
 use super::facts::Facts;
-use super::fonts::{FontError, FontFiles};
+use super::fonts;
 use super::frame_stats::{FrameStats, FrameTimes};
 use super::import_sheet::{self, ImportState};
 use super::log::LogBuffer;
@@ -93,6 +94,8 @@ pub struct SemascopeApp {
     saving: Option<Job<()>>,
     frames: FrameTimes,
     began: Instant,
+    /// When the program started, until the first frame is there.
+    started: Option<Instant>,
 }
 
 impl SemascopeApp {
@@ -104,7 +107,7 @@ impl SemascopeApp {
     ) -> Result<Self, FontError> {
         let ctx = &cc.egui_ctx;
         let fonts = FontFiles::load()?;
-        fonts.install(ctx);
+        fonts::install(&fonts, ctx);
         if let Some(state) = &cc.wgpu_render_state {
             points::install(state);
         }
@@ -136,6 +139,7 @@ impl SemascopeApp {
             saving: None,
             frames: FrameTimes::default(),
             began: Instant::now(),
+            started: None,
             session,
         })
     }
@@ -155,6 +159,11 @@ impl SemascopeApp {
         if !files.is_empty() {
             self.session.apply(Command::Open(files));
         }
+    }
+
+    /// Says when the program started, so that the log tells how long the first frame took.
+    pub fn started(&mut self, at: Instant) {
+        self.started = Some(at);
     }
 
     /// Shows a notice.
@@ -473,6 +482,9 @@ impl eframe::App for SemascopeApp {
         if frame.info().cpu_usage.is_none() {
             self.frames.record(self.began.elapsed());
         }
+        if let Some(started) = self.started.take() {
+            tracing::info!("first frame after {:.0?}", started.elapsed());
+        }
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
@@ -480,6 +492,8 @@ impl eframe::App for SemascopeApp {
     }
 
     fn on_exit(&mut self) {
+        let FrameStats { frames, p50, p99, max } = self.frames.stats();
+        tracing::info!("{frames} frames: median {p50:.1?}, 99 in 100 within {p99:.1?}, slowest {max:.1?}");
         if let Err(error) = self.settings_now().save() {
             tracing::warn!("{error}");
         }

@@ -43,7 +43,9 @@ fn link(word: &str, about_arxiv: bool) -> Option<Link> {
 fn trimmed(word: &str) -> &str {
     let mut word = word.trim_start_matches(['(', '[', '{', '\'', ',']);
     loop {
-        let unopened = |open: char, close: char| word.ends_with(close) && !word.contains(open);
+        let unopened = |open: char, close: char| {
+            word.ends_with(close) && word.matches(close).count() > word.matches(open).count()
+        };
         if word.ends_with(['.', ',', ':', '!', '?', '\'']) || unopened('(', ')') || unopened('[', ']') {
             word = &word[..word.len() - 1];
         } else {

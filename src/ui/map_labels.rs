@@ -4,14 +4,11 @@ use std::sync::Arc;
 
 use crate::data::{Clusters, Names};
 use crate::session::Session;
-use crate::view::colour::{MapTheme, Packed, pack};
+use crate::view::colour::Packed;
 use crate::view::labels::MapLabel;
-use crate::view::palette::Palette;
+use crate::view::topic_labels::topic_labels;
 
 use super::derived::Same;
-
-/// Positions looked at for the middle of a topic.
-const SAMPLE: usize = 512;
 
 type Named = (Same<Clusters>, Same<Names>);
 
@@ -20,12 +17,11 @@ type Named = (Same<Clusters>, Same<Names>);
 pub struct Inputs {
     topics: Vec<Named>,
     positions: Same<Vec<[f32; 2]>>,
-    dark: bool,
 }
 
 impl Inputs {
     /// The topics of the map as it lies now; `None` while there are none.
-    pub fn of(session: &Session, dark: bool) -> Option<Self> {
+    pub fn of(session: &Session) -> Option<Self> {
         let topics: Vec<Named> = session
             .topics()
             .iter()
@@ -33,48 +29,15 @@ impl Inputs {
             .collect();
         // While the map moves again its topics lie elsewhere.
         let positions = session.layout().map(|layout| Same(layout.positions.clone()))?;
-        (!topics.is_empty()).then_some(Self { topics, positions, dark })
+        (!topics.is_empty()).then_some(Self { topics, positions })
     }
 
     /// Places the names of all levels, coarse to fine.
     pub fn labels(&self) -> Vec<MapLabel> {
-        let palette = Palette::of(MapTheme::of(self.dark));
         let Same(positions) = &self.positions;
-        let mut labels = Vec::new();
-        for (level, (Same(topics), Same(names))) in (0u8..).zip(&self.topics) {
-            for (members, name) in topics.members().iter().zip(&names.clusters) {
-                if let Some(anchor) = middle(positions, members) {
-                    labels.push(MapLabel {
-                        text: name.title.clone(),
-                        anchor,
-                        mass: members.len() as f64,
-                        level,
-                        colour: None,
-                    });
-                }
-            }
-        }
-        // A name has a colour only where the map has the same: at the only level, or at none.
-        if let [(Same(topics), _)] = &self.topics[..] {
-            let sizes = topics.count;
-            for (label, code) in labels.iter_mut().zip(0..sizes as u32) {
-                label.colour = Some(pack(palette.colour(code)));
-            }
-        }
-        labels
+        let levels = self.topics.iter().map(|(Same(topics), Same(names))| (&**topics, &**names));
+        topic_labels(levels, positions)
     }
-}
-
-/// The coordinate-wise median of the members' positions: always where many of them are.
-fn middle(positions: &[[f32; 2]], members: &[u32]) -> Option<[f32; 2]> {
-    let stride = members.len().div_ceil(SAMPLE).max(1);
-    let along = |axis: usize| {
-        let sampled = members.iter().step_by(stride).filter_map(|&i| positions.get(i as usize));
-        let mut values: Vec<f32> = sampled.map(|p| p[axis]).filter(|v| v.is_finite()).collect();
-        let half = values.len() / 2;
-        (!values.is_empty()).then(|| *values.select_nth_unstable_by(half, f32::total_cmp).1)
-    };
-    Some([along(0)?, along(1)?])
 }
 
 /// The clusters' names at their first exemplars, which move with the map: a few hundred lookups a frame at most.
@@ -97,17 +60,4 @@ pub fn of_clusters(
             })
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_lies_where_most_of_its_points_are() {
-        let positions = [[0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [90.0, -90.0], [f32::NAN, 1.0]];
-        let at = middle(&positions, &[0, 1, 2, 3, 4]).unwrap();
-        assert_eq!(at, [1.0, 1.0]);
-        assert_eq!(middle(&positions, &[4]), None);
-    }
 }

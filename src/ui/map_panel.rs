@@ -10,6 +10,7 @@ use crate::session::{ColourBy, Command, Session, Step, StepState, Wake};
 use crate::stage::StageError;
 use crate::view::camera::{Bounds, Camera};
 use crate::view::colour::MapTheme;
+use crate::view::fonts::FontFiles;
 use crate::view::labels::MapLabel;
 use crate::view::map::{MapResponse, MapView, Scene};
 use crate::view::raster;
@@ -18,7 +19,6 @@ use super::colouring::{self, Legend, Paint};
 use super::derived::{Derived, Same};
 use super::emphasis;
 use super::facts::Facts;
-use super::fonts::FontFiles;
 use super::format;
 use super::hover_card;
 use super::icons;
@@ -49,6 +49,8 @@ pub struct MapPanel {
     pub legend: LegendState,
     size: egui::Vec2,
     stack: (Option<(u32, Same<Vec<[f32; 2]>>)>, Arc<Vec<u32>>),
+    /// Where legend, buttons and figures lay in the last frame: names keep clear of them.
+    covered: Vec<Rect>,
 }
 
 impl Default for MapPanel {
@@ -62,6 +64,7 @@ impl Default for MapPanel {
             legend: LegendState::default(),
             size: vec2(1280.0, 800.0),
             stack: (None, Arc::default()),
+            covered: Vec::new(),
         }
     }
 }
@@ -82,7 +85,7 @@ impl MapPanel {
             let work = inputs.clone();
             self.flags.want(inputs, wake, move |_| Arc::new(work.flags()));
         }
-        match map_labels::Inputs::of(session, dark) {
+        match map_labels::Inputs::of(session) {
             Some(inputs) => {
                 let work = inputs.clone();
                 self.labels.want(inputs, wake, move |_| work.labels());
@@ -189,6 +192,7 @@ impl MapPanel {
             flags: &flags,
             labels: &labels,
             lines: &lines,
+            covered: &self.covered,
             theme: MapTheme::of(theme.dark),
             name: &name,
         };
@@ -244,14 +248,16 @@ impl MapPanel {
     fn overlays(&mut self, ui: &Ui, rect: Rect, session: &Session, wishes: &mut Wishes) {
         let ctx = ui.ctx();
         let inner = rect.shrink(SPACE_12);
+        self.covered.clear();
         if let Some(paint) = self.paint.latest().cloned() {
-            over_map(ctx, "legend", inner.left_bottom(), Align2::LEFT_BOTTOM, |ui| {
+            let covered = over_map(ctx, "legend", inner.left_bottom(), Align2::LEFT_BOTTOM, |ui| {
                 Theme::of(ui).popover_frame().inner_margin(egui::Margin::same(10)).show(ui, |ui| {
                     legend::show(ui, session, &paint, &mut self.legend, wishes);
                 });
             });
+            self.covered.push(covered);
         }
-        over_map(ctx, "map buttons", inner.right_top(), Align2::RIGHT_TOP, |ui| {
+        let buttons = over_map(ctx, "map buttons", inner.right_top(), Align2::RIGHT_TOP, |ui| {
             Theme::of(ui).popover_frame().inner_margin(egui::Margin::same(2)).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
                 let keys = |is: fn(&Action) -> bool| keys_for(ctx, is);
@@ -271,7 +277,10 @@ impl MapPanel {
                 }
             });
         });
-        over_map(ctx, "map figures", inner.right_bottom(), Align2::RIGHT_BOTTOM, |ui| figures(ui, session));
+        let figures = over_map(ctx, "map figures", inner.right_bottom(), Align2::RIGHT_BOTTOM, |ui| {
+            figures(ui, session)
+        });
+        self.covered.extend([buttons, figures]);
     }
 
     /// Starts drawing the map, as it shows now, into a PNG file.
@@ -315,7 +324,13 @@ impl MapPanel {
 }
 
 /// A piece that floats over the map, with `corner` of it at `at`.
-fn over_map(ctx: &egui::Context, name: &str, at: Pos2, corner: Align2, contents: impl FnOnce(&mut Ui)) {
+fn over_map(
+    ctx: &egui::Context,
+    name: &str,
+    at: Pos2,
+    corner: Align2,
+    contents: impl FnOnce(&mut Ui),
+) -> Rect {
     Area::new(Id::unique(name))
         .order(Order::Middle)
         .pivot(corner)
@@ -326,7 +341,9 @@ fn over_map(ctx: &egui::Context, name: &str, at: Pos2, corner: Align2, contents:
             // An area offers what its content took in the last frame, so nothing could ever grow.
             ui.set_max_size(ROOM);
             contents(ui);
-        });
+        })
+        .response
+        .rect
 }
 
 fn name(session: &Session, points: usize) -> String {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context as _;
 
@@ -20,6 +21,7 @@ const LEAST_SIZE: [f32; 2] = [960.0, 600.0];
 
 /// Opens the window on `files` (none: the welcome page) and returns when it is closed.
 pub fn open_window(files: Vec<PathBuf>, log: LogBuffer) -> anyhow::Result<()> {
+    let started = Instant::now();
     let (settings, remark) = Settings::load();
     let cache = Cache::open(settings.cache_folder.clone())?;
     let viewport = egui::ViewportBuilder::default()
@@ -32,6 +34,7 @@ pub fn open_window(files: Vec<PathBuf>, log: LogBuffer) -> anyhow::Result<()> {
         let remarks = [remark, cache.remark().map(str::to_owned)];
         let session = Session::new(settings, cache, wake(&cc.egui_ctx));
         let mut app = SemascopeApp::new(cc, session, log)?;
+        app.started(started);
         for text in remarks.into_iter().flatten() {
             app.tell(Notice { severity: Severity::Warning, text, action: None });
         }

@@ -27,7 +27,7 @@ const OPACITIES: (f32, f32) = (0.7, 0.2);
 const CROWDED: f32 = 0.6;
 
 /// Points grow with zoom to this power: slower than the distances between them.
-const GROWTH: f32 = 0.45;
+const GROWTH: f32 = 0.55;
 
 /// Opacity of points outside the selection.
 const DIMMED_OPACITY: f32 = 0.15;

@@ -66,7 +66,7 @@ impl LabelPainter {
         labels: &[MapLabel],
         (camera, fitted): (&Camera, &Camera),
         painter: &Painter,
-        view: Rect,
+        (view, covered): (Rect, &[Rect]),
         theme: &MapTheme,
         seconds: Option<f32>,
     ) -> bool {
@@ -74,13 +74,14 @@ impl LabelPainter {
         let family = label_family(painter);
         let (sizes, all_measured) = self.measure(labels, &font_sizes, &family, painter);
         let previous = std::mem::take(&mut self.placed);
-        self.placed = place(labels, camera, fitted, view, &sizes, &previous);
+        self.placed = place(labels, camera, fitted, view, &sizes, &previous, covered);
 
+        let identities = identities(labels);
         self.shown.values_mut().for_each(|fading| fading.wanted = false);
         for placed in &self.placed {
             let label = &labels[placed.label];
             let font_size = font_sizes[placed.label];
-            let fading = self.shown.entry(identity(label)).or_insert_with(|| Fading {
+            let fading = self.shown.entry(identities[placed.label]).or_insert_with(|| Fading {
                 label: label.clone(),
                 font_size,
                 opacity: 0.0,
@@ -185,10 +186,18 @@ fn label_family(painter: &Painter) -> FontFamily {
     if known { wanted } else { FontFamily::Proportional }
 }
 
-fn identity(label: &MapLabel) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (&label.text, label.level).hash(&mut hasher);
-    hasher.finish()
+/// What makes a name the same one in the next frame, wherever it stands in the list: its text and level, and how
+/// many of these came before it.
+fn identities(labels: &[MapLabel]) -> Vec<u64> {
+    let mut seen = HashMap::new();
+    let identity = |label: &MapLabel| {
+        let before = seen.entry((label.text.clone(), label.level)).or_insert(0_u32);
+        *before += 1;
+        let mut hasher = DefaultHasher::new();
+        (&label.text, label.level, *before).hash(&mut hasher);
+        hasher.finish()
+    };
+    labels.iter().map(identity).collect()
 }
 
 fn measure_key(text: &str, font_size: f32, density: f32) -> u64 {

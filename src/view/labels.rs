@@ -73,6 +73,7 @@ pub fn place(
     view: Rect,
     sizes: &[Vec2],
     previous: &[Placed],
+    covered: &[Rect],
 ) -> Vec<Placed> {
     let zoom = camera.zoom(fitted) * 1.001;
     let inside = view.shrink(INSET);
@@ -102,7 +103,8 @@ pub fn place(
             break;
         }
         let padded = rect.expand(if was_shown[label] { KEPT_PADDING } else { PADDING });
-        if placed.iter().all(|other| !overlap(padded, other.rect)) {
+        let free = covered.iter().all(|&covered| !overlap(padded, covered));
+        if free && placed.iter().all(|other| !overlap(padded, other.rect)) {
             placed.push(Placed { label, rect });
         }
     }
@@ -215,8 +217,8 @@ mod tests {
         fn no_two_names_overlap_and_none_leaves_the_map(
             (labels, sizes) in scene(), camera in camera(), before in camera(),
         ) {
-            let previous = place(&labels, &before, &fitted(), VIEW, &sizes, &[]);
-            let placed = place(&labels, &camera, &fitted(), VIEW, &sizes, &previous);
+            let previous = place(&labels, &before, &fitted(), VIEW, &sizes, &[], &[]);
+            let placed = place(&labels, &camera, &fitted(), VIEW, &sizes, &previous, &[]);
             for (i, one) in placed.iter().enumerate() {
                 prop_assert!(VIEW.contains_rect(one.rect), "{:?}", one);
                 for other in &placed[..i] {
@@ -227,7 +229,7 @@ mod tests {
 
         #[test]
         fn nothing_that_had_room_is_left_out((labels, sizes) in scene(), camera in camera()) {
-            let placed = place(&labels, &camera, &fitted(), VIEW, &sizes, &[]);
+            let placed = place(&labels, &camera, &fitted(), VIEW, &sizes, &[], &[]);
             let room = (VIEW.area() / AREA_PER_LABEL) as usize;
             prop_assume!(placed.len() < room);
             let zoom = camera.zoom(&fitted());
@@ -242,7 +244,7 @@ mod tests {
 
         #[test]
         fn the_heaviest_coarse_name_in_view_is_always_shown((labels, sizes) in scene(), camera in camera()) {
-            let placed = place(&labels, &camera, &fitted(), VIEW, &sizes, &[]);
+            let placed = place(&labels, &camera, &fitted(), VIEW, &sizes, &[], &[]);
             let heaviest = labels
                 .iter()
                 .enumerate()
@@ -255,21 +257,31 @@ mod tests {
 
         #[test]
         fn a_still_camera_keeps_its_names((labels, sizes) in scene(), camera in camera()) {
-            let first = place(&labels, &camera, &fitted(), VIEW, &sizes, &[]);
-            let second = place(&labels, &camera, &fitted(), VIEW, &sizes, &first);
-            let third = place(&labels, &camera, &fitted(), VIEW, &sizes, &second);
+            let first = place(&labels, &camera, &fitted(), VIEW, &sizes, &[], &[]);
+            let second = place(&labels, &camera, &fitted(), VIEW, &sizes, &first, &[]);
+            let third = place(&labels, &camera, &fitted(), VIEW, &sizes, &second, &[]);
             prop_assert_eq!(second, third);
         }
 
         #[test]
         fn the_first_name_stays_while_one_zooms_in_on_it((labels, sizes) in scene(), zoom in 1.0..30.0_f64) {
             prop_assume!(labels.iter().any(|label| label.level == 0));
-            let far = place(&labels, &fitted(), &fitted(), VIEW, &sizes, &[]);
+            let far = place(&labels, &fitted(), &fitted(), VIEW, &sizes, &[], &[]);
             let on = labels[far[0].label].anchor.map(f64::from);
             let near = Camera { centre: on, scale: fitted().scale * zoom };
-            let placed = place(&labels, &near, &fitted(), VIEW, &sizes, &far);
+            let placed = place(&labels, &near, &fitted(), VIEW, &sizes, &far, &[]);
             prop_assert!(placed.iter().any(|placed| placed.label == far[0].label));
         }
+    }
+
+    #[test]
+    fn no_name_lies_under_what_covers_the_map() {
+        let labels =
+            vec![MapLabel { text: "A".into(), anchor: [0.0, 0.0], mass: 9.0, level: 0, colour: None }];
+        let sizes = vec![Vec2::new(60.0, 16.0)];
+        let open = place(&labels, &fitted(), &fitted(), VIEW, &sizes, &[], &[]);
+        assert_eq!(open.len(), 1);
+        assert!(place(&labels, &fitted(), &fitted(), VIEW, &sizes, &[], &[open[0].rect]).is_empty());
     }
 
     #[test]
@@ -285,7 +297,7 @@ mod tests {
         let sizes = [Vec2::new(60.0, 14.0); 4];
         let shown = |zoom: f64| {
             let camera = Camera { centre: [0.0, 0.0], scale: fitted().scale * zoom };
-            place(&labels, &camera, &fitted(), VIEW, &sizes, &[]).len()
+            place(&labels, &camera, &fitted(), VIEW, &sizes, &[], &[]).len()
         };
         assert_eq!([shown(1.0), shown(8.0), shown(16.0)], [1, 3, 4]);
     }

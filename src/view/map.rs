@@ -44,6 +44,8 @@ pub struct Scene<'a> {
     pub labels: &'a [MapLabel],
     /// Lines between points, with the similarity of their ends.
     pub lines: &'a [(u32, u32, f32)],
+    /// What lies over the map, in view points: no name is placed beneath it.
+    pub covered: &'a [Rect],
     pub theme: &'a MapTheme,
     /// What a screen reader says, such as "Map of 2,000 documents, 31 clusters".
     pub name: &'a str,
@@ -146,6 +148,17 @@ impl MapView {
         self.camera.map(|camera| camera.view_from_world(world, self.view))
     }
 
+    /// The part of the world that lay in a rectangle of the last frame: what a dragged frame selects, by
+    /// [`PointIndex::in_rect`].
+    pub fn world_from_view(&self, rect: Rect) -> Option<Bounds> {
+        let camera = self.camera?;
+        let (min, max) = (rect.left_bottom(), rect.right_top());
+        Some(Bounds {
+            min: camera.world_from_view(min, self.view),
+            max: camera.world_from_view(max, self.view),
+        })
+    }
+
     /// The index of the points, once it is built: for selections by area.
     pub fn index(&self) -> Option<&Arc<PointIndex>> {
         self.index.index(self.count)
@@ -205,7 +218,7 @@ impl MapView {
                 scene.labels,
                 (&camera, &fitted),
                 &painter,
-                rect,
+                (rect, scene.covered),
                 scene.theme,
                 motion_seconds,
             ) {

@@ -18,6 +18,8 @@ const STACK_SHARE: f64 = 1e-6;
 /// Positions sorted into square cells.
 pub struct PointIndex {
     positions: Arc<Vec<[f32; 2]>>,
+    /// How near points of a stack are, in world units.
+    stack_reach: f64,
     origin: [f64; 2],
     cells_per_unit: f64,
     columns: usize,
@@ -36,6 +38,7 @@ impl PointIndex {
         let cell = (width * height / wanted).sqrt().max(width.max(height) / MAX_SIDE as f64);
         let side = |length: f64| ((length / cell).ceil() as usize).clamp(1, MAX_SIDE);
         let mut index = Self {
+            stack_reach: stack_reach(bounds),
             origin: bounds.min,
             cells_per_unit: if cell > 0.0 { 1.0 / cell } else { 0.0 },
             columns: side(width),
@@ -98,7 +101,7 @@ impl PointIndex {
     /// All points that cannot be told apart from point `i`, itself included, ascending.
     pub fn stack_of(&self, i: u32) -> Vec<u32> {
         let Some(&[x, y]) = self.positions.get(i as usize) else { return Vec::new() };
-        let reach = stack_reach(&self.positions);
+        let reach = self.stack_reach;
         let key = stack_key([x, y], reach);
         let around = Bounds {
             min: [f64::from(x) - reach, f64::from(y) - reach],
@@ -151,8 +154,8 @@ fn squared_distance([x, y]: [f32; 2], world: [f64; 2]) -> f64 {
 }
 
 /// How near points are when no zoom tells them apart, in world units.
-fn stack_reach(positions: &[[f32; 2]]) -> f64 {
-    let [width, height] = Bounds::robust(positions).size();
+fn stack_reach(bounds: Bounds) -> f64 {
+    let [width, height] = bounds.size();
     let extent = width.max(height);
     if extent > 0.0 { extent * STACK_SHARE } else { 1.0 }
 }
@@ -165,7 +168,7 @@ fn stack_key([x, y]: [f32; 2], reach: f64) -> (i64, i64) {
 /// For every point the number of points at its place, itself included: 1 where it lies alone. Positions are equal
 /// when they round to the same millionth of the map. Points that are not finite lie alone.
 pub fn stacks(positions: &[[f32; 2]]) -> Vec<u32> {
-    let reach = stack_reach(positions);
+    let reach = stack_reach(Bounds::robust(positions));
     let mut keyed: Vec<((i64, i64), u32)> = positions
         .par_iter()
         .enumerate()

@@ -187,7 +187,7 @@ fn draw_labels(
             Vec2::new(widest * size, lines.len() as f32 * line_height * size)
         })
         .collect();
-    for placed in place(picture.labels, camera, fitted, view, &measured, &[]) {
+    for placed in place(picture.labels, camera, fitted, view, &measured, &[], &[]) {
         let size = sizes[placed.label];
         let mut outline = PathBuilder::new();
         for (row, line) in texts[placed.label].iter().enumerate() {

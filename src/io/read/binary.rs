@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::ReadError;
 
 /// A text holds at most this share of control characters.
-const MAX_CONTROLS: f64 = 0.1;
+const MAX_CONTROLS: f64 = 0.05;
 
 const AS_CSV: &str = "open it in the program it comes from and save the table as CSV";
 const AS_TEXT: &str = "save its text as a plain text file, or put the texts into a CSV";
@@ -82,7 +82,9 @@ pub(super) fn refuse_known(path: &Path, bytes: &[u8]) -> Result<(), ReadError> {
 pub(super) fn refuse_noise(path: &Path, text: &[u8], nulls: u64) -> Result<(), ReadError> {
     let is_control = |b: &&u8| matches!(b, 1..=8 | 14..=26 | 28..=31 | 127);
     let controls = text.iter().filter(is_control).count() as f64 + nulls as f64;
-    if controls > MAX_CONTROLS * (text.len() as f64 + nulls as f64) {
+    let begins_character = |b: &&u8| !matches!(b, 0x80..=0xbf);
+    let characters = text.iter().filter(begins_character).count() as f64 + nulls as f64;
+    if controls > MAX_CONTROLS * characters {
         let path: PathBuf = path.to_owned();
         return Err(ReadError::NotText { path, what: "no text that could be read", advice: NO_TEXT });
     }

@@ -1,13 +1,19 @@
 //! From the bytes of a file to UTF-8 text: which encoding it is in, and a stream decoder.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{ISO_8859_4, ISO_8859_10, ISO_8859_13, ISO_8859_14, WINDOWS_1257};
 
 use super::{ReadError, source::Source};
 use crate::job::Cancel;
 
 /// How many bytes are decoded at a time.
 const CHUNK: usize = 256 << 10;
+
+/// With fewer bytes beyond ASCII than this, one of these encodings is a guess out of nothing: an English text with
+/// a "naïve" in it is not Baltic.
+const FEW_ACCENTS: usize = 32;
+const SELDOM: [&Encoding; 5] = [ISO_8859_4, ISO_8859_10, ISO_8859_13, ISO_8859_14, WINDOWS_1257];
 
 /// Room kept free at the end of the output, so that the decoder always gets on.
 const SLACK: usize = 64;
@@ -52,7 +58,9 @@ fn detect_beyond_ascii(bytes: &[u8], whole: bool) -> Option<&'static Encoding> {
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(bytes, true);
-    Some(detector.guess(None, Utf8Detection::Deny))
+    let guess = detector.guess(None, Utf8Detection::Deny);
+    let accents = bytes.iter().filter(|b| !b.is_ascii()).count();
+    Some(if accents < FEW_ACCENTS && SELDOM.contains(&guess) { WINDOWS_1252 } else { guess })
 }
 
 /// UTF-16 betrays itself by zero bytes that are all odd or all even.

@@ -141,7 +141,7 @@ enum Extent {
     To(usize),
     /// Further than the text in view.
     Beyond,
-    /// A string runs over the end of a line, which JSON does not allow.
+    /// A string runs over the end of a line, or one kind of bracket is closed by the other.
     Broken,
 }
 
@@ -175,7 +175,11 @@ fn extent(text: &[u8], at: usize, ended: bool) -> Extent {
                 depth -= 1;
                 i += 1;
             }
-            b'}' | b']' => return Extent::To(if depth == 1 || i == at { i + 1 } else { i }),
+            b'}' | b']' if depth == 1 => {
+                let fits = (b == b'}') == (text[at] == b'{');
+                return if fits { Extent::To(i + 1) } else { Extent::Broken };
+            }
+            b'}' | b']' => return Extent::To(if i == at { i + 1 } else { i }),
             b',' | b':' | b'"' if depth == 0 => return Extent::To(if i == at { i + 1 } else { i }),
             _ if depth == 0 && i > at && b.is_ascii_whitespace() => return Extent::To(i),
             _ => i += 1,
@@ -231,13 +235,15 @@ pub(super) struct Elements {
     begun: bool,
     /// Whether an opening bracket stood at the start.
     is_array: bool,
+    /// How far the present element is indented, if it begins its line: the next one will be, too.
+    indent: Option<usize>,
     resyncs: usize,
 }
 
 impl Elements {
     pub fn next(&mut self, window: &mut Window, object: &mut Object) -> Result<Step, ReadError> {
         loop {
-            pass(window, |text| skip(text, 0, |b| b.is_ascii_whitespace() || b == b','));
+            self.pass_blanks(window);
             let line = window.line();
             match window.text().first() {
                 None if window.ended() => return Ok(Step::End),
@@ -255,8 +261,14 @@ impl Elements {
             }
             let cause = match extent(window.text(), 0, window.ended()) {
                 Extent::To(end) => {
-                    let parsed = object.parse(&window.text()[..end]);
-                    pass(window, |_| end);
+                    let text = &window.text()[..end];
+                    let parsed = object.parse(text);
+                    // A bracket too few may have hidden the next elements in this one.
+                    let search = parsed.is_err() && self.indent.is_some() && self.resyncs < MAX_RESYNCS;
+                    let mut inside = 1..if search { end } else { 1 };
+                    let hidden = inside.find(|&i| begins_element(text, i, self.indent));
+                    self.resyncs += usize::from(hidden.is_some());
+                    pass(window, |_| hidden.unwrap_or(end));
                     return Ok(match parsed {
                         Ok(()) => Step::Row,
                         Err(cause) => Step::Skipped { line, cause },
@@ -279,8 +291,20 @@ impl Elements {
                 exhaust(window)?;
                 return Ok(Step::Skipped { line, cause: HOPELESS.into() });
             }
-            find_next_element(window)?;
+            find_next_element(window, self.indent)?;
             return Ok(Step::Skipped { line, cause: cause.into() });
+        }
+    }
+}
+
+impl Elements {
+    fn pass_blanks(&mut self, window: &mut Window) {
+        let text = window.text();
+        let blank = skip(text, 0, |b| b.is_ascii_whitespace() || b == b',');
+        if blank > 0 {
+            let line_end = text[..blank].iter().rposition(|&b| b == b'\n' || b == b'\r');
+            self.indent = line_end.map(|at| blank - at - 1);
+            pass(window, |_| blank);
         }
     }
 }
@@ -293,12 +317,12 @@ fn pass(window: &mut Window, how_far: impl Fn(&[u8]) -> usize) {
 }
 
 /// Moves on to what looks like the next element: an object that follows the end of another.
-fn find_next_element(window: &mut Window) -> Result<(), ReadError> {
+fn find_next_element(window: &mut Window, indent: Option<usize>) -> Result<(), ReadError> {
     // Not from 0: that is the element that is given up.
     let mut from = 1;
     loop {
         let text = window.text();
-        if let Some(at) = (from..text.len()).find(|&i| text[i] == b'{' && follows_object(&text[..i])) {
+        if let Some(at) = (from..text.len()).find(|&i| begins_element(text, i, indent)) {
             pass(window, |_| at);
             return Ok(());
         }
@@ -313,6 +337,14 @@ fn find_next_element(window: &mut Window) -> Result<(), ReadError> {
         from = 0;
         window.more()?;
     }
+}
+
+/// Whether `at` looks like the start of an element that follows another, as far indented as that was.
+fn begins_element(text: &[u8], at: usize, indent: Option<usize>) -> bool {
+    let before = &text[..at];
+    let indented =
+        |indent| before.len() > indent && matches!(before[before.len() - 1 - indent], b'\n' | b'\r');
+    text[at] == b'{' && indent.is_none_or(indented) && follows_object(before)
 }
 
 /// Whether `before` ends with a closing brace and, perhaps, a comma.
@@ -392,7 +424,10 @@ mod tests {
     fn an_element_that_never_ends_does_not_take_the_rest_with_it() {
         let read = elements("[{\"a\":{},\n{\"a\":2},\n{\"a\":3}]");
         assert!(read[0].starts_with("line 1: "), "{read:?}");
-        assert!(read.contains(&"a=3".to_owned()), "{read:?}");
+        assert_eq!(read[1..], ["a=2", "a=3"]);
+        let read = elements("[\n{\"a\":{\"b\":1},\n{\"a\":2},\n{\"a\":3}}]");
+        assert!(read[0].starts_with("line 2: "), "{read:?}");
+        assert!(read.contains(&"a=2".to_owned()), "{read:?}");
     }
 
     #[test]

@@ -7,6 +7,9 @@ use super::{ReadError, TextUnit};
 /// Paragraphs are taken for the unit if they have at least this many lines on average: hard-wrapped text.
 const WRAPPED_LINES: f64 = 1.5;
 
+/// A run of more lines than this is a list below a heading, and no paragraph.
+const LONGEST_PARAGRAPH: usize = 60;
+
 /// Reads the next document into `row`; blank lines are passed over. A paragraph's lines are joined by blanks, as
 /// they were broken only to fit a page.
 pub(super) fn next(window: &mut Window, unit: TextUnit, row: &mut Row) -> Result<Step, ReadError> {
@@ -68,16 +71,20 @@ fn finish(row: &mut Row, line: u64, length: usize) -> Step {
 /// Whether a document is a line or a paragraph, judging by the beginning of a text.
 pub(super) fn guess_unit(text: &str) -> TextUnit {
     let (mut lines, mut paragraphs, mut blank) = (0, 0, true);
+    let (mut run, mut longest_run) = (0, 0);
     for line in text.lines() {
         let now_blank = line.trim().is_empty();
         if !now_blank {
             lines += 1;
             paragraphs += usize::from(blank);
         }
+        run = if now_blank { 0 } else { run + 1 };
+        longest_run = longest_run.max(run);
         blank = now_blank;
     }
     // A text without any blank line between is one a line: it would be a single paragraph.
-    let wrapped = paragraphs > 1 && lines as f64 >= paragraphs as f64 * WRAPPED_LINES;
+    let many_lines = lines as f64 >= paragraphs as f64 * WRAPPED_LINES;
+    let wrapped = paragraphs > 1 && many_lines && longest_run <= LONGEST_PARAGRAPH;
     if wrapped { TextUnit::Paragraph } else { TextUnit::Line }
 }
 
@@ -111,5 +118,7 @@ mod tests {
         assert_eq!(guess_unit("a b\nc d\n\ne f\ng h\n"), TextUnit::Paragraph);
         assert_eq!(guess_unit("a b\n\nc d\n\ne f\n"), TextUnit::Line);
         assert_eq!(guess_unit("a b\nc d\ne f\n"), TextUnit::Line);
+        let list = format!("Some words,\ncollected\n\n{}", "word\n".repeat(100));
+        assert_eq!(guess_unit(&list), TextUnit::Line);
     }
 }
