@@ -186,6 +186,8 @@ fn one(ui: &mut Ui, session: &Session, entry: &Entry, muted: bool, wishes: &mut 
     let name = format!("{title}, {count}{state}");
     let response = widgets::row(ui, ROW, false, &name, |ui, rect| {
         let mut inner = rect;
+        // The scroll bar's place.
+        inner.max.x -= SPACE_8;
         let taken = widgets::line(ui, inner, Side::Right, count, TextStyle::Small, theme.muted);
         inner.max.x -= taken + SPACE_8;
         inner.min.x += SWATCH + SPACE_8;
