@@ -130,13 +130,15 @@ impl Rows {
         Ok(Step::Skipped { line, cause: STRAY_QUOTE.to_owned() })
     }
 
-    /// Whether each line of a row would be a row if quotes were text: then a stray quote has found another.
+    /// Whether each line of a row would be a row if quotes were text: then a stray quote has found another. Prose
+    /// that runs over lines gives itself away by the blanks after its commas.
     fn swallows_rows(&self, text: &[u8]) -> bool {
         let Dialect { delimiter, quotes: true, width: 2.. } = self.dialect else { return false };
         let delimiters = self.dialect.width - 1;
         let mut lines = 0;
         for line in text.split(|&b| b == b'\n' || b == b'\r').filter(|line| !line.is_empty()) {
-            if line.iter().filter(|&&b| b == delimiter).count() != delimiters {
+            let is_prose = lines > 0 && line.windows(2).any(|pair| pair == [delimiter, b' ']);
+            if is_prose || line.iter().filter(|&&b| b == delimiter).count() != delimiters {
                 return false;
             }
             lines += 1;
@@ -252,6 +254,7 @@ fn quoted(
                     return Err(Front::StrayQuote { seen: line_start(text, quote) });
                 }
                 row.add(&[QUOTE]);
+                row.loose_quotes += 1;
                 at = quote + 1;
             }
         }
@@ -324,6 +327,8 @@ mod tests {
         assert_eq!(read, [["1", "x", "\"one"], ["2", "y", "two"], ["3", "z", "three\""]]);
         let read = rows("1,x,y\n2,x,\"a\nlong, long\ntext\"\n", false);
         assert_eq!(read[1], ["2", "x", "a\nlong, long\ntext"]);
+        let read = rows("1,x,y,z\n2,x,y,\"Dear all\none, two, three, four\"\n", false);
+        assert_eq!(read[1], ["2", "x", "y", "Dear all\none, two, three, four"]);
     }
 
     #[test]

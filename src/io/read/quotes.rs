@@ -60,8 +60,9 @@ impl Evidence {
     }
 }
 
-/// Whether cells of a table that begins with `text` may be quoted.
-pub(super) fn are_used(text: &[u8], delimiter: u8) -> bool {
+/// Whether cells of a table that begins with `text` may be quoted. `faults` counts the rows whose quotes cannot be
+/// right if they are.
+pub(super) fn are_used(text: &[u8], delimiter: u8, faults: impl FnOnce() -> usize) -> bool {
     let evidence = Evidence::of(text, delimiter);
     let usual = evidence.widths.iter().max_by_key(|&(&width, &count)| (count, width));
     let Some((&width, &count)) = usual else { return true };
@@ -72,9 +73,11 @@ pub(super) fn are_used(text: &[u8], delimiter: u8) -> bool {
         // Without quotes it would be no table, or would be full of them.
         return true;
     }
-    let slips = evidence.wrong * SLIPS <= evidence.right;
-    // Tab-separated files mostly have no quoting: one has to see it.
-    if delimiter == b'\t' { slips && evidence.doubled > 0 } else { slips }
+    if delimiter == b'\t' {
+        // Tab-separated files mostly have no quoting: one has to see it.
+        return evidence.doubled > 0 && evidence.wrong * SLIPS <= evidence.right;
+    }
+    evidence.wrong == 0 || faults() * SLIPS <= evidence.right
 }
 
 #[cfg(test)]
@@ -83,15 +86,16 @@ mod tests {
 
     #[test]
     fn quotes_around_commas_and_line_ends_are_used() {
-        assert!(are_used(b"id,text\n1,\"a, b\"\n2,\"c\nd\"\n3,\"e\"\n", b','));
-        assert!(are_used(b"id\ttext\n1\t\"a \"\"b\"\"\"\n2\tc\n", b'\t'));
-        assert!(are_used(b"id,text\n\"1\",\"say \"hi\" now\"\n\"2\",\"c\"\n\"3\",\"d\"\n", b','));
+        assert!(are_used(b"id,text\n1,\"a, b\"\n2,\"c\nd\"\n3,\"e\"\n", b',', || 0));
+        assert!(are_used(b"id,text\n1,a\n2,\"Dear all\nthanks, bye\"\n", b',', || 0));
+        assert!(are_used(b"id\ttext\n1\t\"a \"\"b\"\"\"\n2\tc\n", b'\t', || 0));
+        assert!(are_used(b"id,text\n\"1\",\"say \"hi\" now\"\n\"2\",\"c\"\n\"3\",\"d\"\n", b',', || 0));
     }
 
     #[test]
     fn quotes_that_only_some_titles_have_are_text() {
-        assert!(!are_used(b"id\ttext\n1\t\"Hi\", he said\n2\tplain\n3\tshe \"left\"\n", b'\t'));
-        assert!(!are_used(b"id\ttext\n1\t\"Hi\"\n2\tplain\n3\tplain\n", b'\t'));
-        assert!(!are_used(b"id;text\n1;\"Hi\", he said\n2;plain\n3;plain\n", b';'));
+        assert!(!are_used(b"id\ttext\n1\t\"Hi\", he said\n2\tplain\n3\tshe \"left\"\n", b'\t', || 1));
+        assert!(!are_used(b"id\ttext\n1\t\"Hi\"\n2\tplain\n3\tplain\n", b'\t', || 1));
+        assert!(!are_used(b"id;text\n1;\"Hi\", he said\n2;plain\n3;plain\n", b';', || 1));
     }
 }

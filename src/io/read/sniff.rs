@@ -103,7 +103,22 @@ pub(super) fn shape(path: &Path, text: &[u8], cut: bool, options: &ReadOptions) 
 
 /// How rows with this delimiter are written; their width comes later.
 fn dialect(text: &[u8], delimiter: u8) -> Dialect {
-    Dialect { delimiter, quotes: quotes::are_used(text, delimiter), width: 0 }
+    let quoting = Dialect { delimiter, quotes: true, width: 0 };
+    Dialect { quotes: quotes::are_used(text, delimiter, || quote_faults(text, quoting)), ..quoting }
+}
+
+/// How many rows have quotes that cannot be right.
+fn quote_faults(text: &[u8], dialect: Dialect) -> usize {
+    let mut window = Window::of_sample(text.to_vec(), true);
+    let (mut reader, mut row, mut faults) = (Rows::new(dialect), Row::default(), 0);
+    loop {
+        match reader.next(&mut window, &mut row) {
+            Ok(Step::Row) => faults += usize::from(row.loose_quotes > 0),
+            Ok(Step::Skipped { .. }) => faults += 1,
+            // A sample cannot fail: nothing is fetched for it.
+            Ok(Step::End) | Err(_) => return faults,
+        }
+    }
 }
 
 fn delimited(rows: &[Vec<String>], dialect: Dialect, header: Option<bool>) -> Shape {
