@@ -21,8 +21,9 @@ use super::wishes::Wishes;
 pub const WIDTH: f32 = 860.0;
 const PREVIEW: f32 = 236.0;
 const SKIPPED: f32 = 110.0;
-/// Width of a column of the preview.
-const COLUMN: f32 = 190.0;
+/// Widths of the preview's columns.
+const COLUMN: f32 = 132.0;
+const TEXT_COLUMN: f32 = 360.0;
 /// Characters of a cell in the preview.
 const SHOWN: usize = 120;
 /// Languages named.
@@ -186,20 +187,21 @@ fn preview(ui: &mut Ui, import: &Import, peek: &Peek, wishes: &mut Wishes) {
     egui::Frame::new().stroke(Theme::of(ui).line()).corner_radius(theme::RADIUS).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
         ui.set_height(PREVIEW);
+        ui.spacing_mut().item_spacing.y = 0.0;
         ScrollArea::horizontal().auto_shrink(false).id_salt("preview, sideways").show(ui, |ui| {
             let mut table = TableBuilder::new(ui)
                 .id_salt(("preview", peek.columns.len()))
                 .resizable(true)
                 .auto_shrink(false)
                 .min_scrolled_height(0.0)
-                .max_scroll_height(PREVIEW - 56.0)
+                .max_scroll_height(PREVIEW - 64.0)
                 .cell_layout(Layout::left_to_right(Align::Center));
             for i in 0..peek.columns.len() {
-                let width = if chosen.contains(&i) { 2.0 * COLUMN } else { COLUMN };
+                let width = if chosen.contains(&i) { TEXT_COLUMN } else { COLUMN };
                 table = table.column(Width::initial(width).at_least(80.0).clip(true));
             }
             table
-                .header(52.0, |mut row| {
+                .header(60.0, |mut row| {
                     for i in 0..peek.columns.len() {
                         row.col(|ui| column_header(ui, import, peek, &chosen, i, ready, wishes));
                     }
@@ -238,6 +240,7 @@ fn column_header(
     };
     ui.vertical(|ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
+        ui.add_space(SPACE_4);
         let mut ticked = chosen.contains(&i);
         ui.horizontal(|ui| {
             ui.add_space(SPACE_4);

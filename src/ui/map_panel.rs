@@ -336,10 +336,12 @@ fn over_map(
         .pivot(corner)
         .fixed_pos(at)
         .constrain(false)
-        // Room for the largest of them: an area starts from what fits below its corner otherwise.
-        .default_size(ROOM)
         .fade_in(false)
-        .show(ctx, contents)
+        .show(ctx, |ui| {
+            // An area offers what its content took in the last frame, so nothing could ever grow.
+            ui.set_max_size(ROOM);
+            contents(ui);
+        })
         .response
         .rect
 }
@@ -396,7 +398,8 @@ fn figures(ui: &mut Ui, session: &Session) {
     egui::Frame::new().fill(ground).corner_radius(4).inner_margin(egui::Margin::symmetric(6, 2)).show(
         ui,
         |ui| {
-            ui.label(RichText::new(parts.join(" · ")).text_style(TextStyle::Small).color(theme.muted));
+            let text = RichText::new(parts.join(" · ")).text_style(TextStyle::Small).color(theme.muted);
+            ui.add(egui::Label::new(text).extend());
         },
     );
 }

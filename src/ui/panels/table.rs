@@ -70,9 +70,16 @@ pub fn show(
             .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .column(Width::initial(NUMBER).at_least(40.0).clip(true))
             .column(Width::initial(CLUSTER).at_least(40.0).clip(true));
-        for (i, column) in corpus.columns.iter().enumerate() {
-            let text = column.typed.kind() == ColumnKind::Text || corpus.text_columns.contains(&i);
-            table = table.column(Width::initial(if text { TEXT } else { OTHER }).at_least(40.0).clip(true));
+        let is_text =
+            |i: usize| corpus.columns[i].typed.kind() == ColumnKind::Text || corpus.text_columns.contains(&i);
+        let last_text = (0..corpus.columns.len()).rev().find(|&i| is_text(i));
+        for i in 0..corpus.columns.len() {
+            let width = match i {
+                // The last text takes the room that is left.
+                _ if last_text == Some(i) => Width::remainder().at_least(TEXT),
+                _ => Width::initial(if is_text(i) { TEXT } else { OTHER }).at_least(40.0),
+            };
+            table = table.column(width.clip(true));
         }
         if let Some(row) = scroll_to {
             table = table.scroll_to_row(row, None);
