@@ -7,6 +7,9 @@ use super::ReadError;
 /// A text holds at most this share of control characters.
 const MAX_CONTROLS: f64 = 0.05;
 
+/// And at most this share of NULs, with which some programs fill up their fields.
+const MAX_NULLS: f64 = 0.3;
+
 const AS_CSV: &str = "open it in the program it comes from and save the table as CSV";
 const AS_TEXT: &str = "save its text as a plain text file, or put the texts into a CSV";
 const UNPACK: &str = "unpack it and open the file inside";
@@ -81,10 +84,11 @@ pub(super) fn refuse_known(path: &Path, bytes: &[u8]) -> Result<(), ReadError> {
 /// Refuses decoded text that is mostly control characters. NULs are gone from it: `nulls` counts them.
 pub(super) fn refuse_noise(path: &Path, text: &[u8], nulls: u64) -> Result<(), ReadError> {
     let is_control = |b: &&u8| matches!(b, 1..=8 | 14..=26 | 28..=31 | 127);
-    let controls = text.iter().filter(is_control).count() as f64 + nulls as f64;
+    let controls = text.iter().filter(is_control).count() as f64;
     let begins_character = |b: &&u8| !matches!(b, 0x80..=0xbf);
-    let characters = text.iter().filter(begins_character).count() as f64 + nulls as f64;
-    if controls > MAX_CONTROLS * characters {
+    let characters = text.iter().filter(begins_character).count() as f64;
+    let nulls = nulls as f64;
+    if controls > MAX_CONTROLS * characters || nulls > MAX_NULLS * (characters + nulls) {
         let path: PathBuf = path.to_owned();
         return Err(ReadError::NotText { path, what: "no text that could be read", advice: NO_TEXT });
     }
@@ -111,6 +115,7 @@ mod tests {
     #[test]
     fn noise_is_refused_and_a_few_control_characters_are_not() {
         assert!(refuse_noise(Path::new("file"), b"\x01\x02\x03abc", 0).is_err());
-        assert!(refuse_noise(Path::new("file"), b"a text with one \x02 in it", 1).is_ok());
+        assert!(refuse_noise(Path::new("file"), b"abc", 3).is_err());
+        assert!(refuse_noise(Path::new("file"), b"a text with one \x02 in it, and that is all", 9).is_ok());
     }
 }

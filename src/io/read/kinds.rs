@@ -76,7 +76,9 @@ pub(super) fn guess<'a>(name: &str, cells: impl Iterator<Item = &'a str> + Clone
         return Guess::Date(style);
     }
     let (style, strays) = numbers::best_style(cells());
-    if strays * STRAYS <= n {
+    // arXiv's ids look like 1812.06145.
+    let dotted_id = name.eq_ignore_ascii_case("id") && filled.iter().any(|cell| cell.contains(['.', ',']));
+    if strays * STRAYS <= n && !dotted_id {
         let whole = || filled.iter().all(|cell| cell.bytes().all(|b| b.is_ascii_digit()));
         let is_label = LABELS.contains(&name.to_ascii_lowercase().as_str());
         let labels = is_label && distinct <= MAX_NUMBERED_LABELS && distinct * REPEATS <= n && whole();
@@ -134,7 +136,7 @@ pub(super) fn read_column(
     cells: &Strings,
     forced: Option<ColumnKind>,
     cancel: &Cancel,
-) -> Result<(Typed, Option<String>), Cancelled> {
+) -> Result<Remarked<Typed>, Cancelled> {
     let guess = match forced {
         Some(kind) => guess_within(kind, name, sample(cells)),
         None => guess(name, sample(cells)),
@@ -155,6 +157,9 @@ pub(super) fn read_column(
     }
 }
 
+/// A value, and a sentence on what had to be left out of it.
+type Remarked<T> = (T, Option<String>);
+
 struct Reader<'a> {
     name: &'a str,
     cells: &'a Strings,
@@ -172,7 +177,7 @@ impl Reader<'_> {
         &self,
         empty: T,
         parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<(Vec<T>, Option<String>)>, Cancelled> {
+    ) -> Result<Option<Remarked<Vec<T>>>, Cancelled> {
         let mut values = Vec::with_capacity(self.cells.len());
         let (mut filled, mut strays) = (0usize, 0usize);
         for (i, cell) in self.cells.iter().enumerate() {
@@ -194,7 +199,7 @@ impl Reader<'_> {
     }
 
     /// Categories, or text where they hardly ever repeat.
-    fn category(&mut self) -> Result<(Typed, Option<String>), Cancelled> {
+    fn category(&mut self) -> Result<Remarked<Typed>, Cancelled> {
         let mut levels = Levels::default();
         let mut codes = Vec::with_capacity(self.cells.len());
         let mut filled = 0;
@@ -218,7 +223,7 @@ impl Reader<'_> {
         Ok((Typed::Category { levels, codes }, remark))
     }
 
-    fn list(&mut self, style: lists::Style) -> Result<(Typed, Option<String>), Cancelled> {
+    fn list(&mut self, style: lists::Style) -> Result<Remarked<Typed>, Cancelled> {
         let mut levels = Levels::default();
         let mut offsets = vec![0];
         let mut codes = Vec::new();
@@ -316,6 +321,7 @@ mod tests {
     fn kinds_are_told_by_the_cells() {
         assert_eq!(guess_of("x", &["1", "2.5", "", "n/a"]), ColumnKind::Number);
         assert_eq!(guess_of("x", &["007", "008", "007", "008"]), ColumnKind::Category);
+        assert_eq!(guess_of("id", &["1812.06145", "1812.06146"]), ColumnKind::Text);
         assert_eq!(guess_of("x", &["2024-01-05", "2024-02-06"]), ColumnKind::Date);
         assert_eq!(guess_of("x", &["red", "blue", "red", "blue", "red"]), ColumnKind::Category);
         assert_eq!(guess_of("x", &["one thing", "another", "something else"]), ColumnKind::Text);

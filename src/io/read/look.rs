@@ -145,21 +145,22 @@ impl Look {
     /// The same with an encoding that showed only later.
     pub fn words_with(&self, encoding: &'static Encoding) -> String {
         let mut words = match &self.shape {
-            Shape::Delimited { delimiter, .. } => match delimiter {
+            Shape::Delimited { dialect, .. } => match dialect.delimiter {
                 b',' => "CSV, commas".to_owned(),
                 b';' => "CSV, semicolons".to_owned(),
                 b'\t' => "TSV".to_owned(),
                 b'|' => "table, vertical bars".to_owned(),
                 b' ' => "table, blanks".to_owned(),
-                other => format!("table, “{}”", char::from(*other)),
+                other => format!("table, “{}”", char::from(other)),
             },
             Shape::JsonLines => "JSON lines".to_owned(),
             Shape::JsonArray => "JSON array".to_owned(),
             Shape::Text(TextUnit::Line) => "plain text, a line a document".to_owned(),
             Shape::Text(TextUnit::Paragraph) => "plain text, a paragraph a document".to_owned(),
         };
-        if let Shape::Delimited { header: false, .. } = self.shape {
-            words.push_str(", no header");
+        if let Shape::Delimited { dialect, header, .. } = self.shape {
+            words.push_str(if header { "" } else { ", no header" });
+            words.push_str(if dialect.quotes { "" } else { ", no quoting" });
         }
         words.push_str(", ");
         words.push_str(&encoding::name(encoding));
@@ -173,9 +174,9 @@ impl Look {
     pub fn settings(&self, options: &ReadOptions, text_columns: &[usize]) -> ReadOptions {
         let mut settings = options.clone();
         match self.shape {
-            Shape::Delimited { delimiter, header, .. } => {
+            Shape::Delimited { dialect, header, .. } => {
                 settings.format = Some(Format::Delimited);
-                settings.delimiter = Some(char::from(delimiter));
+                settings.delimiter = Some(char::from(dialect.delimiter));
                 settings.header = Some(header);
             }
             Shape::JsonLines => settings.format = Some(Format::JsonLines),
@@ -217,8 +218,9 @@ impl Shape {
     }
 
     fn load_rows(&self, window: &mut Window, table: &mut Table) -> Result<(), ReadError> {
-        let &Self::Delimited { delimiter, header, width, row_names } = self else { return Ok(()) };
-        let (mut rows, mut row) = (Rows::new(delimiter), Row::default());
+        let &Self::Delimited { dialect, header, row_names } = self else { return Ok(()) };
+        let delimiter = dialect.delimiter;
+        let (mut rows, mut row) = (Rows::new(dialect), Row::default());
         loop {
             match rows.next(window, &mut row)? {
                 Step::Row if table.width() == 0 => {
@@ -227,7 +229,7 @@ impl Shape {
                         names.extend(row_names.then(String::new));
                         names.extend(row.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()));
                     }
-                    let width = width.max(names.len()).max(row.len()).min(MAX_COLUMNS);
+                    let width = dialect.width.max(names.len()).max(row.len()).min(MAX_COLUMNS);
                     names.resize(width, String::new());
                     table.set_columns(unique_names(names))?;
                     if !header {
@@ -236,9 +238,11 @@ impl Shape {
                 }
                 Step::Row => table.push(&mut row, delimiter)?,
                 Step::Skipped { line, cause } => table.skip(line, cause),
-                Step::End => return Ok(()),
+                Step::End => break,
             }
         }
+        table.stray_quotes = rows.stray;
+        Ok(())
     }
 }
 

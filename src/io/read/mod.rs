@@ -21,6 +21,7 @@ mod lines;
 mod lists;
 mod look;
 mod numbers;
+mod quotes;
 mod row;
 mod sniff;
 mod source;

@@ -46,7 +46,7 @@ pub(super) fn parse(cell: &str, style: Style) -> Option<f64> {
         Style::Commas => (Some(','), '.'),
         Style::Points => (Some('.'), ','),
     };
-    let end = unsigned.find(|c: char| c == point || c == 'e' || c == 'E').unwrap_or(unsigned.len());
+    let end = unsigned.find([point, 'e', 'E']).unwrap_or(unsigned.len());
     let (whole, rest) = unsigned.split_at(end);
     let digits = whole.chars().filter(char::is_ascii_digit).count();
     if digits > MAX_DIGITS || whole.len() > 1 && whole.starts_with('0') {

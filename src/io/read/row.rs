@@ -11,12 +11,15 @@ pub(super) const CUT_OFF: &str = "the file breaks off within this document";
 pub(super) struct Row {
     text: Vec<u8>,
     ends: Vec<usize>,
+    /// Quotes within quoted cells that should have been doubled.
+    pub loose_quotes: usize,
 }
 
 impl Row {
     pub fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
+        self.loose_quotes = 0;
     }
 
     /// Adds to the cell that is being read.

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::delimited::Rows;
+use super::delimited::{Dialect, Rows};
 use super::json::{Object, first_value};
 use super::lines::guess_unit;
 use super::row::{Row, Step};
 use super::window::Window;
-use super::{Format, ReadError, ReadOptions, TextUnit, dates, numbers};
+use super::{Format, ReadError, ReadOptions, TextUnit, dates, numbers, quotes};
 
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
@@ -67,10 +67,9 @@ const HEADER_NAMES: [&str; 30] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     Delimited {
-        delimiter: u8,
+        /// Its width may be more than the header has.
+        dialect: Dialect,
         header: bool,
-        /// How many columns there are; the header may have fewer.
-        width: usize,
         /// The header lacks a name for the first column, as R writes row names.
         row_names: bool,
     },
@@ -96,12 +95,33 @@ pub(super) fn shape(path: &Path, text: &[u8], cut: bool, options: &ReadOptions) 
             let fallback = if extension(path) == "tsv" { b'\t' } else { b',' };
             let usable = chosen.is_some() || found.width > 1;
             let delimiter = if usable { found.delimiter } else { fallback };
-            delimited(&sample_rows(text, cut, delimiter), delimiter, options.header)
+            let dialect = dialect(text, delimiter);
+            delimited(&sample_rows(text, cut, dialect), dialect, options.header)
         }
     })
 }
 
-fn delimited(rows: &[Vec<String>], delimiter: u8, header: Option<bool>) -> Shape {
+/// How rows with this delimiter are written; their width comes later.
+fn dialect(text: &[u8], delimiter: u8) -> Dialect {
+    let quoting = Dialect { delimiter, quotes: true, width: 0 };
+    Dialect { quotes: quotes::are_used(text, delimiter, || quote_faults(text, quoting)), ..quoting }
+}
+
+/// How many rows have quotes that cannot be right.
+fn quote_faults(text: &[u8], dialect: Dialect) -> usize {
+    let mut window = Window::of_sample(text.to_vec(), true);
+    let (mut reader, mut row, mut faults) = (Rows::new(dialect), Row::default(), 0);
+    loop {
+        match reader.next(&mut window, &mut row) {
+            Ok(Step::Row) => faults += usize::from(row.loose_quotes > 0),
+            Ok(Step::Skipped { .. }) => faults += 1,
+            // A sample cannot fail: nothing is fetched for it.
+            Ok(Step::End) | Err(_) => return faults,
+        }
+    }
+}
+
+fn delimited(rows: &[Vec<String>], dialect: Dialect, header: Option<bool>) -> Shape {
     let header = header.unwrap_or_else(|| has_header(rows));
     let first = rows.first().map_or(0, Vec::len);
     let data = &rows[usize::from(header).min(rows.len())..];
@@ -110,7 +130,7 @@ fn delimited(rows: &[Vec<String>], delimiter: u8, header: Option<bool>) -> Shape
     let one_short = header && first + 1 == usual && !data.is_empty();
     let row_names =
         one_short && data.iter().all(|row| row.len() == usual && row.last().is_some_and(|c| !c.is_empty()));
-    Shape::Delimited { delimiter, header, width, row_names }
+    Shape::Delimited { dialect: Dialect { width, ..dialect }, header, row_names }
 }
 
 fn valid_delimiter(delimiter: char) -> Result<u8, ReadError> {
@@ -182,7 +202,7 @@ fn best_delimiter(text: &[u8], cut: bool, candidates: &[u8]) -> Regularity {
     let mut best = Regularity { delimiter: candidates[0], width: 1, share: 0.0, rows: 0 };
     let mut best_score = 0.0;
     for &delimiter in candidates {
-        let rows = sample_rows(text, cut, delimiter);
+        let rows = sample_rows(text, cut, dialect(text, delimiter));
         let (width, share) = usual_width(&rows);
         let first = rows.first().map_or(0, Vec::len);
         // Rows with a surplus come from unquoted delimiters in a text; they speak less, but not against it.
@@ -212,9 +232,9 @@ fn usual_width(rows: &[Vec<String>]) -> (usize, f64) {
 }
 
 /// The first rows of a table.
-fn sample_rows(text: &[u8], cut: bool, delimiter: u8) -> Vec<Vec<String>> {
+fn sample_rows(text: &[u8], cut: bool, dialect: Dialect) -> Vec<Vec<String>> {
     let mut window = Window::of_sample(text.to_vec(), cut);
-    let (mut reader, mut row, mut rows) = (Rows::new(delimiter), Row::default(), Vec::new());
+    let (mut reader, mut row, mut rows) = (Rows::new(dialect), Row::default(), Vec::new());
     while rows.len() < ROWS {
         match reader.next(&mut window, &mut row) {
             Ok(Step::Row) => {
@@ -271,7 +291,11 @@ mod tests {
     }
 
     fn table(delimiter: u8, header: bool, width: usize) -> Shape {
-        Shape::Delimited { delimiter, header, width, row_names: false }
+        Shape::Delimited {
+            dialect: Dialect { delimiter, quotes: delimiter != b'\t', width },
+            header,
+            row_names: false,
+        }
     }
 
     #[test]
@@ -318,6 +342,7 @@ mod tests {
     #[test]
     fn r_leaves_the_name_of_the_row_names_out() {
         let found = shape_of("a.csv", "text,score\n1,a thing,3\n2,another,4\n");
-        assert_eq!(found, Shape::Delimited { delimiter: b',', header: true, width: 3, row_names: true });
+        let dialect = Dialect { delimiter: b',', quotes: true, width: 3 };
+        assert_eq!(found, Shape::Delimited { dialect, header: true, row_names: true });
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Table {
     by_name: HashMap<Vec<u8>, usize>,
     arenas: Arenas,
     pub report: ReadReport,
+    /// Rows in which a quote that was never closed was taken as text.
+    pub stray_quotes: u64,
     /// Rows with fewer cells than columns, and with more.
     short: u64,
     long: u64,
@@ -34,6 +36,7 @@ impl Table {
             by_name: HashMap::new(),
             arenas,
             report: ReadReport::default(),
+            stray_quotes: 0,
             short: 0,
             long: 0,
             dropped: 0,
@@ -99,6 +102,7 @@ impl Table {
     /// The columns' names, unique, and their cells.
     pub fn finish(mut self) -> Result<(Vec<(String, Strings)>, ReadReport), ReadError> {
         let remarks = [
+            (self.stray_quotes, "had a quote that was opened and not closed properly: it was read as text"),
             (self.short, "had fewer cells than there are columns: the missing ones are empty"),
             (
                 self.long,

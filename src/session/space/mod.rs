@@ -3,12 +3,15 @@
 //! Every step has a *request*: a hash of its inputs' keys and its parameters. A step whose value was made for
 //! another request is stale and starts again; nothing else does.
 
+mod look;
+mod status;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Clusters, Corpus, Key, Knn, Layout, MapQuality, Matrix, Names, Recall};
+use crate::data::{Clusters, Corpus, Key, Knn, Layout, MapQuality, Matrix, Names};
 use crate::embed::Embedder;
 use crate::io::cache::Cache;
 use crate::io::project::Project;
@@ -18,7 +21,7 @@ use crate::model::{DevicePreference, ModelSource};
 use crate::stage::{self, ClusterMethod, MapMethod, MapParams, Params};
 
 use super::cell::{Cell, News};
-use super::{Colouring, Command, Notice, NoticeAction, Severity, Step, StepState, StepStatus, Wake};
+use super::{Colouring, Notice, NoticeAction, Severity, Step, Wake};
 
 /// Where a corpus's vectors come from.
 pub(super) enum Vectors {
@@ -457,72 +460,6 @@ impl Space {
         }
     }
 
-    /// Changes what is looked at, selected or coloured.
-    pub fn look(&mut self, command: Command) {
-        let n = self.corpus.len() as u32;
-        match command {
-            Command::Focus(id) => {
-                self.focus = id.filter(|&id| id < n);
-                if self.focus.is_some() {
-                    self.focus_cluster = None;
-                }
-            }
-            Command::FocusCluster(cluster) => {
-                self.focus_cluster = cluster;
-                if cluster.is_some() {
-                    self.focus = None;
-                }
-            }
-            Command::Select(mut ids) => {
-                ids.retain(|&id| id < n);
-                ids.sort_unstable();
-                ids.dedup();
-                self.selection = Arc::new(ids);
-            }
-            Command::SetColour(by) => {
-                if self.colouring.by != by {
-                    self.colouring = Colouring { by, ..Colouring::default() };
-                }
-            }
-            Command::ToggleEntry(entry) => {
-                if !self.colouring.muted.remove(&entry) {
-                    self.colouring.muted.insert(entry);
-                }
-            }
-            Command::SoloEntry(entry) => self.solo(entry),
-            Command::ShowAllEntries => self.colouring.muted.clear(),
-            Command::SetEntryColour(entry, Some(colour)) => {
-                self.colouring.own_colours.insert(entry, colour);
-            }
-            Command::SetEntryColour(entry, None) => {
-                self.colouring.own_colours.remove(&entry);
-            }
-            _ => {}
-        }
-    }
-
-    fn solo(&mut self, entry: u32) {
-        let entries = self.legend_entries();
-        let others: std::collections::BTreeSet<u32> = entries.into_iter().filter(|&e| e != entry).collect();
-        self.colouring.muted = if self.colouring.muted == others { Default::default() } else { others };
-    }
-
-    /// The entries that the present colouring's legend has, "no value" ([`crate::data::NO_CODE`]) among them.
-    fn legend_entries(&self) -> Vec<u32> {
-        use super::ColourBy;
-        use crate::data::{NO_CODE, Typed};
-        let count = match self.colouring.by {
-            ColourBy::Cluster => self.clusters().map_or(0, |clusters| clusters.count),
-            ColourBy::Topic(level) => self.topics().get(level).map_or(0, |(clusters, _)| clusters.count),
-            ColourBy::Column(column) => match self.corpus.columns.get(column).map(|column| &column.typed) {
-                Some(Typed::Category { levels, .. } | Typed::List { levels, .. }) => levels.len(),
-                _ => 0,
-            },
-            ColourBy::Kept | ColourBy::Nothing => 0,
-        };
-        (0..count as u32).chain([NO_CODE]).collect()
-    }
-
     /// Whether any step runs.
     pub fn is_busy(&self) -> bool {
         self.embedded.is_running()
@@ -578,45 +515,6 @@ impl Space {
         // While the map moves, its old topics would lie in the wrong places.
         if self.map.is_running() { &[] } else { self.topics.value().map_or(&[], |topics| topics) }
     }
-
-    /// Where a step stands.
-    pub fn step(&self, step: Step, params: &Params) -> StepStatus {
-        let (state, summary, took) = match step {
-            Step::Corpus => (StepState::Done, format!("{} documents", grouped(self.corpus.len())), None),
-            Step::Embed => {
-                let request = Some(self.embed_request(params));
-                let summary = self.embedded.value().map(|e| e.summary.clone()).unwrap_or_default();
-                (self.embedded.state(request), summary, self.embedded.took)
-            }
-            Step::Neighbours => {
-                let summary = self.knn().map(|knn| summary_of(knn)).unwrap_or_default();
-                (self.knn.state(self.knn_request(params)), summary, self.knn.took)
-            }
-            Step::Map => {
-                let summary = self.layout().map(|l| summary_of_map(l)).unwrap_or_default();
-                (self.map.state(self.map_request(params)), summary, self.map.took)
-            }
-            Step::Quality => {
-                let summary = self
-                    .quality()
-                    .map(|q| format!("{:.1} % of neighbours kept", 100.0 * q.knn_kept))
-                    .unwrap_or_default();
-                (self.quality.state(self.quality_request()), summary, self.quality.took)
-            }
-            Step::Clusters => {
-                let summary = self.clusters().map(|c| summary_of_clusters(c)).unwrap_or_default();
-                (self.clusters.state(self.clusters_request(params)), summary, self.clusters.took)
-            }
-            Step::Names => (self.names.state(self.names_request()), String::new(), self.names.took),
-            Step::Topics => {
-                let counts: Vec<String> =
-                    self.topics().iter().map(|(clusters, _)| clusters.count.to_string()).collect();
-                let summary = if counts.is_empty() { String::new() } else { counts.join(" · ") };
-                (self.topics.state(self.topics_request(params)), summary, self.topics.took)
-            }
-        };
-        StepStatus { state, summary, took }
-    }
 }
 
 fn model(loaded: Option<&LoadedModel>) -> Option<Arc<Embedder>> {
@@ -631,37 +529,4 @@ fn failure<T>(news: News<T>, step: Step) -> Option<Notice> {
         text,
         action: Some(("Try again".into(), NoticeAction::Recompute(step))),
     })
-}
-
-fn summary_of(knn: &Knn) -> String {
-    match knn.recall {
-        Recall::Exact => format!("{} each, {}", knn.k, knn.method),
-        Recall::Estimated { share, .. } => {
-            format!("{} each, {}, about {:.1} % of the true ones", knn.k, knn.method, 100.0 * share)
-        }
-    }
-}
-
-fn summary_of_map(layout: &Layout) -> String {
-    let (done, all) = layout.epochs;
-    if done < all { format!("{}, stopped at {done} of {all}", layout.method) } else { layout.method.clone() }
-}
-
-fn summary_of_clusters(clusters: &Clusters) -> String {
-    let without = clusters.unclustered();
-    let none = if without > 0 { format!(", {} unclustered", grouped(without)) } else { String::new() };
-    format!("{} by {}{none}", clusters.count, clusters.method)
-}
-
-/// A count with its thousands set apart.
-fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

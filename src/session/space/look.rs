@@ -1,0 +1,75 @@
+//! What a person looks at: focus, selection, colours, the legend's entries.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::data::{NO_CODE, Typed};
+use crate::session::{ColourBy, Colouring, Command};
+
+use super::Space;
+
+impl Space {
+    /// Changes what is looked at, selected or coloured.
+    pub fn look(&mut self, command: Command) {
+        let n = self.corpus.len() as u32;
+        match command {
+            Command::Focus(id) => {
+                self.focus = id.filter(|&id| id < n);
+                if self.focus.is_some() {
+                    self.focus_cluster = None;
+                }
+            }
+            Command::FocusCluster(cluster) => {
+                self.focus_cluster = cluster;
+                if cluster.is_some() {
+                    self.focus = None;
+                }
+            }
+            Command::Select(mut ids) => {
+                ids.retain(|&id| id < n);
+                ids.sort_unstable();
+                ids.dedup();
+                self.selection = Arc::new(ids);
+            }
+            Command::SetColour(by) => {
+                if self.colouring.by != by {
+                    self.colouring = Colouring { by, ..Colouring::default() };
+                }
+            }
+            Command::ToggleEntry(entry) => {
+                if !self.colouring.muted.remove(&entry) {
+                    self.colouring.muted.insert(entry);
+                }
+            }
+            Command::SoloEntry(entry) => self.solo(entry),
+            Command::ShowAllEntries => self.colouring.muted.clear(),
+            Command::SetEntryColour(entry, Some(colour)) => {
+                self.colouring.own_colours.insert(entry, colour);
+            }
+            Command::SetEntryColour(entry, None) => {
+                self.colouring.own_colours.remove(&entry);
+            }
+            _ => {}
+        }
+    }
+
+    fn solo(&mut self, entry: u32) {
+        let entries = self.legend_entries();
+        let others: BTreeSet<u32> = entries.into_iter().filter(|&e| e != entry).collect();
+        self.colouring.muted = if self.colouring.muted == others { Default::default() } else { others };
+    }
+
+    /// The entries that the present colouring's legend has, "no value" ([`crate::data::NO_CODE`]) among them.
+    fn legend_entries(&self) -> Vec<u32> {
+        let count = match self.colouring.by {
+            ColourBy::Cluster => self.clusters().map_or(0, |clusters| clusters.count),
+            ColourBy::Topic(level) => self.topics().get(level).map_or(0, |(clusters, _)| clusters.count),
+            ColourBy::Column(column) => match self.corpus.columns.get(column).map(|column| &column.typed) {
+                Some(Typed::Category { levels, .. } | Typed::List { levels, .. }) => levels.len(),
+                _ => 0,
+            },
+            ColourBy::Kept | ColourBy::Nothing => 0,
+        };
+        (0..count as u32).chain([NO_CODE]).collect()
+    }
+}

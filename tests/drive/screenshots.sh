@@ -1,0 +1,102 @@
+#!/bin/sh
+# Drives the real window as a person would, under a virtual display, and takes the pictures of screenshots/.
+#   sh tests/drive/screenshots.sh PROGRAM FOLDER
+# Needs Xvfb, xdotool and ImageMagick's import; `sh dev screenshots` installs them.
+set -eu
+program=$(realpath "$1")
+mkdir -p "$2"
+folder=$(realpath "$2")
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+display=:77
+app=
+server=
+stop() {
+    [ -z "$app" ] || kill "$app" 2>/dev/null || true
+    [ -z "$server" ] || kill "$server" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap stop EXIT INT TERM
+
+export DISPLAY=$display SEMASCOPE_CACHE="$work/cache" SEMASCOPE_CONFIG="$work/config"
+if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
+    export XDG_RUNTIME_DIR="$work/run"
+    mkdir -m 700 "$XDG_RUNTIME_DIR"
+fi
+
+# start SIZE THEME [FILE]: a display of that size, the app on it with that theme.
+start() {
+    size=$1
+    theme=$2
+    shift 2
+    Xvfb $display -screen 0 "${size}x24" >/dev/null 2>&1 &
+    server=$!
+    sleep 1
+    mkdir -p "$work/config"
+    printf '{"theme": "%s"}\n' "$theme" >"$work/config/settings.json"
+    "$program" "$@" 2>>"$work/log" &
+    app=$!
+    window=$(xdotool search --sync --onlyvisible --name Semascope | head -n 1)
+    xdotool windowmove "$window" 0 0
+    xdotool windowsize --sync "$window" "${size%x*}" "${size#*x}"
+    xdotool windowfocus --sync "$window"
+    sleep 2
+}
+
+finish() {
+    kill "$app" 2>/dev/null || true
+    wait "$app" 2>/dev/null || true
+    kill "$server" 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
+    app=
+    server=
+    sleep 1
+}
+
+# away: the pointer where it hovers over nothing.
+away() { xdotool mousemove 700 18; sleep 0.5; }
+click() { xdotool mousemove "$1" "$2" click 1; sleep "${3:-1.5}"; }
+shot() { away; import -window root "$folder/$1.png"; echo "$folder/$1.png"; }
+
+# The vectors are made once, so that the pictures do not wait for them.
+"$program" run "$root/assets/samples/arxiv.jsonl.gz" --out "$work/out" --quiet
+
+# A file with the troubles that files have: an empty text, duplicates, a broken row.
+{
+    zcat "$root/assets/samples/banking77.csv.gz" | head -n 400
+    printf ',empty\nI lost my card,lost\nI lost my card,lost\n'
+} >"$work/questions.csv"
+
+start 1280x800 dark
+shot welcome-dark
+click 960 470 2.2
+import -window root "$folder/moving-dark.png"
+finish
+
+start 1280x800 dark "$work/questions.csv"
+sleep 4
+shot import-dark
+finish
+
+start 1280x800 dark "$root/assets/samples/arxiv.jsonl.gz"
+sleep 3
+xdotool key Return
+sleep 9
+shot map-dark
+click 560 350
+shot document-dark
+xdotool key Escape
+sleep 0.5
+xdotool key question
+sleep 1
+shot shortcuts-dark
+finish
+
+start 2560x1440 light "$root/assets/samples/arxiv.jsonl.gz"
+sleep 3
+xdotool key Return
+sleep 10
+shot map-light
+click 2300 147
+shot cluster-light
+finish
