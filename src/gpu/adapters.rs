@@ -29,7 +29,7 @@ pub fn adapters() -> Vec<AdapterInfo> {
                     backend: backend_name(info.backend).to_owned(),
                     kind,
                     driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
-                    max_binding: u64::from(adapter.limits().max_storage_buffer_binding_size),
+                    max_binding: adapter.limits().max_storage_buffer_binding_size,
                 };
                 (order, described)
             })

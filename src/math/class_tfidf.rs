@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rayon::prelude::*;
 use whatlang::Lang;
 
+use super::hash::spread;
 use super::language::CorpusLanguages;
-use super::random::mix;
 use super::stop_words::stop_words;
 use super::terms::{StopHashes, Term, cleaned, for_each_term, words_of};
 use crate::job::{Cancelled, Ctx};
@@ -145,7 +145,7 @@ impl Tally {
     }
 
     fn cells(&self, hash: u64) -> impl Iterator<Item = &AtomicU32> {
-        let hashes = [hash, mix(hash)];
+        let hashes = [hash, spread(hash)];
         self.rows.iter().zip(hashes).map(|(row, hash)| &row[hash as usize & (row.len() - 1)])
     }
 

@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::random::mix;
+use super::hash::spread;
 use crate::data::{Clusters, UNCLUSTERED};
 use crate::job::{Cancelled, Ctx};
 
@@ -160,7 +160,7 @@ impl Basins {
         // Equal densities (a single point's kernel has many) go by a scattered order, not along the rows.
         order.par_sort_unstable_by(|&a, &b| {
             let by_density = density[b as usize].total_cmp(&density[a as usize]);
-            by_density.then_with(|| (mix(a.into()), a).cmp(&(mix(b.into()), b)))
+            by_density.then_with(|| (spread(a.into()), a).cmp(&(spread(b.into()), b)))
         });
         let mut basins = Self {
             of_cell: vec![UNCLUSTERED; density.len()],

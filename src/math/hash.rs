@@ -1,11 +1,18 @@
 //! Random numbers without a state: a hash of what they are for, so that any thread can draw any of them.
 
-/// Mixes 64 bits thoroughly (the finaliser of SplitMix64, Steele et al. 2014).
+/// What SplitMix64 (Steele, Lea & Flood 2014) adds to its state for each number.
+pub const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Spreads a word's bits over all of it (the finaliser of SplitMix64); 0 stays 0.
+pub fn spread(word: u64) -> u64 {
+    let word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    word ^ (word >> 31)
+}
+
+/// Mixes 64 bits thoroughly: one number of SplitMix64 from the state `value`.
 pub fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    value ^ (value >> 31)
+    spread(value.wrapping_add(STEP))
 }
 
 /// The hash of `counter` in the stream `seed`.

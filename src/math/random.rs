@@ -1,5 +1,7 @@
 //! A small generator whose numbers are the same on every machine and in every version.
 
+use super::hash;
+
 /// SplitMix64 (Steele, Lea & Flood 2014): one word of state, every seed as good as another.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
@@ -12,18 +14,18 @@ impl Random {
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        mix(self.0)
+        self.0 = self.0.wrapping_add(hash::STEP);
+        hash::spread(self.0)
     }
 
     /// Below `bound`, which must not be 0; the bias of 2⁻⁶⁴ · `bound` is of no account here.
     pub fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.bits()) * bound as u128) >> 64) as usize
+        hash::below(self.bits(), bound)
     }
 
     /// In [0, 1).
     pub fn unit(&mut self) -> f64 {
-        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+        hash::unit(self.bits())
     }
 
     /// Fisher–Yates.
@@ -32,13 +34,6 @@ impl Random {
             items.swap(last, self.below(last + 1));
         }
     }
-}
-
-/// Spreads a word's bits over all of it (the finaliser of SplitMix64): a hash for integers.
-pub fn mix(mut word: u64) -> u64 {
-    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    word ^ (word >> 31)
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::hash::spread;
 use super::language::is_ideographic;
-use super::random::mix;
 
 /// Words of a phrase.
 const WORDS: usize = 3;
@@ -97,7 +97,7 @@ fn folded(word: &str) -> String {
 
 /// The hash of a phrase from that of its beginning and its last word.
 fn joined(phrase: u64, word: u64) -> u64 {
-    mix(phrase.rotate_left(23) ^ word)
+    spread(phrase.rotate_left(23) ^ word)
 }
 
 fn hash_of(word: &str) -> u64 {
@@ -109,7 +109,7 @@ fn hash_of(word: &str) -> u64 {
     } else {
         folded(word).bytes().for_each(feed);
     }
-    mix(hash)
+    spread(hash)
 }
 
 fn pieces<'a>(text: &'a str, stops: &StopHashes) -> Vec<Piece<'a>> {

@@ -10,6 +10,9 @@ use crate::math::density::{self, DensityParams};
 use super::clusters::ordered;
 use super::{StageError, names};
 
+/// Topics of each level, coarse to fine, with their names.
+pub type NamedTopics = Vec<(Arc<Clusters>, Arc<Names>)>;
+
 /// Finds and names the topics of a map that rests, coarse to fine.
 pub fn run(
     corpus: &Corpus,
@@ -18,7 +21,7 @@ pub fn run(
     params: &DensityParams,
     embedder: Option<&Embedder>,
     ctx: &Ctx,
-) -> Result<Vec<(Arc<Clusters>, Arc<Names>)>, StageError> {
+) -> Result<NamedTopics, StageError> {
     let levels = density::topics(&layout.positions, params, ctx)?;
     let mut named = Vec::with_capacity(levels.len());
     for (level, found) in levels.into_iter().enumerate() {

@@ -39,6 +39,12 @@ const PROGRESS: Duration = Duration::from_millis(150);
 /// Height of the log.
 const LOG_PANEL: f32 = 180.0;
 
+/// In windows smaller than this, panels that nobody has arranged yet leave the map half of the room: the table is
+/// closed, the panels beside the map are narrower.
+const ROOMY: egui::Vec2 = egui::vec2(1400.0, 900.0);
+const NARROW_LEFT_PANEL: f32 = 240.0;
+const NARROW_RIGHT_PANEL: f32 = 300.0;
+
 /// A panel: whether it shows, and how wide or high it is.
 struct PaneState {
     name: &'static str,
@@ -94,6 +100,8 @@ pub struct SemascopeApp {
     saving: Option<Job<()>>,
     frames: FrameTimes,
     began: Instant,
+    /// Nobody has arranged the panels yet.
+    unarranged: bool,
     /// When the program started, until the first frame is there.
     started: Option<Instant>,
 }
@@ -139,6 +147,7 @@ impl SemascopeApp {
             saving: None,
             frames: FrameTimes::default(),
             began: Instant::now(),
+            unarranged: settings.panels.is_empty(),
             started: None,
             session,
         })
@@ -203,7 +212,20 @@ impl SemascopeApp {
         self.session.view_state = serde_json::to_value(saved).unwrap_or_default();
     }
 
+    /// Arranges the panels for a window of this size, unless a person has.
+    fn arrange(&mut self, window: egui::Vec2) {
+        if !std::mem::take(&mut self.unarranged) {
+            return;
+        }
+        self.bottom.open = window.y >= ROOMY.y;
+        if window.x < ROOMY.x {
+            self.left.size = NARROW_LEFT_PANEL;
+            self.right.size = NARROW_RIGHT_PANEL;
+        }
+    }
+
     fn workspace(&mut self, ui: &mut Ui, wishes: &mut Wishes) {
+        self.arrange(ui.max_rect().size());
         let theme = Theme::of(ui);
         let bar = egui::Frame::new().fill(theme.panel).inner_margin(Margin::symmetric(12, 0));
         let open =

@@ -13,6 +13,9 @@ use crate::session::{Notice, Session, Severity, Wake};
 use super::app::SemascopeApp;
 use super::log::LogBuffer;
 
+/// Shown by systems that take a window's icon from its program.
+const ICON: &[u8] = include_bytes!("../../assets/icons/semascope-256.png");
+
 /// The window's name, and its size on the first start.
 const TITLE: &str = "Semascope";
 const APP_ID: &str = "semascope";
@@ -24,7 +27,9 @@ pub fn open_window(files: Vec<PathBuf>, log: LogBuffer) -> anyhow::Result<()> {
     let started = Instant::now();
     let (settings, remark) = Settings::load();
     let cache = Cache::open(settings.cache_folder.clone())?;
+    let icon = eframe::icon_data::from_png_bytes(ICON).context("the window's icon cannot be read")?;
     let viewport = egui::ViewportBuilder::default()
+        .with_icon(icon)
         .with_title(TITLE)
         .with_app_id(APP_ID)
         .with_inner_size(SIZE)

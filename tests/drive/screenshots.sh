@@ -36,7 +36,7 @@ start() {
     printf '{"theme": "%s"}\n' "$theme" >"$work/config/settings.json"
     "$program" "$@" 2>>"$work/log" &
     app=$!
-    window=$(xdotool search --sync --onlyvisible --name Semascope | head -n 1)
+    window=$(timeout 30 xdotool search --sync --onlyvisible --name Semascope | head -n 1)
     xdotool windowmove "$window" 0 0
     xdotool windowsize --sync "$window" "${size%x*}" "${size#*x}"
     xdotool windowfocus --sync "$window"

@@ -31,16 +31,10 @@ impl Space {
                 ids.dedup();
                 self.selection = Arc::new(ids);
             }
-            Command::SetColour(by) => {
-                if self.colouring.by != by {
-                    self.colouring = Colouring { by, ..Colouring::default() };
-                }
+            Command::SetColour(by) if by != self.colouring.by => {
+                self.colouring = Colouring { by, ..Colouring::default() };
             }
-            Command::ToggleEntry(entry) => {
-                if !self.colouring.muted.remove(&entry) {
-                    self.colouring.muted.insert(entry);
-                }
-            }
+            Command::ToggleEntry(entry) => self.toggle(entry),
             Command::SoloEntry(entry) => self.solo(entry),
             Command::ShowAllEntries => self.colouring.muted.clear(),
             Command::SetEntryColour(entry, Some(colour)) => {
@@ -50,6 +44,12 @@ impl Space {
                 self.colouring.own_colours.remove(&entry);
             }
             _ => {}
+        }
+    }
+
+    fn toggle(&mut self, entry: u32) {
+        if !self.colouring.muted.remove(&entry) {
+            self.colouring.muted.insert(entry);
         }
     }
 

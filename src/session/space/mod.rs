@@ -18,6 +18,7 @@ use crate::io::project::Project;
 use crate::job::{Event, Latest};
 use crate::math::umap::UmapParams;
 use crate::model::{DevicePreference, ModelSource};
+use crate::stage::topics::NamedTopics;
 use crate::stage::{self, ClusterMethod, MapMethod, MapParams, Params};
 
 use super::cell::{Cell, News};
@@ -43,7 +44,12 @@ struct Embedded {
 /// The model in memory, and where it came from.
 pub(super) type LoadedModel = (ModelSource, Arc<Embedder>);
 
-type NamedTopics = Vec<(Arc<Clusters>, Arc<Names>)>;
+/// A map that moves.
+struct Moving {
+    positions: Arc<Vec<[f32; 2]>>,
+    /// Rounds done and meant to be done.
+    epochs: (usize, usize),
+}
 
 /// One corpus and everything that follows from it.
 pub(super) struct Space {
@@ -56,8 +62,7 @@ pub(super) struct Space {
     clusters: Cell<Arc<Clusters>>,
     names: Cell<Arc<Names>>,
     topics: Cell<NamedTopics>,
-    /// Positions of a map that moves, and how far it is.
-    moving: Option<(Arc<Vec<[f32; 2]>>, usize, usize)>,
+    moving: Option<Moving>,
     live: Latest<UmapParams>,
     /// The parameters that the moving map follows now.
     steered: Option<UmapParams>,
@@ -233,7 +238,7 @@ impl Space {
                 }
                 Event::Layout { positions, epoch, epochs } => {
                     self.first_map |= self.moving.is_none() && self.map.value().is_none();
-                    self.moving = Some((positions, epoch, epochs));
+                    self.moving = Some(Moving { positions, epochs: (epoch, epochs) });
                 }
             }
         }
@@ -328,7 +333,7 @@ impl Space {
             && let Some(layout) = self.layout().cloned()
         {
             let (corpus, embedder) = (self.corpus.clone(), model(embedder));
-            let params = params.map.topics.clone();
+            let params = params.map.topics;
             self.topics.start("topics", key, wake.clone(), move |ctx| {
                 stage::topics::run(&corpus, &matrix, &layout, &params, embedder.as_deref(), ctx)
             });
@@ -490,13 +495,13 @@ impl Space {
 
     pub fn positions(&self) -> Option<&Arc<Vec<[f32; 2]>>> {
         match &self.moving {
-            Some((positions, ..)) => Some(positions),
+            Some(moving) => Some(&moving.positions),
             None => self.layout().map(|layout| &layout.positions),
         }
     }
 
     pub fn map_epoch(&self) -> Option<(usize, usize)> {
-        self.moving.as_ref().map(|&(_, epoch, epochs)| (epoch, epochs))
+        self.moving.as_ref().map(|moving| moving.epochs)
     }
 
     pub fn quality(&self) -> Option<&MapQuality> {
