@@ -38,6 +38,8 @@ const ROOM: egui::Vec2 = vec2(480.0, 480.0);
 const BOUNDS_SAMPLE: usize = 4096;
 
 type Positions = Arc<Vec<[f32; 2]>>;
+/// A document on a map.
+type Place = (u32, Same<Vec<[f32; 2]>>);
 
 /// The map's state between frames.
 pub struct MapPanel {
@@ -48,7 +50,7 @@ pub struct MapPanel {
     plain: Arc<Vec<u32>>,
     pub legend: LegendState,
     size: egui::Vec2,
-    stack: (Option<(u32, Same<Vec<[f32; 2]>>)>, Arc<Vec<u32>>),
+    stack: (Option<Place>, Arc<Vec<u32>>),
     /// Where legend, buttons and figures lay in the last frame: names keep clear of them.
     covered: Vec<Rect>,
 }

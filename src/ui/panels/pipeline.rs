@@ -130,13 +130,16 @@ fn indented(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
     ui.scope_builder(egui::UiBuilder::new().max_rect(room), |ui| contents(ui));
 }
 
+/// A button's caption and what it asks for.
+type Choice = (&'static str, fn(Step) -> Command);
+
 /// Whether there is something to do about a step.
 fn has_buttons(state: &StepState) -> bool {
     !matches!(state, StepState::Waiting | StepState::Done)
 }
 
 fn buttons(ui: &mut Ui, step: Step, state: &StepState, wishes: &mut Wishes) {
-    let choices: &[(&str, fn(Step) -> Command)] = match (step, state) {
+    let choices: &[Choice] = match (step, state) {
         (_, StepState::Running(_)) => &[("Stop", Command::Stop)],
         (Step::Map, StepState::Stopped) => {
             &[("Continue", |_| Command::ContinueMap), ("Start again", Command::Recompute)]

@@ -27,6 +27,7 @@ const WIDTHS: (f32, f32) = (88.0, 460.0);
 const LETTER: f32 = 7.5;
 
 /// What the table remembers between frames.
+#[derive(Default)]
 pub struct TableState {
     sorting: Sorting,
     /// The focused document of the last frame, to notice when another one should come into sight.
@@ -36,12 +37,6 @@ pub struct TableState {
     /// The row that the arrow keys lead to.
     to_row: Option<usize>,
     hovered: Option<usize>,
-}
-
-impl Default for TableState {
-    fn default() -> Self {
-        Self { sorting: Sorting::default(), focus: None, own: false, to_row: None, hovered: None }
-    }
 }
 
 /// Draws the panel; `colour` gives a cluster's colour on the map.
@@ -89,6 +84,7 @@ pub fn show(
             table = table.scroll_to_row(row, align);
         }
         let mut hovered = None;
+        let shown = Shown { session, corpus, rows: order.len(), colour: &colour };
         table
             .header(ROW, |mut row| {
                 titles(&mut row, corpus, state);
@@ -97,7 +93,7 @@ pub fn show(
                 body.rows(ROW, order.len(), |row| {
                     let at = row.index();
                     let Some(document) = order.get(at) else { return };
-                    if one(row, session, corpus, document, at, order.len(), state, &colour, wishes) {
+                    if one(row, &shown, (document, at), state, wishes) {
                         hovered = Some(at);
                     }
                 });
@@ -193,19 +189,23 @@ fn title(ui: &mut Ui, name: &str, by: By, right: bool, state: &mut TableState) {
     }
 }
 
-/// Draws a row; returns whether the pointer is on it.
-#[allow(clippy::too_many_arguments)]
+/// What all rows have in common.
+struct Shown<'a, C> {
+    session: &'a Session,
+    corpus: &'a Corpus,
+    rows: usize,
+    colour: &'a C,
+}
+
+/// Draws the row at `at` with `document`; returns whether the pointer is on it.
 fn one(
     mut row: TableRow<'_, '_>,
-    session: &Session,
-    corpus: &Corpus,
-    document: u32,
-    at: usize,
-    rows: usize,
+    shown: &Shown<'_, impl Fn(u32) -> Option<egui::Color32>>,
+    (document, at): (u32, usize),
     state: &mut TableState,
-    colour: &impl Fn(u32) -> Option<egui::Color32>,
     wishes: &mut Wishes,
 ) -> bool {
+    let Shown { session, corpus, rows, colour } = *shown;
     row.set_selected(session.focus() == Some(document));
     row.set_hovered(state.hovered == Some(at));
     let mut over = false;
