@@ -8,6 +8,7 @@ use crate::view::colour::unpack;
 
 use super::facts;
 use super::format;
+use super::panels::columns::cell_text;
 use super::theme::{SPACE_4, Theme};
 use super::widgets::{self, SWATCH};
 
@@ -46,11 +47,11 @@ pub fn show(ui: &mut Ui, session: &Session, document: u32, colour: Option<u32>, 
         .iter()
         .enumerate()
         .filter(|(i, column)| column.typed.kind() != ColumnKind::Text && !corpus.text_columns.contains(i))
-        .map(|(_, column)| (column, column.cells.get(document as usize)))
+        .map(|(_, column)| (column, cell_text(column, document as usize)))
         .filter(|(_, cell)| !cell.trim().is_empty())
         .take(COLUMNS);
     for (column, cell) in shown {
-        widgets::caption(ui, format!("{}: {}", column.name, format::one_line(cell, VALUE)));
+        widgets::caption(ui, format!("{}: {}", column.name, format::one_line(&cell, VALUE)));
     }
     if stack > 1 {
         widgets::caption(ui, format!("×{} at the same place; click to list them", format::count(stack)));

@@ -15,9 +15,11 @@ use super::theme::{self, ROW, SPACE_4, SPACE_8, Theme};
 use super::widgets::{self, SEARCHABLE, SWATCH, Side};
 use super::wishes::Wishes;
 
-/// How wide the legend is, and how high its list may grow.
+/// How wide the legend is.
 const WIDTH: f32 = 240.0;
-const LIST: f32 = 224.0;
+/// How high its list may grow: a share of the map's height, within bounds.
+const LIST_SHARE: f32 = 0.32;
+const LIST: (f32, f32) = (3.0 * ROW, 15.0 * ROW);
 /// Of a ramp.
 const RAMP_HEIGHT: f32 = 10.0;
 const RAMP_STEPS: usize = 48;
@@ -31,8 +33,15 @@ pub struct LegendState {
     pub wants_search: bool,
 }
 
-/// Draws the legend into `ui`, as high as it needs.
-pub fn show(ui: &mut Ui, session: &Session, paint: &Paint, state: &mut LegendState, wishes: &mut Wishes) {
+/// Draws the legend into `ui`, as high as it needs over a map of height `room`.
+pub fn show(
+    ui: &mut Ui,
+    session: &Session,
+    paint: &Paint,
+    state: &mut LegendState,
+    room: f32,
+    wishes: &mut Wishes,
+) {
     ui.set_width(WIDTH);
     ui.spacing_mut().item_spacing.y = 2.0;
     ui.horizontal(|ui| {
@@ -54,7 +63,7 @@ pub fn show(ui: &mut Ui, session: &Session, paint: &Paint, state: &mut LegendSta
             widgets::caption(ui, waiting(session));
         }
         Legend::Ramp { kind, low, high, missing } => ramp(ui, *kind, low, high, *missing),
-        Legend::Entries(entries) => list(ui, session, entries, state, wishes),
+        Legend::Entries(entries) => list(ui, session, entries, state, room, wishes),
     }
 }
 
@@ -142,7 +151,14 @@ fn ramp(ui: &mut Ui, kind: RampKind, low: &str, high: &str, missing: usize) {
     }
 }
 
-fn list(ui: &mut Ui, session: &Session, entries: &[Entry], state: &mut LegendState, wishes: &mut Wishes) {
+fn list(
+    ui: &mut Ui,
+    session: &Session,
+    entries: &[Entry],
+    state: &mut LegendState,
+    room: f32,
+    wishes: &mut Wishes,
+) {
     let muted = session.colouring().map(|colouring| &colouring.muted);
     if entries.len() > SEARCHABLE {
         let field =
@@ -162,17 +178,15 @@ fn list(ui: &mut Ui, session: &Session, entries: &[Entry], state: &mut LegendSta
     if shown.is_empty() {
         widgets::caption(ui, format!("Nothing is called “{}”.", format::one_line(&needle, 24)));
     }
-    ScrollArea::vertical().max_height(LIST).auto_shrink([false, true]).show_rows(
-        ui,
-        ROW,
-        shown.len(),
-        |ui, rows| {
+    ScrollArea::vertical()
+        .max_height((LIST_SHARE * room).clamp(LIST.0, LIST.1))
+        .auto_shrink([false, true])
+        .show_rows(ui, ROW, shown.len(), |ui, rows| {
             for entry in &shown[rows] {
                 let muted = muted.is_some_and(|muted| muted.contains(&entry.code));
                 one(ui, session, entry, muted, wishes);
             }
-        },
-    );
+        });
     if muted.is_some_and(|muted| !muted.is_empty()) && ui.button("Show all").clicked() {
         wishes.push(Command::ShowAllEntries);
     }
@@ -186,6 +200,8 @@ fn one(ui: &mut Ui, session: &Session, entry: &Entry, muted: bool, wishes: &mut 
     let name = format!("{title}, {count}{state}");
     let response = widgets::row(ui, ROW, false, &name, |ui, rect| {
         let mut inner = rect;
+        // The scroll bar's place.
+        inner.max.x -= SPACE_8;
         let taken = widgets::line(ui, inner, Side::Right, count, TextStyle::Small, theme.muted);
         inner.max.x -= taken + SPACE_8;
         inner.min.x += SWATCH + SPACE_8;

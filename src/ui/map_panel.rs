@@ -252,7 +252,7 @@ impl MapPanel {
         if let Some(paint) = self.paint.latest().cloned() {
             let covered = over_map(ctx, "legend", inner.left_bottom(), Align2::LEFT_BOTTOM, |ui| {
                 Theme::of(ui).popover_frame().inner_margin(egui::Margin::same(10)).show(ui, |ui| {
-                    legend::show(ui, session, &paint, &mut self.legend, wishes);
+                    legend::show(ui, session, &paint, &mut self.legend, rect.height(), wishes);
                 });
             });
             self.covered.push(covered);

@@ -48,7 +48,7 @@ pub fn show(ui: &mut Ui, session: &Session, state: &mut Welcome, wake: &Wake, wi
     let recents = recents(session);
     let rows = recents.len().div_ceil(RECENT_COLUMNS);
     let needed = 700.0 - if rows == 0 { 140.0 } else { (RECENT_ROWS - rows) as f32 * (RECENT + SPACE_8) };
-    let top = page.top() + (0.4 * (page.height() - needed)).clamp(SPACE_24, 160.0);
+    let top = page.top() + (0.4 * (page.height() - needed)).max(SPACE_24);
     let column =
         Rect::from_min_size(pos2(page.center().x - 0.5 * width, top), vec2(width, page.bottom() - top));
     ui.scope_builder(egui::UiBuilder::new().max_rect(column), |ui| {

@@ -85,6 +85,10 @@ pub struct MapView {
     wish: Option<Wish>,
     /// Whether a person has moved the camera since it was last fitted: until then it follows the layout.
     touched: bool,
+    /// Whether the keyboard's focus came by the keyboard: only then does a ring need to say where it is.
+    ring: bool,
+    /// The focus that is about to come was asked for by a click.
+    clicked_into: bool,
     count: usize,
     view: Rect,
     bounds: (Weak<Vec<[f32; 2]>>, Bounds),
@@ -102,6 +106,8 @@ impl MapView {
             flight: None,
             wish: None,
             touched: false,
+            ring: false,
+            clicked_into: false,
             count: 0,
             view: Rect::ZERO,
             bounds: (Weak::new(), Bounds::UNIT),
@@ -224,7 +230,7 @@ impl MapView {
             ) {
                 ui.ctx().request_repaint();
             }
-            if response.has_focus() {
+            if response.has_focus() && self.ring {
                 let stroke = Stroke::new(1.5, opaque(scene.theme.accent));
                 painter.rect_stroke(rect, 0.0, stroke, egui::StrokeKind::Inside);
             }
@@ -324,7 +330,12 @@ impl MapView {
         now: f64,
     ) {
         let camera = self.camera.unwrap_or(*fitted);
+        if response.gained_focus() {
+            self.ring = !std::mem::take(&mut self.clicked_into);
+        }
         if response.clicked() || response.drag_started() {
+            self.clicked_into = !response.has_focus();
+            self.ring = false;
             response.request_focus();
         }
         // Shift + drag belongs to selections.

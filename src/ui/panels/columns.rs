@@ -1,8 +1,10 @@
 //! The columns of the corpus as small charts; a click colours the map by one.
 
+use std::borrow::Cow;
+
 use egui::{TextStyle, Ui};
 
-use crate::data::{ColumnKind, Corpus, Typed};
+use crate::data::{Column, ColumnKind, Corpus, Typed};
 use crate::session::{ColourBy, Command, Session};
 use crate::ui::digest::ColumnDigest;
 use crate::ui::icons;
@@ -63,6 +65,18 @@ pub fn levels(typed: &Typed) -> &[String] {
     match typed {
         Typed::Category { levels, .. } | Typed::List { levels, .. } => levels,
         Typed::Text | Typed::Number(_) | Typed::Date(_) => &[],
+    }
+}
+
+/// A cell as a person reads it: the values of a list by themselves, anything else as it stands in the file.
+pub fn cell_text(column: &Column, document: usize) -> Cow<'_, str> {
+    match &column.typed {
+        Typed::List { levels, offsets, codes } => {
+            let codes = &codes[offsets[document] as usize..offsets[document + 1] as usize];
+            let names = codes.iter().filter_map(|&code| levels.get(code as usize));
+            Cow::Owned(names.map(String::as_str).collect::<Vec<_>>().join(", "))
+        }
+        _ => Cow::Borrowed(column.cells.get(document)),
     }
 }
 

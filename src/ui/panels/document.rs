@@ -8,14 +8,17 @@ use crate::ui::facts;
 use crate::ui::format;
 use crate::ui::icons;
 use crate::ui::links::links;
-use crate::ui::theme::{SPACE_4, SPACE_8, SPACE_12, Theme};
+use crate::ui::theme::{self, SPACE_4, SPACE_8, SPACE_12, Theme};
 use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
 
+use super::columns::cell_text;
 use super::listed;
 
 /// Longer texts are cut here, in characters: nobody reads a book in a panel.
 const LONGEST: usize = 20_000;
+/// A first text column up to this many bytes is a title.
+const LONGEST_TITLE: usize = 240;
 /// Longer cells of other columns are cut here.
 const LONGEST_CELL: usize = 2_000;
 /// Documents listed that lie at the same place.
@@ -32,7 +35,6 @@ pub fn show(
     colour: &impl Fn(u32) -> Option<Color32>,
     wishes: &mut Wishes,
 ) {
-    let theme = Theme::of(ui);
     ui.horizontal(|ui| {
         widgets::section(
             ui,
@@ -48,12 +50,7 @@ pub fn show(
         });
     });
     ScrollArea::vertical().auto_shrink(false).id_salt(("document", i)).show(ui, |ui| {
-        let text = corpus.text(i as usize);
-        if text.trim().is_empty() {
-            widgets::muted(ui, "This text is empty.");
-        } else {
-            ui.add(Label::new(RichText::new(cut(&text, LONGEST)).color(theme.text)).wrap().selectable(true));
-        }
+        text(ui, corpus, i as usize);
         cluster(ui, session, i, colour, wishes);
         columns(ui, corpus, i as usize, wishes);
         neighbours(ui, session, corpus, i, wishes);
@@ -72,6 +69,23 @@ pub fn show(
         }
         ui.add_space(SPACE_12);
     });
+}
+
+/// The text columns in their order; a short first one, such as a title, stands out.
+fn text(ui: &mut Ui, corpus: &Corpus, i: usize) {
+    let theme = Theme::of(ui);
+    let cells = corpus.text_columns.iter().map(|&c| corpus.columns[c].cells.get(i).trim());
+    let cells: Vec<&str> = cells.filter(|cell| !cell.is_empty()).collect();
+    if cells.is_empty() {
+        widgets::muted(ui, "This text is empty.");
+    }
+    for (place, cell) in cells.iter().enumerate() {
+        let titled = place == 0 && cells.len() > 1 && cell.len() <= LONGEST_TITLE;
+        let text = RichText::new(cut(cell, LONGEST)).color(theme.text);
+        let text = if titled { text.text_style(theme::title()) } else { text };
+        ui.add(Label::new(text).wrap().selectable(true));
+        ui.add_space(SPACE_4);
+    }
 }
 
 fn cut(text: &str, longest: usize) -> String {
@@ -116,17 +130,16 @@ fn cluster(
 }
 
 fn columns(ui: &mut Ui, corpus: &Corpus, i: usize, wishes: &mut Wishes) {
-    let text_only = |c: usize| corpus.text_columns == [c];
-    let others = corpus.columns.iter().enumerate().filter(|(c, _)| !text_only(*c));
+    let others = corpus.columns.iter().enumerate().filter(|(c, _)| !corpus.text_columns.contains(c));
     for (_, column) in others {
-        let cell = column.cells.get(i);
+        let cell = cell_text(column, i);
         if cell.trim().is_empty() {
             continue;
         }
         ui.add_space(SPACE_8);
         widgets::section(ui, &column.name);
-        ui.add(Label::new(cut(cell, LONGEST_CELL)).wrap().selectable(true));
-        for link in links(&column.name, cut(cell, LONGEST_CELL).as_str()) {
+        ui.add(Label::new(cut(&cell, LONGEST_CELL)).wrap().selectable(true));
+        for link in links(&column.name, cut(&cell, LONGEST_CELL).as_str()) {
             let label = format!("{} {}", icons::ARROW_SQUARE_OUT, format::elide_middle(&link.label, 40));
             if ui.link(label).on_hover_text(&link.url).clicked() {
                 wishes.act(Action::OpenUrl(link.url));

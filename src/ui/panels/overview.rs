@@ -6,7 +6,7 @@ use crate::data::Corpus;
 use crate::session::{Command, Session};
 use crate::ui::facts::{self, Sizes};
 use crate::ui::format;
-use crate::ui::theme::{self, ROW, SPACE_8, SPACE_12, Theme};
+use crate::ui::theme::{self, ROW, SPACE_12, Theme};
 use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
 
@@ -57,7 +57,6 @@ pub fn show(
             }
         }
     });
-    ui.add_space(SPACE_8);
 }
 
 fn counts(session: &Session, corpus: &Corpus) -> String {

@@ -28,6 +28,8 @@ pub fn show(ui: &mut Ui, session: &Session, step: Step, wishes: &mut Wishes) {
     let mut params = before.clone();
     let n = session.corpus().map_or(0, |corpus| corpus.len());
     ui.spacing_mut().slider_width = SLIDER;
+    // Sliders as high as their numbers would have knobs too large for a panel.
+    ui.spacing_mut().interact_size.y = 20.0;
     match step {
         Step::Embed => embed(ui, session, &mut params),
         Step::Neighbours => {
@@ -172,7 +174,7 @@ fn number(ui: &mut Ui, name: &str, hint: &str, slider: Slider<'_>) -> bool {
 
 fn choice(ui: &mut Ui, name: &str, hint: &str, chosen: &str, choices: impl FnOnce(&mut Ui)) {
     named(ui, name, hint, |ui| {
-        let width = ui.available_width() - SPACE_8;
+        let width = ui.available_width() - 2.0 * SPACE_8;
         ComboBox::from_id_salt(name).width(width).selected_text(chosen).show_ui(ui, choices);
     });
 }

@@ -1,6 +1,8 @@
 //! The documents as a table. Only the rows in sight are laid out; sorting happens on a worker.
 
-use egui::{EventFilter, Id, Key, Modifiers, Rect, RichText, ScrollArea, Sense, TextStyle, Ui, pos2, vec2};
+use egui::{
+    Align, EventFilter, Id, Key, Modifiers, Rect, RichText, ScrollArea, Sense, TextStyle, Ui, pos2, vec2,
+};
 use egui_extras::{Column as Width, TableBuilder, TableRow};
 
 use crate::data::{ColumnKind, Corpus};
@@ -13,13 +15,16 @@ use crate::ui::theme::{self, ROW, SPACE_8, Theme};
 use crate::ui::widgets::{self, SWATCH, Side};
 use crate::ui::wishes::Wishes;
 
+use super::columns::cell_text;
+
 /// Characters of a cell that are laid out at most; the column is narrower anyway.
 const SHOWN: usize = 200;
 /// Initial widths.
 const NUMBER: f32 = 64.0;
 const CLUSTER: f32 = 190.0;
-const TEXT: f32 = 460.0;
-const OTHER: f32 = 120.0;
+const WIDTHS: (f32, f32) = (88.0, 460.0);
+/// Average width of a letter.
+const LETTER: f32 = 7.5;
 
 /// What the table remembers between frames.
 pub struct TableState {
@@ -57,7 +62,8 @@ pub fn show(
     }
     let scroll_to = scroll_target(session, state, &order);
     ScrollArea::horizontal().auto_shrink(false).id_salt("table, sideways").show(ui, |ui| {
-        let height = ui.available_height();
+        // The bar that scrolls sideways lies over the last row otherwise.
+        let height = ui.available_height() - ui.spacing().scroll.bar_width;
         ui.spacing_mut().item_spacing.y = 0.0;
         let mut table = TableBuilder::new(ui)
             .id_salt(("table", corpus.key.to_string()))
@@ -70,19 +76,17 @@ pub fn show(
             .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .column(Width::initial(NUMBER).at_least(40.0).clip(true))
             .column(Width::initial(CLUSTER).at_least(40.0).clip(true));
-        let is_text =
-            |i: usize| corpus.columns[i].typed.kind() == ColumnKind::Text || corpus.text_columns.contains(&i);
-        let last_text = (0..corpus.columns.len()).rev().find(|&i| is_text(i));
+        let last_text = (0..corpus.columns.len()).rev().find(|&i| is_text(corpus, i));
         for i in 0..corpus.columns.len() {
             let width = match i {
                 // The last text takes the room that is left.
-                _ if last_text == Some(i) => Width::remainder().at_least(TEXT),
-                _ => Width::initial(if is_text(i) { TEXT } else { OTHER }).at_least(40.0),
+                _ if last_text == Some(i) => Width::remainder().at_least(width_of(corpus, i)),
+                _ => Width::initial(width_of(corpus, i)).at_least(40.0),
             };
             table = table.column(width.clip(true));
         }
-        if let Some(row) = scroll_to {
-            table = table.scroll_to_row(row, None);
+        if let Some((row, align)) = scroll_to {
+            table = table.scroll_to_row(row, align);
         }
         let mut hovered = None;
         table
@@ -100,6 +104,18 @@ pub fn show(
             });
         state.hovered = hovered;
     });
+}
+
+fn is_text(corpus: &Corpus, i: usize) -> bool {
+    corpus.columns[i].typed.kind() == ColumnKind::Text || corpus.text_columns.contains(&i)
+}
+
+/// How wide a column starts: as its cells are long on average, within bounds.
+fn width_of(corpus: &Corpus, i: usize) -> f32 {
+    let cells = &corpus.columns[i].cells;
+    let average = cells.bytes().len() as f32 / cells.len().max(1) as f32;
+    let most = if is_text(corpus, i) { WIDTHS.1 } else { 2.0 * WIDTHS.0 };
+    (LETTER * (average + 2.0)).clamp(WIDTHS.0, most)
 }
 
 fn header(ui: &mut Ui, session: &Session, corpus: &Corpus, state: &mut TableState, wishes: &mut Wishes) {
@@ -127,15 +143,16 @@ fn header(ui: &mut Ui, session: &Session, corpus: &Corpus, state: &mut TableStat
 }
 
 /// The row to bring into sight: of a document that was focused elsewhere, or the one the arrow keys lead to.
-fn scroll_target(session: &Session, state: &mut TableState, order: &Order) -> Option<usize> {
+fn scroll_target(session: &Session, state: &mut TableState, order: &Order) -> Option<(usize, Option<Align>)> {
     if let Some(row) = state.to_row.take() {
-        return Some(row);
+        // The arrows move the list only as far as they must.
+        return Some((row, None));
     }
     let focus = session.focus();
     let other = focus != state.focus;
     state.focus = focus;
     let own = std::mem::take(&mut state.own);
-    if other && !own { order.position(focus?) } else { None }
+    if other && !own { Some((order.position(focus?)?, Some(Align::Center))) } else { None }
 }
 
 fn titles(row: &mut TableRow<'_, '_>, corpus: &Corpus, state: &mut TableState) {
@@ -171,7 +188,7 @@ fn title(ui: &mut Ui, name: &str, by: By, right: bool, state: &mut TableState) {
     widgets::line(ui, inner, side, name, theme::section(), colour);
     let bottom = ui.max_rect().bottom();
     ui.painter().hline(ui.max_rect().x_range(), bottom, theme.line());
-    if response.on_hover_text("Click to sort").clicked() {
+    if response.clicked() {
         state.sorting.toggle(by);
     }
 }
@@ -217,7 +234,7 @@ fn one(
     });
     for column in &corpus.columns {
         row.col(|ui| {
-            let text = format::one_line(column.cells.get(document as usize), SHOWN);
+            let text = format::one_line(&cell_text(column, document as usize), SHOWN);
             cell(ui, &text, column.typed.kind() == ColumnKind::Number, false);
         });
     }
