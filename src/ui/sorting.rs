@@ -152,7 +152,7 @@ impl Key {
             None => (0..corpus.len() as u32).collect(),
         };
         match self.by {
-            By::FileOrder => self.by_value(documents, |i| Some(i)),
+            By::FileOrder => self.by_value(documents, Some),
             By::Cluster => match &self.clusters {
                 Some(Same(clusters)) => {
                     let label = |i: u32| clusters.labels.get(i as usize).copied();

@@ -136,7 +136,8 @@ fn has_buttons(state: &StepState) -> bool {
 }
 
 fn buttons(ui: &mut Ui, step: Step, state: &StepState, wishes: &mut Wishes) {
-    let choices: &[(&str, fn(Step) -> Command)] = match (step, state) {
+    type Choice = (&'static str, fn(Step) -> Command);
+    let choices: &[Choice] = match (step, state) {
         (_, StepState::Running(_)) => &[("Stop", Command::Stop)],
         (Step::Map, StepState::Stopped) => {
             &[("Continue", |_| Command::ContinueMap), ("Start again", Command::Recompute)]

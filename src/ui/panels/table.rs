@@ -27,6 +27,7 @@ const WIDTHS: (f32, f32) = (88.0, 460.0);
 const LETTER: f32 = 7.5;
 
 /// What the table remembers between frames.
+#[derive(Default)]
 pub struct TableState {
     sorting: Sorting,
     /// The focused document of the last frame, to notice when another one should come into sight.
@@ -36,12 +37,6 @@ pub struct TableState {
     /// The row that the arrow keys lead to.
     to_row: Option<usize>,
     hovered: Option<usize>,
-}
-
-impl Default for TableState {
-    fn default() -> Self {
-        Self { sorting: Sorting::default(), focus: None, own: false, to_row: None, hovered: None }
-    }
 }
 
 /// Draws the panel; `colour` gives a cluster's colour on the map.
