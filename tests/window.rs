@@ -22,7 +22,7 @@ type Window = Harness<'static, SemascopeApp>;
 /// A window with nothing open, its cache in `folder`.
 fn window(folder: &Path) -> Window {
     let cache = Cache::open(Some(folder.join("cache"))).unwrap();
-    Harness::builder().with_size([1280.0, 800.0]).with_max_steps(64).build_eframe(move |cc| {
+    Harness::builder().with_size([1600.0, 1000.0]).with_max_steps(64).build_eframe(move |cc| {
         let session = Session::new(Settings::default(), cache, wake(&cc.egui_ctx));
         SemascopeApp::new(cc, session, LogBuffer::default()).unwrap()
     })

@@ -17,6 +17,9 @@ const KEYWORDS: usize = 10;
 /// Documents that stand for a cluster.
 const EXEMPLARS: usize = 5;
 
+/// A longer text is no keyword, in characters.
+const LONGEST_TERM: usize = 32;
+
 /// Members whose mean is a cluster's centre; evenly spread over larger clusters.
 const CENTRE_SAMPLE: usize = 2_000;
 
@@ -36,19 +39,38 @@ pub fn run(
         key = key.input(embedder.key());
     }
     let members = clusters.members();
-    let candidates = class_tfidf::keywords(&|i| corpus.text(i), &members, KEYWORDS, ctx)?;
+    let mut candidates = class_tfidf::keywords(&|i| corpus.text(i), &members, KEYWORDS, ctx)?;
+    let mut exemplars = Vec::with_capacity(members.len());
+    for (members, candidates) in members.iter().zip(&mut candidates) {
+        exemplars.push(exemplars::exemplars(matrix, members, EXEMPLARS, ctx)?);
+        if candidates.is_empty() {
+            candidates.extend(exemplars.last().into_iter().flatten().filter_map(|&i| as_term(corpus, i)));
+        }
+    }
     let nearness = match embedder {
         Some(embedder) => Some(nearness(matrix, &members, &candidates, embedder, ctx)?),
         None => None,
     };
     let titles = titles::choose_titles(&candidates, nearness.as_deref());
-    let mut named = Vec::with_capacity(members.len());
-    for ((members, candidates), title) in members.iter().zip(candidates).zip(titles) {
-        let exemplars = exemplars::exemplars(matrix, members, EXEMPLARS, ctx)?;
-        let keywords = candidates.into_iter().map(|c| Keyword { term: c.term, score: c.score }).collect();
-        named.push(ClusterName { title, keywords, exemplars });
-    }
+    let named = candidates
+        .into_iter()
+        .zip(titles)
+        .zip(exemplars)
+        .map(|((candidates, title), exemplars)| {
+            let keywords = candidates.into_iter().map(|c| Keyword { term: c.term, score: c.score }).collect();
+            ClusterName { title, keywords, exemplars }
+        })
+        .collect();
     Ok(Names { key: key.finish(), clusters: named })
+}
+
+/// Document `i` as a keyword, where it is as short as one: in a table of words no term recurs, and those nearest to
+/// a cluster's centre say best what it is about.
+fn as_term(corpus: &Corpus, i: u32) -> Option<Candidate> {
+    let text = corpus.text(i as usize);
+    let term = text.trim();
+    let short = !term.is_empty() && term.chars().count() <= LONGEST_TERM;
+    short.then(|| Candidate { term: term.to_owned(), score: 1.0, texts: 1 })
 }
 
 /// The similarity of each candidate to its cluster's centre, in the shape of `candidates`.

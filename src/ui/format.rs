@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(number(2024.0), "2024");
         assert_eq!(number(-1_234_567.0), "−1,234,567");
         assert_eq!(number(0.125), "0.125");
-        assert_eq!(number(3.14159), "3.142");
+        assert_eq!(number(2.71653), "2.717");
         assert_eq!(number(f64::NAN), "–");
     }
 

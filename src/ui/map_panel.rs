@@ -38,8 +38,14 @@ const ROOM: egui::Vec2 = vec2(480.0, 480.0);
 const BOUNDS_SAMPLE: usize = 4096;
 
 type Positions = Arc<Vec<[f32; 2]>>;
-/// A document on a map.
-type Place = (u32, Same<Vec<[f32; 2]>>);
+
+/// The documents that lie where the focused one does.
+#[derive(Default)]
+struct Stack {
+    /// The document and the positions that this was looked up for.
+    of: Option<(u32, Same<Vec<[f32; 2]>>)>,
+    documents: Arc<Vec<u32>>,
+}
 
 /// The map's state between frames.
 pub struct MapPanel {
@@ -50,7 +56,7 @@ pub struct MapPanel {
     plain: Arc<Vec<u32>>,
     pub legend: LegendState,
     size: egui::Vec2,
-    stack: (Option<Place>, Arc<Vec<u32>>),
+    stack: Stack,
     /// Where legend, buttons and figures lay in the last frame: names keep clear of them.
     covered: Vec<Rect>,
 }
@@ -65,7 +71,7 @@ impl Default for MapPanel {
             plain: Arc::default(),
             legend: LegendState::default(),
             size: vec2(1280.0, 800.0),
-            stack: (None, Arc::default()),
+            stack: Stack::default(),
             covered: Vec::new(),
         }
     }
@@ -100,22 +106,22 @@ impl MapPanel {
     /// The documents at the place of the focused one, looked up once a focus.
     fn update_stack(&mut self, session: &Session) {
         let wanted = session.focus().zip(session.positions().cloned().map(Same));
-        if self.stack.0 == wanted {
+        if self.stack.of == wanted {
             return;
         }
         let Some((focus, Same(positions))) = &wanted else {
-            self.stack = (None, Arc::default());
+            self.stack = Stack::default();
             return;
         };
         // Until the index of these positions is built, the question stays open.
         if let Some(index) = self.view.index().filter(|index| Arc::ptr_eq(index.positions(), positions)) {
-            self.stack = (wanted.clone(), Arc::new(index.stack_of(*focus)));
+            self.stack = Stack { of: wanted.clone(), documents: Arc::new(index.stack_of(*focus)) };
         }
     }
 
     /// The documents that lie where the focused one does, itself included.
     pub fn stack(&self) -> &[u32] {
-        &self.stack.1
+        &self.stack.documents
     }
 
     /// The colour of a cluster on the map, while the map is coloured by cluster.

@@ -130,15 +130,13 @@ fn indented(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
     ui.scope_builder(egui::UiBuilder::new().max_rect(room), |ui| contents(ui));
 }
 
-/// A button's caption and what it asks for.
-type Choice = (&'static str, fn(Step) -> Command);
-
 /// Whether there is something to do about a step.
 fn has_buttons(state: &StepState) -> bool {
     !matches!(state, StepState::Waiting | StepState::Done)
 }
 
 fn buttons(ui: &mut Ui, step: Step, state: &StepState, wishes: &mut Wishes) {
+    type Choice = (&'static str, fn(Step) -> Command);
     let choices: &[Choice] = match (step, state) {
         (_, StepState::Running(_)) => &[("Stop", Command::Stop)],
         (Step::Map, StepState::Stopped) => {
