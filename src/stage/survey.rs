@@ -78,6 +78,7 @@ pub fn run(
         }
     }
     drop(seen);
+    ctx.progress.begin("Trying the model", "texts", 0, 0);
 
     let max_tokens = params.max_tokens.unwrap_or(usize::MAX).min(embedder.max_tokens());
     let chosen: Vec<usize> = sample(n, TOKEN_SAMPLE).collect();

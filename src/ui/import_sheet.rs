@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use egui::{Align, ComboBox, Label, Layout, RichText, ScrollArea, TextStyle, Ui, vec2};
+use egui::{Align, ComboBox, Key, Label, Layout, RichText, ScrollArea, TextStyle, Ui, vec2};
 use egui_extras::{Column as Width, TableBuilder};
 
 use crate::data::{ColumnKind, ReadReport};
@@ -139,8 +139,12 @@ fn reading(ui: &mut Ui, import: &Import, wishes: &mut Wishes) {
         }
         let encoding = settings.encoding.as_deref().map(str::to_lowercase);
         let named = ENCODINGS.iter().find(|(label, _)| encoding.as_deref() == Some(label));
-        let shown =
-            named.map_or_else(|| encoding.clone().unwrap_or_default(), |(_, name)| (*name).to_owned());
+        // Without a character beyond ASCII in the sample, the first such one will decide.
+        let shown = match (named, &encoding) {
+            (Some((_, name)), _) => (*name).to_owned(),
+            (None, Some(label)) => label.clone(),
+            (None, None) => "Detected".to_owned(),
+        };
         pick(ui, "Encoding", &shown, 150.0, |ui| {
             for (label, name) in ENCODINGS {
                 if ui.selectable_label(encoding.as_deref() == Some(label), name).clicked() {
@@ -197,8 +201,13 @@ fn preview(ui: &mut Ui, import: &Import, peek: &Peek, wishes: &mut Wishes) {
                 .max_scroll_height(PREVIEW - 64.0)
                 .cell_layout(Layout::left_to_right(Align::Center));
             for i in 0..peek.columns.len() {
-                let width = if chosen.contains(&i) { TEXT_COLUMN } else { COLUMN };
-                table = table.column(Width::initial(width).at_least(80.0).clip(true));
+                table = table.column(if chosen.last() == Some(&i) {
+                    // The text takes what the others leave.
+                    Width::remainder().at_least(TEXT_COLUMN).clip(true)
+                } else {
+                    let width = if chosen.contains(&i) { TEXT_COLUMN } else { COLUMN };
+                    Width::initial(width).at_least(80.0).clip(true)
+                });
             }
             table
                 .header(60.0, |mut row| {
@@ -411,8 +420,11 @@ fn footer(ui: &mut Ui, import: &Import, wishes: &mut Wishes) {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = SPACE_16;
             let ready = import.error.is_none() && import.peek.is_some() && !import.confirmed;
+            // Enter confirms, unless it was meant for a widget that has the focus.
+            let entered = ui.input(|input| input.key_pressed(Key::Enter))
+                && ui.memory(|memory| memory.focused().is_none());
             ui.add_enabled_ui(ready, |ui| {
-                if widgets::primary_button(ui, "Explore").clicked() {
+                if widgets::primary_button(ui, "Explore").clicked() || ready && entered {
                     wishes.push(Command::ConfirmImport);
                 }
             });

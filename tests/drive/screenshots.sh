@@ -18,7 +18,9 @@ stop() {
 }
 trap stop EXIT INT TERM
 
-export DISPLAY=$display SEMASCOPE_CACHE="$work/cache" SEMASCOPE_CONFIG="$work/config"
+# A cache that is there already spares embedding the sample again.
+export SEMASCOPE_CACHE="${SEMASCOPE_CACHE:-$work/cache}"
+export DISPLAY=$display SEMASCOPE_CONFIG="$work/config"
 if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
     export XDG_RUNTIME_DIR="$work/run"
     mkdir -m 700 "$XDG_RUNTIME_DIR"
@@ -79,9 +81,9 @@ shot import-dark
 finish
 
 start 1280x800 dark "$root/assets/samples/arxiv.jsonl.gz"
-sleep 3
+sleep 5
 xdotool key Return
-sleep 9
+sleep 10
 shot map-dark
 click 560 350
 shot document-dark
@@ -93,7 +95,7 @@ shot shortcuts-dark
 finish
 
 start 2560x1440 light "$root/assets/samples/arxiv.jsonl.gz"
-sleep 3
+sleep 5
 xdotool key Return
 sleep 10
 shot map-light
