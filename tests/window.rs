@@ -19,10 +19,14 @@ const GROUP: usize = 40;
 
 type Window = Harness<'static, SemascopeApp>;
 
-/// A window with nothing open, its cache in `folder`.
+/// A window with nothing open, its cache in `folder`, with room for all panels.
 fn window(folder: &Path) -> Window {
+    window_of([1600.0, 1000.0], folder)
+}
+
+fn window_of(size: [f32; 2], folder: &Path) -> Window {
     let cache = Cache::open(Some(folder.join("cache"))).unwrap();
-    Harness::builder().with_size([1600.0, 1000.0]).with_max_steps(64).build_eframe(move |cc| {
+    Harness::builder().with_size(size).with_max_steps(64).build_eframe(move |cc| {
         let session = Session::new(Settings::default(), cache, wake(&cc.egui_ctx));
         SemascopeApp::new(cc, session, LogBuffer::default()).unwrap()
     })
@@ -93,7 +97,7 @@ fn workspace(folder: &Path) -> Window {
 #[test]
 fn the_first_page_offers_a_way_to_open_and_three_samples() {
     let folder = tempfile::tempdir().unwrap();
-    let mut window = window(folder.path());
+    let mut window = window_of([1280.0, 800.0], folder.path());
     window.run_steps(3);
     window.get_by_label("Open…");
     window.get_by_label("Drop a file here");
@@ -244,7 +248,7 @@ fn panels_hide_and_come_back_by_their_keys() {
         window.get_by_label(&format!("Show {name}"));
     }
     let map = window.get_by_label_contains("Map of 80 documents").rect();
-    assert!(map.width() > 1200.0, "the map takes the room: {map:?}");
+    assert!(map.width() > 1500.0, "the map takes the room: {map:?}");
 }
 
 #[test]
