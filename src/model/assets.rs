@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::ModelError;
 
@@ -17,6 +18,15 @@ const PLACES: [&str; 3] = ["assets", "../share/semascope/assets", "../Resources/
 /// the package that cargo runs, and in the folders above the executable (a build in `target/debug`). No path
 /// is compiled in.
 pub fn assets_dir() -> Result<PathBuf, ModelError> {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(found) = FOUND.get() {
+        return Ok(found.clone());
+    }
+    let found = look_for_assets()?;
+    Ok(FOUND.get_or_init(|| found).clone())
+}
+
+fn look_for_assets() -> Result<PathBuf, ModelError> {
     if let Some(named) = env::var_os(VARIABLE).map(PathBuf::from) {
         return if holds_model(&named) { Ok(named) } else { Err(ModelError::WrongAssets(named)) };
     }

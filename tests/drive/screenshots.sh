@@ -20,7 +20,7 @@ trap stop EXIT INT TERM
 
 # A cache that is there already spares embedding the sample again.
 export SEMASCOPE_CACHE="${SEMASCOPE_CACHE:-$work/cache}"
-export DISPLAY=$display SEMASCOPE_CONFIG="$work/config"
+export DISPLAY=$display SEMASCOPE_ASSETS="$root/assets" SEMASCOPE_CONFIG="$work/config"
 if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
     export XDG_RUNTIME_DIR="$work/run"
     mkdir -m 700 "$XDG_RUNTIME_DIR"
