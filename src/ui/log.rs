@@ -99,6 +99,8 @@ impl Visit for Message {
         // Writing to a string cannot fail.
         let _ = match field.name() {
             "message" => write!(self.0, "{between}{value:?}"),
+            // Where a record of the `log` crate came from: its file and line help nobody here.
+            name if name.starts_with("log.") => Ok(()),
             name => write!(self.0, "{between}{name}={value:?}"),
         };
     }
