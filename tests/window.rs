@@ -82,7 +82,7 @@ fn workspace(folder: &Path) -> Window {
     let mut window = window(folder);
     window.state_mut().open(small_corpus(folder));
     wait(&mut window, "reading", |app| {
-        app.session().import_sheet().is_some_and(|sheet| sheet.corpus.is_some())
+        app.session().import_sheet().is_some_and(|sheet| sheet.corpus.is_some() && sheet.peek.is_some())
     });
     window.get_by_label("Explore").click();
     window.step();
@@ -138,7 +138,7 @@ fn the_import_sheet_lists_rows_that_cannot_be_read_with_their_line_and_cause() {
     window.run_steps(3);
     window.get_by_label("Line 5");
     wait(&mut window, "reading", |app| {
-        app.session().import_sheet().is_some_and(|sheet| sheet.corpus.is_some())
+        app.session().import_sheet().is_some_and(|sheet| sheet.corpus.is_some() && sheet.peek.is_some())
     });
     window.check_accessibility();
     window.get_by_label("Cancel").click();
