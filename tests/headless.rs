@@ -84,7 +84,9 @@ fn the_single_steps_give_what_run_gives() {
     let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
     let (vectors, graph, layout, labels) = (path("v.npy"), path("graph"), path("l.npy"), path("c.csv"));
     let file = file.to_str().unwrap();
-    let run = |arguments: &[&str]| assert_ok(&semascope(home.path(), &[arguments, &["--quiet"]].concat()));
+    let run = |arguments: &[&str]| {
+        assert_ok(&semascope(home.path(), &[arguments, &["--quiet", "--threads", "2"]].concat()));
+    };
     run(&["embed", file, "--text", "text", "--out", &vectors]);
     run(&["knn", &vectors, "--k", "15", "--out", &graph]);
     run(&["project", &vectors, "--knn", &graph, "--out", &layout]);

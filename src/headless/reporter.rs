@@ -26,7 +26,8 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Sets up the threads that `common` asks for and starts printing.
+    /// Sets up the threads that `common` asks for and starts printing. Comes before anything that computes: the
+    /// first parallel work fixes the number of threads.
     pub fn start(common: &Common) -> anyhow::Result<Self> {
         if let Some(threads) = common.threads {
             anyhow::ensure!(threads > 0, "--threads must be at least 1");

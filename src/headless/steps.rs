@@ -39,8 +39,8 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<()> {
     let mut params = Params::default();
     arguments.common.set(&mut params);
     params.neighbours.k = arguments.k;
-    let matrix = files::vectors(&arguments.vectors)?;
     let reporter = Reporter::start(&arguments.common)?;
+    let matrix = files::vectors(&arguments.vectors)?;
     files::folder(&arguments.out)?;
     let knn = stage::neighbours::run(&matrix, &params.neighbours, None, &reporter.ctx)?;
     files::write_knn(&arguments.out, &knn)?;
@@ -58,8 +58,8 @@ pub fn project(arguments: &ProjectArguments) -> anyhow::Result<()> {
     let mut params = Params::default();
     arguments.common.set(&mut params);
     params.map.method = arguments.method.method();
-    let matrix = files::vectors(&arguments.vectors)?;
     let reporter = Reporter::start(&arguments.common)?;
+    let matrix = files::vectors(&arguments.vectors)?;
     let ctx = &reporter.ctx;
     let knn = match &arguments.knn {
         Some(folder) => files::read_knn(folder, &matrix)?,
@@ -88,8 +88,8 @@ pub fn cluster(arguments: &ClusterArguments) -> anyhow::Result<()> {
     let mut params = Params::default();
     arguments.common.set(&mut params);
     arguments.grouping.set(&mut params);
-    let matrix = files::vectors(&arguments.vectors)?;
     let reporter = Reporter::start(&arguments.common)?;
+    let matrix = files::vectors(&arguments.vectors)?;
     let ctx = &reporter.ctx;
     let knn = stage::neighbours::run(&matrix, &params.neighbours, None, ctx)?;
     let layout = match params.clusters.method {
