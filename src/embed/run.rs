@@ -13,8 +13,8 @@ use super::pooling::normalise;
 use super::tokens::Encoded;
 use super::{EmbedError, EmbedParams, Embedder};
 
-/// Texts whose tokens are held in memory at a time.
-const BLOCK: usize = 1 << 16;
+/// Texts that are split into tokens before the model sees them: few enough that the first vectors come soon.
+const BLOCK: usize = 1 << 12;
 
 /// Tokens in a batch on the CPU: enough that reading all weights is worth it, few enough to stay in the cache.
 const BATCH_TOKENS: usize = 2048;
