@@ -85,7 +85,7 @@ sleep 5
 xdotool key Return
 sleep 10
 shot map-dark
-click 560 350
+click 572 486
 shot document-dark
 xdotool key Escape
 sleep 0.5
@@ -99,6 +99,6 @@ sleep 5
 xdotool key Return
 sleep 10
 shot map-light
-click 2300 147
+click 2300 147 6
 shot cluster-light
 finish
