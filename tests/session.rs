@@ -193,3 +193,23 @@ fn the_sheet_counts_empty_and_duplicate_texts() {
     let survey = sheet.survey.as_ref().unwrap();
     assert_eq!((survey.documents, survey.empty, survey.duplicates, survey.over_long), (4, 1, 1, 0));
 }
+
+#[test]
+fn texts_in_a_language_the_model_does_not_know_bring_a_warning() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("texte.csv");
+    let rows = [
+        "Der Zug nach Hamburg hat heute wieder eine halbe Stunde Verspätung gehabt.",
+        "Im Winter wird es in den \
+                 Bergen früh dunkel und sehr kalt.",
+        "Meine Großmutter backt jeden Sonntag einen Kuchen mit Äpfeln.",
+    ];
+    std::fs::write(&file, format!("text\n{}\n", rows.join("\n"))).unwrap();
+    let mut session = session(home.path());
+    session.apply(Command::Open(vec![file]));
+    until(&mut session, "the counts", |s| s.import_sheet().is_some_and(|i| i.survey.is_some()));
+    let survey = session.import_sheet().unwrap().survey.clone().unwrap();
+    let warning = survey.language_warning.expect("German is foreign to the built-in model");
+    assert!(warning.contains("German"), "{warning}");
+    assert!(survey.seconds.is_some_and(|seconds| seconds > 0.0));
+}
