@@ -213,3 +213,18 @@ fn texts_in_a_language_the_model_does_not_know_bring_a_warning() {
     assert!(warning.contains("German"), "{warning}");
     assert!(survey.seconds.is_some_and(|seconds| seconds > 0.0));
 }
+
+#[test]
+fn another_model_makes_the_vectors_stale_and_a_folder_without_one_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = explored(home.path());
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models/bert");
+    assert!(model.is_dir(), "{}", model.display());
+    session.apply(Command::SetModel(Some(home.path().to_owned())));
+    assert_eq!(session.step(Step::Embed).state, StepState::Stale, "embedding again waits to be asked for");
+    session.apply(Command::Recompute(Step::Embed));
+    until(&mut session, "the failure", |s| matches!(s.step(Step::Embed).state, StepState::Failed(_)));
+    session.apply(Command::SetModel(Some(model)));
+    until(&mut session, "the other model's map", is_done);
+    assert_ne!(session.matrix().unwrap().dim(), 384);
+}

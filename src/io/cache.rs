@@ -54,8 +54,8 @@ impl Cache {
         prepare(temporary.path())?;
         let cause = cause.trim_end_matches('.');
         let remark = format!(
-            "{cause}. What is computed is kept for this session only; another place for the cache can be chosen in \
-             the settings."
+            "{cause}. What is computed is kept for this session only; the variable SEMASCOPE_CACHE names \
+             another place."
         );
         let folder = temporary.path().to_owned();
         Ok(Self { folder, remark: Some(remark), _temporary: Some(Arc::new(temporary)) })

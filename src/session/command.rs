@@ -29,6 +29,8 @@ pub enum Command {
     CloseCorpus,
     /// Change parameters; whatever depends on them becomes stale.
     SetParams(Box<Params>),
+    /// Embed with the model in a Hugging Face folder, or with the built-in one; vectors that are there become stale.
+    SetModel(Option<PathBuf>),
     /// Compute a step (and then what follows from it), also when it failed or was stopped.
     Recompute(Step),
     /// Stop a running step; a map keeps the positions it has reached.

@@ -129,6 +129,10 @@ impl Session {
                     self.changed = Some(Instant::now());
                 }
             }
+            Command::SetModel(model) => {
+                self.params.model = model;
+                self.changed = Some(Instant::now());
+            }
             Command::Recompute(step) => {
                 if let Some(space) = &mut self.space {
                     space.again(step, &self.params);
@@ -507,6 +511,11 @@ impl Session {
     /// Density topics with their names, coarse to fine; empty until the map rests.
     pub fn topics(&self) -> &[(Arc<Clusters>, Arc<Names>)] {
         self.space.as_ref().map_or(&[], Space::topics)
+    }
+
+    /// Whether a model makes the vectors, or they were given.
+    pub fn embeds(&self) -> bool {
+        self.space.as_ref().is_some_and(Space::embeds)
     }
 
     pub fn params(&self) -> &Params {

@@ -365,6 +365,7 @@ impl SemascopeApp {
     fn act(&mut self, action: Action, ctx: &Context, frame: &eframe::Frame) {
         match action {
             Action::PickFiles => self.ask(Question::Open, frame),
+            Action::PickModelFolder => self.ask(Question::ModelFolder, frame),
             Action::PickClustersFile if self.session.clusters().is_some() => {
                 self.ask(Question::ClustersFile, frame)
             }

@@ -34,6 +34,7 @@ const READABLE: [&str; 16] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     Open,
+    ModelFolder,
     ClustersFile,
     PictureFile,
     ProjectFile,
@@ -70,11 +71,15 @@ impl Dialogs {
                     paths(pollster::block_on(picked).unwrap_or_default())
                 })
             }
+            Question::ModelFolder => {
+                let picked = dialog.set_title("Choose the folder of a model").pick_folder();
+                Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked)))
+            }
             Question::ClustersFile | Question::PictureFile | Question::ProjectFile => {
                 let (title, kind, extension, end) = match question {
                     Question::ClustersFile => ("Export clusters", "CSV", "csv", "-clusters.csv"),
                     Question::PictureFile => ("Export the map", "PNG", "png", "-map.png"),
-                    Question::Open | Question::ProjectFile => {
+                    Question::Open | Question::ModelFolder | Question::ProjectFile => {
                         ("Save project", "Project", "semascope", ".semascope")
                     }
                 };
@@ -120,17 +125,23 @@ fn answer(question: Question, mut paths: Vec<PathBuf>, wishes: &mut Wishes) {
         return;
     }
     let Some(path) = paths.pop() else { return };
+    if question == Question::ModelFolder {
+        wishes.push(Command::SetModel(Some(path)));
+        return;
+    }
     let extension = match question {
         Question::ClustersFile => "csv",
         Question::PictureFile => "png",
-        Question::Open | Question::ProjectFile => "semascope",
+        Question::Open | Question::ModelFolder | Question::ProjectFile => "semascope",
     };
     // Some dialogs leave the extension to the program.
     let path = if path.extension().is_some() { path } else { path.with_extension(extension) };
     match question {
         Question::ClustersFile => wishes.push(Command::ExportClusters(path)),
         Question::PictureFile => wishes.act(Action::WritePicture(path)),
-        Question::Open | Question::ProjectFile => wishes.push(Command::SaveProject(path)),
+        Question::Open | Question::ModelFolder | Question::ProjectFile => {
+            wishes.push(Command::SaveProject(path));
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Sheet {
 pub enum Action {
     /// Ask for files to open.
     PickFiles,
+    /// Ask for a folder with a model.
+    PickModelFolder,
     /// Ask where `clusters.csv`, the picture of the map, or the project goes.
     PickClustersFile,
     PickPictureFile,

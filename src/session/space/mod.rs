@@ -249,7 +249,7 @@ impl Space {
                 }
                 if embedded.truncated > 0 {
                     let text = format!(
-                        "{} texts were longer than the model reads and were cut; choose “Average the parts” \
+                        "{} texts were longer than the model reads and were cut; choose “Average pieces” \
                          under Embedding to use them whole.",
                         embedded.truncated
                     );
@@ -479,6 +479,11 @@ impl Space {
     /// True once, when the first positions of this corpus are there.
     pub fn take_first_map(&mut self) -> bool {
         std::mem::take(&mut self.first_map)
+    }
+
+    /// Whether a model makes the vectors.
+    pub fn embeds(&self) -> bool {
+        matches!(self.vectors, Vectors::ByModel)
     }
 
     pub fn matrix(&self) -> Option<&Arc<Matrix>> {

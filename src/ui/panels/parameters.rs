@@ -8,7 +8,7 @@ use crate::session::{Command, Session, Step};
 use crate::stage::{ClusterMethod, MapMethod, Params};
 use crate::ui::theme::{SPACE_4, SPACE_8, Theme};
 use crate::ui::widgets;
-use crate::ui::wishes::Wishes;
+use crate::ui::wishes::{Action, Wishes};
 
 /// Width of the names.
 const NAME: f32 = 92.0;
@@ -31,7 +31,7 @@ pub fn show(ui: &mut Ui, session: &Session, step: Step, wishes: &mut Wishes) {
     // Sliders as high as their numbers would have knobs too large for a panel.
     ui.spacing_mut().interact_size.y = 20.0;
     match step {
-        Step::Embed => embed(ui, session, &mut params),
+        Step::Embed => embed(ui, session, &mut params, wishes),
         Step::Neighbours => {
             number(
                 ui,
@@ -49,12 +49,29 @@ pub fn show(ui: &mut Ui, session: &Session, step: Step, wishes: &mut Wishes) {
     }
 }
 
-fn embed(ui: &mut Ui, session: &Session, params: &mut Params) {
+fn embed(ui: &mut Ui, session: &Session, params: &mut Params, wishes: &mut Wishes) {
     let model = session.model_name();
     if !model.is_empty() {
         named(ui, "Model", "What turns a text into a vector", |ui| {
             ui.add(egui::Label::new(RichText::new(model).text_style(TextStyle::Small)).truncate());
         });
+    }
+    // Vectors that were given have no model to choose.
+    if session.embeds() {
+        ui.horizontal_wrapped(|ui| {
+            let hint =
+                "A Hugging Face folder of the BERT family: config.json, tokenizer.json, model.safetensors";
+            if ui.button("Choose a model folder…").on_hover_text(hint).clicked() {
+                wishes.act(Action::PickModelFolder);
+            }
+            if params.model.is_some() && ui.button("Use the built-in model").clicked() {
+                params.model = None;
+            }
+        });
+        if let Some(folder) = &params.model {
+            let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
+            widgets::caption(ui, format!("Chosen: {name}"));
+        }
     }
     let mut limited = params.embed.max_tokens.is_some();
     let mut tokens = params.embed.max_tokens.unwrap_or(256);
