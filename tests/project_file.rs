@@ -1,13 +1,15 @@
 //! The project file: what goes in comes out, and what is broken is named.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use half::f16;
 use proptest::prelude::*;
 use semascope::data::{
-    ClusterName, Clusters, Column, Corpus, DATE_EMPTY, Element, Key, Keyword, Knn, Layout, MapQuality,
-    Matrix, NO_CODE, Names, ReadReport, Recall, SkippedRow, Strings, Typed, UNCLUSTERED,
+    ClusterName, Clusters, Column, Corpus, DATE_EMPTY, Edits, Element, Key, Keyword, Knn, Layout, MapQuality,
+    Matrix, Members, NO_CODE, Names, Part, ReadReport, Recall, SkippedRow, Standing, Strings, Typed,
+    UNCLUSTERED,
 };
 use semascope::io::FileError;
 use semascope::io::project::{self, Opened, Project, SaveOptions};
@@ -121,9 +123,26 @@ fn full() -> Project {
             (clusters(&[0, 0, 0], 1), names(&["All"])),
             (clusters(&[0, 1, 0], 2), names(&["A", "B"])),
         ],
+        edits: Arc::new(edits()),
+        edited_names: Some(names(&["Papers", "More"])),
+        selection: Arc::new(vec![0, 2]),
+        stale: BTreeSet::from(["layout".to_owned()]),
         params: json!({"cluster": {"resolution": 1.0, "seed": 42}}),
         view: json!({"colour": "field", "camera": [0.25, 1e-3]}),
     }
+}
+
+fn edits() -> Edits {
+    let gone = Part { title: None, members: Members::new(vec![1]), dissolved: true };
+    Edits::default()
+        .rename(
+            None,
+            key("c"),
+            Members::of_clusters(&clusters(&[0, UNCLUSTERED, 0], 1), &[0]),
+            Some("Mine".into()),
+        )
+        .regroup(key("c"), &BTreeSet::new(), vec![gone], Standing::Insists)
+        .tag("read", &Members::new(vec![2]))
 }
 
 fn saved(project: &Project) -> (TempDir, PathBuf) {
@@ -157,6 +176,7 @@ fn told(project: &Project) -> String {
             )),
             (&project.knn, &project.layout, &project.quality, &project.clusters, &project.names),
             (&project.topics, &project.params, &project.view),
+            (&project.edits, &project.edited_names, &project.selection, &project.stale),
         )
     )
 }

@@ -5,6 +5,7 @@
 
 mod clusters;
 mod corpus;
+mod edits;
 mod key;
 mod knn;
 mod layout;
@@ -14,6 +15,7 @@ mod strings;
 
 pub use clusters::{Clusters, UNCLUSTERED};
 pub use corpus::{Column, ColumnKind, Corpus, DATE_EMPTY, NO_CODE, ReadReport, SkippedRow, Typed};
+pub use edits::{Edits, EditsChange, MadeBy, Members, Part, Regrouping, Source, Standing};
 pub use key::{KEY_BYTES, Key, KeyBuilder};
 pub use knn::{Knn, Recall};
 pub use layout::{Layout, MapQuality};

@@ -173,7 +173,6 @@ fn write(arguments: &RunArguments, params: &Params, results: &Results, ctx: &Ctx
     let png = picture::map_png(&results.layout, &results.clusters, &results.topics)?;
     atomic::replace_with(&out.join("map.png"), &png)?;
     let project = Project {
-        corpus: results.corpus.clone(),
         matrix: Some(results.matrix.clone()),
         knn: Some(results.knn.clone()),
         layout: Some(results.layout.clone()),
@@ -181,8 +180,8 @@ fn write(arguments: &RunArguments, params: &Params, results: &Results, ctx: &Ctx
         clusters: Some(results.clusters.clone()),
         names: Some(results.names.clone()),
         topics: results.topics.clone(),
-        params: serde_json::to_value(params)?,
-        view: Value::Null,
+        params: serde_json::to_value(params.portable())?,
+        ..Project::new(results.corpus.clone())
     };
     project::save(&out.join("project.semascope"), &project, &SaveOptions { with_texts: true }, ctx)?;
     Ok(())

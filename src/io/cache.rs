@@ -161,6 +161,16 @@ impl Cache {
         fs::read(self.folder.join(THUMBNAILS).join(format!("{key}.png"))).ok()
     }
 
+    /// Where a matrix is, if it is kept.
+    pub(super) fn matrix_path(&self, key: Key) -> PathBuf {
+        self.path(MATRICES, key)
+    }
+
+    /// Where neighbours are, if they are kept.
+    pub(super) fn neighbours_path(&self, key: Key) -> PathBuf {
+        self.path(NEIGHBOURS, key)
+    }
+
     fn path(&self, part: &str, key: Key) -> PathBuf {
         self.folder.join(part).join(format!("{key}.safetensors"))
     }

@@ -4,7 +4,9 @@ pub mod atomic;
 pub mod cache;
 pub mod clusters_csv;
 mod corpus_part;
+mod edits_form;
 pub mod error;
+mod journal;
 pub mod mapped;
 pub mod npy;
 pub mod project;
@@ -13,5 +15,6 @@ pub mod settings;
 mod tensors;
 mod vector_store;
 pub mod word_vectors;
+pub mod work;
 
 pub use error::FileError;

@@ -4,25 +4,28 @@
 //! safetensors. Opening starts no work and needs neither the corpus file nor the model. The file is mapped, and the
 //! vectors are used where they lie. No absolute paths are inside.
 
+use std::collections::BTreeSet;
 use std::io::{self, Cursor, Write};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use super::edits_form::{edits_from_json, edits_to_json};
 use super::tensors::{self, Damage};
 use super::{FileError, atomic, corpus_part, npy};
 use crate::data::{
-    Bytes, Clusters, Column, Corpus, Key, Knn, Layout, MapQuality, Matrix, Names, ReadReport, Typed,
+    Bytes, Clusters, Column, Corpus, Edits, Key, Knn, Layout, MapQuality, Matrix, Members, Names, ReadReport,
+    Typed,
 };
 use crate::job::Ctx;
 
 /// What this version writes, and the newest that it fully understands.
-pub const FORMAT_VERSION: u64 = 1;
+pub const FORMAT_VERSION: u64 = 2;
 
 const FORMAT: &str = "semascope project";
 
@@ -34,6 +37,7 @@ const NEIGHBOURS: &str = "neighbours.safetensors";
 const LAYOUT: &str = "layout.safetensors";
 const QUALITY: &str = "quality.safetensors";
 const CLUSTERS: &str = "clusters.safetensors";
+const MEMBERS: &str = "members.safetensors";
 
 /// Parts start at multiples of this, so that vectors can be used where they lie.
 const ALIGNMENT: u16 = 64;
@@ -53,6 +57,14 @@ pub struct Project {
     pub names: Option<Arc<Names>>,
     /// Coarser to finer levels of topics.
     pub topics: Vec<(Arc<Clusters>, Arc<Names>)>,
+    /// What was done by hand.
+    pub edits: Arc<Edits>,
+    /// Computed names of the clusters that the edits make of `clusters`, if they make others.
+    pub edited_names: Option<Arc<Names>>,
+    /// Selected documents, ascending.
+    pub selection: Arc<Vec<u32>>,
+    /// Values, by the names of their owners, that do not belong to the present parameters.
+    pub stale: BTreeSet<String>,
     /// The parameters of all stages, as their owners write them.
     pub params: Value,
     /// What the window showed.
@@ -71,6 +83,10 @@ impl Project {
             clusters: None,
             names: None,
             topics: Vec::new(),
+            edits: Arc::default(),
+            edited_names: None,
+            selection: Arc::default(),
+            stale: BTreeSet::new(),
             params: Value::Null,
             view: Value::Null,
         }
@@ -94,6 +110,8 @@ impl Default for SaveOptions {
 #[derive(Debug)]
 pub struct Opened {
     pub project: Project,
+    /// Of the manifest, and so of the whole state of the file.
+    pub id: Key,
     /// Why it must not be saved over, if so.
     pub read_only: Option<String>,
     /// What is not there or not usable, a sentence each: it shows as stale.
@@ -115,6 +133,16 @@ struct Manifest {
     /// [`Names`] of each level.
     #[serde(default)]
     topics: Vec<Value>,
+    /// [`Edits`]; their lists of documents are in [`MEMBERS`], by number.
+    #[serde(default)]
+    edits: Value,
+    #[serde(default)]
+    edited_names: Value,
+    /// The number of the selection's list.
+    #[serde(default)]
+    selection: Value,
+    #[serde(default)]
+    stale: BTreeSet<String>,
     #[serde(default)]
     params: Value,
     #[serde(default)]
@@ -134,15 +162,16 @@ struct CorpusAbout {
     without_texts: bool,
 }
 
-/// Saves a project, replacing the file at `path` only once the new one is whole.
-pub fn save(path: &Path, project: &Project, options: &SaveOptions, ctx: &Ctx) -> Result<(), FileError> {
+/// Saves a project, replacing the file at `path` only once the new one is whole. Returns its [`Opened::id`].
+pub fn save(path: &Path, project: &Project, options: &SaveOptions, ctx: &Ctx) -> Result<Key, FileError> {
     atomic::replace(path, |sink| {
         let mut zip = ZipWriter::new(sink);
         let parts = parts_of(project);
         let manifest = manifest_of(project, options, &parts)?;
         ctx.progress.begin("Saving", "parts", parts.len() as u64 + 1, 0);
         start(&mut zip, MANIFEST)?;
-        serde_json::to_writer_pretty(&mut zip, &manifest)?;
+        let manifest = serde_json::to_vec_pretty(&manifest)?;
+        zip.write_all(&manifest)?;
         for part in &parts {
             ctx.cancel.check()?;
             ctx.progress.advance(1);
@@ -150,7 +179,7 @@ pub fn save(path: &Path, project: &Project, options: &SaveOptions, ctx: &Ctx) ->
             write_part(&mut zip, part, project, options, ctx)?;
         }
         zip.finish()?;
-        Ok(())
+        Ok(id_of(&manifest))
     })
 }
 
@@ -171,9 +200,34 @@ fn parts_of(project: &Project) -> Vec<String> {
         (project.layout.is_some(), LAYOUT),
         (project.quality.is_some(), QUALITY),
         (project.clusters.is_some(), CLUSTERS),
+        (!lists_of(project).lists.is_empty(), MEMBERS),
     ];
     let single = there.into_iter().filter(|(there, _)| *there).map(|(_, part)| part.to_owned());
     single.chain((0..project.topics.len()).map(topics_part)).collect()
+}
+
+/// The lists of documents of a project's edits and selection, and the JSON that refers to them by number.
+struct Lists {
+    lists: Vec<Members>,
+    edits: Value,
+    selection: Value,
+}
+
+fn lists_of(project: &Project) -> Lists {
+    let mut lists = Vec::new();
+    let mut put = |members: &Members| -> Result<Value, std::convert::Infallible> {
+        lists.push(members.clone());
+        Ok(json!({ "list": lists.len() - 1, "source": members.source() }))
+    };
+    let Ok(selection) = match project.selection.is_empty() {
+        true => Ok(Value::Null),
+        false => put(&Members::new(project.selection.to_vec())),
+    };
+    let Ok(edits) = match project.edits.is_empty() {
+        true => Ok(Value::Null),
+        false => edits_to_json(&project.edits, &mut put),
+    };
+    Lists { lists, edits, selection }
 }
 
 fn topics_part(level: usize) -> String {
@@ -188,6 +242,7 @@ fn manifest_of(project: &Project, options: &SaveOptions, parts: &[String]) -> io
         report.skipped_rows.clear();
     }
     let topics = project.topics.iter().map(|(_, names)| serde_json::to_value(names));
+    let lists = lists_of(project);
     Ok(Manifest {
         format: FORMAT.into(),
         version: FORMAT_VERSION,
@@ -204,6 +259,10 @@ fn manifest_of(project: &Project, options: &SaveOptions, parts: &[String]) -> io
         parts: parts.to_vec(),
         names: serde_json::to_value(&project.names)?,
         topics: topics.collect::<Result<_, _>>()?,
+        edits: lists.edits,
+        edited_names: serde_json::to_value(&project.edited_names)?,
+        selection: lists.selection,
+        stale: project.stale.clone(),
         params: project.params.clone(),
         view: project.view.clone(),
     })
@@ -234,6 +293,7 @@ fn write_part(
         LAYOUT => project.layout.iter().try_for_each(|layout| tensors::write_layout(sink, layout)),
         QUALITY => project.quality.iter().try_for_each(|quality| tensors::write_quality(sink, quality)),
         CLUSTERS => project.clusters.iter().try_for_each(|clusters| tensors::write_clusters(sink, clusters)),
+        MEMBERS => tensors::write_members(sink, &lists_of(project).lists),
         _ => {
             let mut levels = project.topics.iter().enumerate();
             let level = levels.find(|(level, _)| topics_part(*level) == part);
@@ -249,7 +309,7 @@ fn write_part(
 pub fn open(path: &Path, ctx: &Ctx) -> Result<Opened, FileError> {
     let map: Bytes = Arc::new(npy::map(path)?);
     let mut file = Package::open(path, &map)?;
-    let (manifest, read_only) = read_manifest(path, &mut file)?;
+    let (manifest, read_only, id) = read_manifest(path, &mut file)?;
     ctx.progress.begin("Opening", "parts", manifest.parts.len() as u64, 0);
     let mut missing = Missing::default();
     let corpus = read_corpus(path, &mut file, &manifest, &mut missing, ctx)?;
@@ -292,6 +352,7 @@ pub fn open(path: &Path, ctx: &Ctx) -> Result<Opened, FileError> {
         of_all(n, clusters.labels.len()).map(|()| clusters)
     };
     let clusters = take.part(CLUSTERS, "clusters", |_, bytes| clusters_of(bytes))?;
+    let lists = take.part(MEMBERS, "lists of documents", |_, bytes| tensors::read_members(bytes, n))?;
     let mut topics = Vec::new();
     for (level, names) in manifest.topics.iter().enumerate() {
         let what = format!("topics of level {}", level + 1);
@@ -303,6 +364,22 @@ pub fn open(path: &Path, ctx: &Ctx) -> Result<Opened, FileError> {
     }
     let named = clusters.as_ref().filter(|_| !manifest.names.is_null());
     let names = named.and_then(|clusters| missing.note("names", names_of(&manifest.names, clusters, n)));
+    let lists = lists.unwrap_or_default();
+    let mut list = |value: &Value| {
+        let members = lists.get(usize::try_from(value["list"].as_u64()?).ok()?)?.clone();
+        let source = serde_json::from_value(value["source"].clone()).ok().flatten();
+        Some(match source {
+            Some(source) => members.with_source(source),
+            None => members,
+        })
+    };
+    let selection = list(&manifest.selection).map(|members| members.documents().clone()).unwrap_or_default();
+    let edits = missing.note("edits", edits_from_json(&manifest.edits, &mut list)).unwrap_or_default();
+    let edited_names = Some(&manifest.edited_names).filter(|names| !names.is_null());
+    let edited_names = edited_names.and_then(|names| {
+        let names = Names::deserialize(names).map_err(|error| Damage::new(error.to_string()));
+        missing.note("names of edited clusters", names.and_then(|names| exemplars_within(names, n)))
+    });
     missing.unknown(&file, manifest.topics.len());
     let project = Project {
         corpus: Arc::new(corpus),
@@ -313,14 +390,18 @@ pub fn open(path: &Path, ctx: &Ctx) -> Result<Opened, FileError> {
         clusters: clusters.map(Arc::new),
         names: names.map(Arc::new),
         topics,
+        edits: Arc::new(edits),
+        edited_names: edited_names.map(Arc::new),
+        selection,
+        stale: manifest.stale,
         params: manifest.params,
         view: manifest.view,
     };
-    Ok(Opened { project, read_only, missing: missing.0 })
+    Ok(Opened { project, id, read_only, missing: missing.0 })
 }
 
-/// The manifest, and why the project must not be saved over, if so.
-fn read_manifest(path: &Path, file: &mut Package<'_>) -> Result<(Manifest, Option<String>), FileError> {
+/// The manifest, why the project must not be saved over, if so, and the manifest's key.
+fn read_manifest(path: &Path, file: &mut Package<'_>) -> Result<(Manifest, Option<String>, Key), FileError> {
     let damaged = |cause: String| {
         let problem = format!("is damaged: its manifest cannot be read ({cause}). Use another copy of it.");
         FileError::format(path, problem)
@@ -345,7 +426,11 @@ fn read_manifest(path: &Path, file: &mut Package<'_>) -> Result<(Manifest, Optio
         }
     })?;
     let reason = format!("This project {newer}: it can be looked at and exported, but not saved over.");
-    Ok((manifest, is_newer.then_some(reason)))
+    Ok((manifest, is_newer.then_some(reason), id_of(bytes)))
+}
+
+fn id_of(manifest: &[u8]) -> Key {
+    Key::of("manifest", 1).bytes(manifest).finish()
 }
 
 fn no_project(path: &Path) -> FileError {
@@ -402,12 +487,16 @@ fn of_all(n: usize, rows: usize) -> Result<(), Damage> {
 /// The names, if they can be read and belong to these clusters of `n` documents.
 fn names_of(value: &Value, clusters: &Clusters, n: usize) -> Result<Names, Damage> {
     let names = Names::deserialize(value).map_err(|error| Damage::new(error.to_string()))?;
+    if names.clusters.len() == clusters.count { exemplars_within(names, n) } else { Err(strange_names()) }
+}
+
+fn exemplars_within(names: Names, n: usize) -> Result<Names, Damage> {
     let mut exemplars = names.clusters.iter().flat_map(|name| &name.exemplars);
-    if names.clusters.len() == clusters.count && exemplars.all(|&i| (i as usize) < n) {
-        Ok(names)
-    } else {
-        Err(Damage::new("the names belong to other clusters"))
-    }
+    if exemplars.all(|&i| (i as usize) < n) { Ok(names) } else { Err(strange_names()) }
+}
+
+fn strange_names() -> Damage {
+    Damage::new("the names belong to other clusters")
 }
 
 /// What could not be had, a sentence each.
@@ -422,7 +511,7 @@ impl Missing {
 
     /// Notes the parts that this version knows nothing about.
     fn unknown(&mut self, file: &Package<'_>, levels: usize) {
-        let known = [MANIFEST, CELLS, TYPED, VECTORS, NEIGHBOURS, LAYOUT, QUALITY, CLUSTERS];
+        let known = [MANIFEST, CELLS, TYPED, VECTORS, NEIGHBOURS, LAYOUT, QUALITY, CLUSTERS, MEMBERS];
         let topics: Vec<String> = (0..levels).map(topics_part).collect();
         for name in file.names() {
             if !known.contains(&&*name) && !topics.contains(&name) {

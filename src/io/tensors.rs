@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{
-    Bytes, Clusters, ColumnKind, Element, Key, Knn, Layout, MapQuality, Matrix, NO_CODE, Recall, Strings,
-    Typed, UNCLUSTERED,
+    Bytes, Clusters, ColumnKind, Element, Key, Knn, Layout, MapQuality, Matrix, Members, NO_CODE, Recall,
+    Strings, Typed, UNCLUSTERED,
 };
 
 // Arrays go from memory to the file as they are, and the file is little-endian.
@@ -284,6 +284,28 @@ pub(super) fn read_clusters(bytes: &[u8]) -> Result<Clusters, Damage> {
     let known = |&label: &u32| label == UNCLUSTERED || (label as usize) < count;
     ensure(labels.iter().all(known), "a label belongs to no cluster")?;
     Ok(Clusters { key, labels, count, strengths, method })
+}
+
+/// Writes lists of documents.
+pub(super) fn write_members(sink: &mut impl Write, lists: &[Members]) -> io::Result<()> {
+    let tensors: Vec<Tensor<'_>> = lists
+        .iter()
+        .enumerate()
+        .map(|(i, list)| Tensor::new(i.to_string(), Dtype::U32, &[list.len()], list.documents().as_slice()))
+        .collect();
+    write(sink, lists.len(), &tensors)
+}
+
+/// Lists of some of `n` documents.
+pub(super) fn read_members(bytes: &[u8], n: usize) -> Result<Vec<Members>, Damage> {
+    let (count, part) = Part::read::<usize>(bytes)?;
+    ensure(count <= bytes.len(), "it has more lists than it can hold")?;
+    let list = |i: usize| {
+        let documents: Vec<u32> = part.values(&i.to_string(), Dtype::U32)?;
+        ensure(documents.iter().all(|&id| (id as usize) < n), "a list names a document that is not there")?;
+        Ok(Members::new(documents))
+    };
+    (0..count).map(list).collect()
 }
 
 /// Writes what the columns mean; the cells themselves are elsewhere.

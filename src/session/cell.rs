@@ -38,15 +38,63 @@ pub(super) struct Cell<T> {
     ended: Option<(Key, Ended)>,
     work: Option<Work<T>>,
     pub took: Option<Duration>,
+    /// Values of earlier requests, the latest last, so that going back to them costs no work.
+    earlier: Vec<Earlier<T>>,
+    remembers: usize,
+}
+
+/// A value that another one has replaced.
+struct Earlier<T> {
+    made_for: Key,
+    value: T,
+    ended: Option<Ended>,
+    took: Option<Duration>,
 }
 
 impl<T> Default for Cell<T> {
     fn default() -> Self {
-        Self { value: None, made_for: None, ended: None, work: None, took: None }
+        Self {
+            value: None,
+            made_for: None,
+            ended: None,
+            work: None,
+            took: None,
+            earlier: Vec::new(),
+            remembers: 0,
+        }
     }
 }
 
 impl<T: Send + 'static> Cell<T> {
+    /// A cell that also keeps the values of up to `count` earlier requests.
+    pub fn remembering(count: usize) -> Self {
+        Self { remembers: count, ..Self::default() }
+    }
+
+    /// Puts the value that is there behind, where it can be found again.
+    fn put_behind(&mut self) {
+        let (Some(value), Some(made_for)) = (self.value.take(), self.made_for.take()) else { return };
+        let ended = self.ended.take().filter(|(ended_for, _)| *ended_for == made_for).map(|(_, ended)| ended);
+        self.earlier.retain(|earlier| earlier.made_for != made_for);
+        self.earlier.push(Earlier { made_for, value, ended, took: self.took.take() });
+        let many = self.earlier.len().saturating_sub(self.remembers);
+        self.earlier.drain(..many);
+    }
+
+    /// Takes up an earlier value of `request`, if one is remembered; work for another request is dropped then.
+    pub fn recall(&mut self, request: Option<Key>) -> bool {
+        let Some(request) = request.filter(|request| self.made_for != Some(*request)) else { return false };
+        let Some(at) = self.earlier.iter().position(|earlier| earlier.made_for == request) else {
+            return false;
+        };
+        let Earlier { made_for, value, ended, took } = self.earlier.remove(at);
+        self.put_behind();
+        self.work = None;
+        (self.value, self.made_for, self.took) = (Some(value), Some(made_for), took);
+        self.ended = ended.map(|ended| (made_for, ended));
+        true
+    }
+
     pub fn value(&self) -> Option<&T> {
         self.value.as_ref()
     }
@@ -61,6 +109,25 @@ impl<T: Send + 'static> Cell<T> {
         self.value = Some(value);
         self.made_for = Some(request);
         self.ended = None;
+    }
+
+    /// Puts in a value of other inputs or parameters than the present ones. Nothing starts until a person asks.
+    pub fn fill_stale(&mut self, request: Option<Key>, value: T) {
+        self.value = Some(value);
+        self.made_for = None;
+        self.rest(request);
+    }
+
+    /// Does not start work for `request` until a person asks.
+    pub fn rest(&mut self, request: Option<Key>) {
+        if let Some(request) = request.filter(|request| self.made_for != Some(*request)) {
+            self.ended = Some((request, Ended::Stopped));
+        }
+    }
+
+    /// Whether there is a value, but of another request.
+    pub fn is_stale(&self, request: Option<Key>) -> bool {
+        self.value.is_some() && (request.is_none() || self.made_for != request)
     }
 
     /// Whether work for `request` should start now: it is wanted, not there, not under way, and did not end already.
@@ -96,6 +163,7 @@ impl<T: Send + 'static> Cell<T> {
         let Some(work) = self.work.take() else { return News::Nothing };
         let failure = match outcome {
             Outcome::Done(Ok(value)) => {
+                self.put_behind();
                 self.took = Some(work.started.elapsed());
                 self.made_for = Some(work.request);
                 return News::Value(self.value.insert(value));
@@ -161,6 +229,12 @@ impl<T: Send + 'static> Cell<T> {
         self.work = None;
         self.ended = None;
         self.made_for = None;
+        self.earlier.clear();
+    }
+
+    /// Forgets how the last work ended, so that it may start again if it is needed.
+    pub fn forget_end(&mut self) {
+        self.ended = self.ended.take().filter(|(ended, _)| self.made_for == Some(*ended));
     }
 
     /// The state for the panel.

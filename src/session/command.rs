@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::data::ColumnKind;
+use crate::data::{ColumnKind, Key, Standing};
 use crate::io::read::ReadOptions;
 use crate::stage::Params;
 
@@ -55,10 +55,66 @@ pub enum Command {
     ShowAllEntries,
     /// Legend: give an entry of the present colouring its own colour (sRGB), or its default back.
     SetEntryColour(u32, Option<[u8; 3]>),
+    /// Take back what was done last, or do it again. Computed values that were there then are there again.
+    Undo,
+    Redo,
+    /// Give a cluster a title; an empty one gives it its computed title back.
+    RenameCluster(u32, String),
+    /// Make one cluster of several.
+    MergeClusters(Vec<u32>),
+    /// Part a cluster into so many by what its documents say.
+    SplitCluster(u32, usize),
+    /// Delete a cluster: its documents belong to none.
+    DissolveCluster(u32),
+    /// Make a cluster of these documents, whatever is computed; with a title, or named by its words.
+    GroupDocuments(Vec<u32>, Option<String>),
+    /// Forget the edit that made a cluster: the computed clusters are back.
+    UneditCluster(u32),
+    /// Say what becomes of an edit that does not fit the clusters.
+    SettleEdit(Key, Standing),
+    /// Forget an edit.
+    ForgetEdit(Key),
+    /// Put a tag on documents, or take it off.
+    Tag(String, Vec<u32>),
+    Untag(String, Vec<u32>),
+    /// Compute what a project lacks, and what is stale in it.
+    ComputeMissing,
+    /// Go on with work that was left behind (its folder), or delete it.
+    Resume(PathBuf),
+    DiscardWork(PathBuf),
+    /// Go back to the project as it was saved.
+    Revert,
+    /// Save to the project's own file.
+    Save,
     /// Write `clusters.csv`.
     ExportClusters(PathBuf),
     /// Write the project file.
     SaveProject(PathBuf),
     /// Empty the cache of vectors and graphs.
     ClearCache,
+}
+
+impl Command {
+    /// What this does to the open work in a few words, if it can be taken back; and whether several in quick
+    /// succession are one gesture.
+    pub fn deed(&self) -> Option<(&'static str, bool)> {
+        Some(match self {
+            Self::SetParams(_) => ("Change parameters", true),
+            Self::SetModel(_) => ("Choose a model", false),
+            Self::RenameCluster(..) => ("Rename cluster", false),
+            Self::MergeClusters(_) => ("Merge clusters", false),
+            Self::DissolveCluster(_) => ("Delete cluster", false),
+            Self::GroupDocuments(..) => ("Make a cluster", false),
+            Self::UneditCluster(_) | Self::ForgetEdit(_) => ("Drop an edit", false),
+            Self::SettleEdit(..) => ("Settle an edit", false),
+            Self::Tag(..) => ("Tag documents", false),
+            Self::Untag(..) => ("Remove a tag", false),
+            Self::SetColour(_) => ("Colour the map", false),
+            Self::ToggleEntry(_) | Self::SoloEntry(_) | Self::ShowAllEntries => {
+                ("Filter by the legend", false)
+            }
+            Self::SetEntryColour(..) => ("Choose a colour", true),
+            _ => return None,
+        })
+    }
 }

@@ -5,7 +5,11 @@
 
 mod cell;
 mod command;
+mod history;
 mod importing;
+mod keeper;
+mod opening;
+mod saving;
 mod space;
 mod state;
 
@@ -18,34 +22,36 @@ pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Sample, Severity, Step, StepState, StepStatus,
 };
 
-use crate::data::{Clusters, Corpus, Knn, Layout, MapQuality, Matrix, Names};
+use crate::data::{Clusters, Corpus, Edits, Key, Knn, Layout, MapQuality, Matrix, Names};
 use crate::io::cache::Cache;
-use crate::io::project::{self, Project, SaveOptions};
-use crate::io::read::ReadOptions;
-use crate::io::settings::{Recent, Settings};
-use crate::io::{clusters_csv, npy};
+use crate::io::settings::Settings;
+use crate::io::work::{Home, ProjectLock, Unfinished};
 use crate::job::{Job, Outcome, Snapshot};
-use crate::model::assets_dir;
-use crate::stage::open::{self, Opening};
-use crate::stage::{Params, StageError};
+use crate::stage::{self, Params, StageError};
 
+use history::{Doing, History};
 use importing::Importing;
-use space::{LoadedModel, Space, Vectors};
+use keeper::Keeper;
+use opening::Loaded;
+use saving::{Due, Saving};
+use space::{LoadedModel, Space};
 
 /// What is called when the window should look at the session again.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// What a loading job hands over.
-enum Loaded {
-    /// A corpus to explore at once, with its text columns chosen.
-    Corpus(Corpus),
-    /// A corpus whose vectors came with it.
-    Ready(Corpus, Matrix),
-    Project(Box<project::Opened>),
-}
-
 /// A file being written; the sentence and the path for the notice at its end.
 type Writing = Job<Result<(String, PathBuf), StageError>>;
+
+/// The project file that is open.
+struct ProjectFile {
+    path: PathBuf,
+    /// Keeps other windows from writing it.
+    lock: Option<ProjectLock>,
+    read_only: Option<String>,
+}
+
+/// A cluster that is being split: its label, the key of the clusters it is of, and the groups to come.
+type Splitting = (u32, Key, Job<Result<Vec<Vec<u32>>, StageError>>);
 
 /// The open session.
 pub struct Session {
@@ -63,7 +69,26 @@ pub struct Session {
     /// When parameters last changed: work waits until they rest for a moment.
     changed: Option<Instant>,
     /// View state of the window that belongs into a project (camera and the like), set by the window.
-    pub view_state: serde_json::Value,
+    view_state: serde_json::Value,
+    /// Where work is kept; none: it is not.
+    home: Option<Home>,
+    keeper: Option<Keeper>,
+    due: Option<Due>,
+    /// Threads that still write what was let go of.
+    leaving: Vec<std::thread::JoinHandle<()>>,
+    unfinished: Vec<Unfinished>,
+    looking: Option<Job<Vec<Unfinished>>>,
+    file: Option<ProjectFile>,
+    saving: Option<Saving>,
+    history: History,
+    splitting: Option<Splitting>,
+    /// How much was done by hand since the start.
+    deeds: u64,
+    /// Whether there is anything by hand in the open work.
+    touched: bool,
+    unsaved: bool,
+    /// Edits that do not fit, as last told.
+    told_unsettled: Vec<Key>,
 }
 
 /// How long parameters rest before stale steps start: shorter than patience, longer than a slider's drag.
@@ -87,11 +112,79 @@ impl Session {
             notices: Vec::new(),
             changed: None,
             view_state: serde_json::Value::Null,
+            home: None,
+            keeper: None,
+            due: None,
+            leaving: Vec::new(),
+            unfinished: Vec::new(),
+            looking: None,
+            file: None,
+            saving: None,
+            history: History::default(),
+            splitting: None,
+            deeds: 0,
+            touched: false,
+            unsaved: false,
+            told_unsettled: Vec::new(),
         }
+    }
+
+    /// Keeps work in `home` as it is done, and looks there for work that was left behind.
+    pub fn keep_in(mut self, home: Home) -> Self {
+        self.home = Some(home);
+        self.look_for_unfinished();
+        self
     }
 
     /// Does what a person asked for. Never blocks: long work becomes a job.
     pub fn apply(&mut self, command: Command) {
+        let deed = command.deed();
+        let before = deed.and_then(|_| self.doing());
+        self.carry_out(command);
+        if let (Some((name, gesture)), Some(before)) = (deed, before) {
+            self.note(name, before, gesture);
+        }
+        (self.wake)();
+    }
+
+    /// Everything that undo puts back; `None` while nothing is open.
+    fn doing(&self) -> Option<Doing> {
+        let space = self.space.as_ref()?;
+        let (edits, colouring) = (space.edits.clone(), space.colouring.clone());
+        Some(Doing { params: self.params.clone(), edits, colouring })
+    }
+
+    /// Notes a deed, if it changed anything.
+    fn note(&mut self, name: &str, before: Doing, gesture: bool) {
+        if self.doing().as_ref() != Some(&before) {
+            self.history.note(name, before, gesture);
+            self.did(name);
+        }
+    }
+
+    /// Something was done by hand: it is kept at once.
+    fn did(&mut self, name: &str) {
+        self.deeds += 1;
+        (self.touched, self.unsaved) = (true, true);
+        self.due(name, true);
+    }
+
+    /// Takes a step through the history, back or forward.
+    fn travel(&mut self, step: impl FnOnce(&mut History, Doing) -> Option<Doing>, name: &str) {
+        let Some(now) = self.doing() else { return };
+        let Some(there) = step(&mut self.history, now) else { return };
+        if self.params != there.params {
+            self.params = there.params;
+            self.changed = Some(Instant::now());
+        }
+        if let Some(space) = &mut self.space {
+            space.edits = there.edits;
+            space.colouring = there.colouring;
+        }
+        self.did(name);
+    }
+
+    fn carry_out(&mut self, command: Command) {
         match command {
             Command::Open(paths) => self.open(&paths),
             Command::OpenSample(sample) => self.open_sample(sample),
@@ -120,8 +213,10 @@ impl Session {
             }
             Command::CancelImport => self.importing = None,
             Command::CloseCorpus => {
+                self.leave();
                 self.space = None;
                 self.loading = None;
+                self.look_for_unfinished();
             }
             Command::SetParams(params) => {
                 if self.params != *params {
@@ -136,6 +231,13 @@ impl Session {
             Command::Recompute(step) => {
                 if let Some(space) = &mut self.space {
                     space.again(step, &self.params);
+                    self.did("Compute again");
+                }
+            }
+            Command::ComputeMissing => {
+                if let Some(space) = &mut self.space {
+                    space.wake_up();
+                    self.did("Compute what is missing");
                 }
             }
             Command::Stop(step) => {
@@ -156,9 +258,31 @@ impl Session {
                     space.continue_map(&self.params, &self.wake);
                 }
             }
+            Command::Undo => self.travel(History::undo, "Undo"),
+            Command::Redo => self.travel(History::redo, "Redo"),
+            Command::SplitCluster(label, parts) => self.start_split(label, parts),
+            Command::Save => self.save(),
             Command::SaveProject(path) => self.save_project(path),
+            Command::Resume(folder) => self.resume(&folder),
+            Command::DiscardWork(folder) => self.discard_work(&folder),
+            Command::Revert => self.revert(),
             Command::ExportClusters(path) => self.export_clusters(path),
             Command::ClearCache => self.clear_cache(),
+            Command::RenameCluster(..)
+            | Command::MergeClusters(_)
+            | Command::DissolveCluster(_)
+            | Command::GroupDocuments(..)
+            | Command::UneditCluster(_)
+            | Command::SettleEdit(..)
+            | Command::ForgetEdit(_)
+            | Command::Tag(..)
+            | Command::Untag(..) => {
+                if let Some(space) = &mut self.space
+                    && let Some(edits) = space.edited(&command)
+                {
+                    space.edits = Arc::new(edits);
+                }
+            }
             Command::Focus(_)
             | Command::FocusCluster(_)
             | Command::Select(_)
@@ -169,10 +293,72 @@ impl Session {
             | Command::SetEntryColour(..) => {
                 if let Some(space) = &mut self.space {
                     space.look(command);
+                    self.due("Look around", false);
                 }
             }
         }
-        (self.wake)();
+    }
+
+    /// Parts a cluster by what its documents say, on a worker.
+    fn start_split(&mut self, label: u32, parts: usize) {
+        let Some(space) = &self.space else { return };
+        let (Some(clusters), Some(matrix)) = (space.clusters(), space.matrix().cloned()) else { return };
+        let Some(members) = space.members(label) else { return };
+        let (key, seed) = (clusters.key, self.params.clusters.kmeans.seed);
+        let job = Job::spawn("split", self.wake.clone(), move |ctx| {
+            stage::split::run(&matrix, members.documents(), parts, seed, ctx)
+        });
+        match job {
+            Ok(job) => self.splitting = Some((label, key, job)),
+            Err(error) => self.say(Severity::Error, format!("The system gives no thread: {error}."), None),
+        }
+    }
+
+    fn poll_splitting(&mut self) {
+        let Some(outcome) = self.splitting.as_ref().and_then(|(_, _, job)| job.poll()) else { return };
+        let Some((label, key, _)) = self.splitting.take() else { return };
+        let before = self.doing();
+        let Some(space) = &mut self.space else { return };
+        match outcome {
+            // Clusters that were computed or edited meanwhile have another meaning.
+            Outcome::Done(Ok(_)) if space.clusters().is_none_or(|clusters| clusters.key != key) => {
+                self.say(
+                    Severity::Warning,
+                    "The clusters have changed, so nothing was split. Try again.",
+                    None,
+                );
+            }
+            Outcome::Done(Ok(groups)) => {
+                if let Some(edits) = space.split(label, groups) {
+                    space.edits = Arc::new(edits);
+                }
+                if let Some(before) = before {
+                    self.note("Split cluster", before, false);
+                }
+            }
+            Outcome::Done(Err(StageError::Cancelled)) => {}
+            Outcome::Done(Err(StageError::Failed(sentence))) => self.say(Severity::Warning, sentence, None),
+            Outcome::Panicked(message) => self.say(
+                Severity::Error,
+                format!("The cluster was not split: an internal error ({message})."),
+                Some(("Show the log".into(), NoticeAction::ShowLog)),
+            ),
+        }
+    }
+
+    /// Tells of edits that do not fit clusters that were just computed.
+    fn tell_unsettled(&mut self) {
+        let unsettled = self.space.as_ref().map(Space::unsettled).unwrap_or_default();
+        let new = unsettled.iter().filter(|edit| !self.told_unsettled.contains(edit)).count();
+        if new > 0 {
+            let edits = if new == 1 { "One of your edits does" } else { "Some of your edits do" };
+            let text = format!(
+                "{edits} not fit the new clusters: their documents have gone apart. Nothing is lost; say what should hold."
+            );
+            let action = ("Show".into(), NoticeAction::ShowEdits);
+            self.say(Severity::Warning, text, Some(action));
+        }
+        self.told_unsettled = unsettled;
     }
 
     /// Takes what jobs have done and starts stale steps. Call it once a frame; it never waits.
@@ -180,18 +366,26 @@ impl Session {
         self.poll_importing();
         self.poll_loading();
         self.poll_writing();
+        self.poll_saving();
+        self.poll_unfinished();
+        self.poll_splitting();
+        self.keep(false);
         let resting = self.changed.is_none_or(|changed| changed.elapsed() >= REST);
         if resting {
             self.changed = None;
         }
         let Some(space) = &mut self.space else { return };
-        let notices = space.poll(&mut self.embedder);
+        let (notices, news) = space.poll(&mut self.embedder);
         let mapped = space.take_first_map();
         space.steer(&self.params);
         if resting {
             space.start_stale(&self.params, &self.cache, self.embedder.as_ref(), &self.wake);
         }
         self.notices.extend(notices);
+        if news {
+            self.due("Compute", false);
+        }
+        self.tell_unsettled();
         if mapped {
             self.cache_size = self.cache.size();
             if let Some(path) = self.corpus().and_then(|corpus| corpus.source.clone()) {
@@ -202,235 +396,12 @@ impl Session {
 
     /// When the session wants to be polled again though no job wakes it (parameters that rest).
     pub fn poll_after(&self) -> Option<Duration> {
-        self.changed.map(|changed| REST.saturating_sub(changed.elapsed()))
+        let rested = self.changed.map(|changed| REST.saturating_sub(changed.elapsed()));
+        rested.into_iter().chain(self.due_in()).min()
     }
 
     fn say(&mut self, severity: Severity, text: impl Into<String>, action: Option<(String, NoticeAction)>) {
         self.notices.push(Notice { severity, text: text.into(), action });
-    }
-
-    fn open(&mut self, paths: &[PathBuf]) {
-        let opening = match open::recognise(paths) {
-            Ok(opening) => opening,
-            Err(error) => return self.say(Severity::Error, error.to_string(), None),
-        };
-        match opening {
-            Opening::Corpus(path) => {
-                self.importing = Some(self.import(path, None, ReadOptions::default()));
-            }
-            Opening::WithVectors { corpus, vectors } => {
-                self.importing = Some(self.import(corpus, Some(vectors), ReadOptions::default()));
-            }
-            Opening::VectorsAlone(path) => self.load(path.clone(), move |_| {
-                let matrix = npy::read_matrix(&path).map_err(StageError::failed)?;
-                Ok(Loaded::Ready(open::numbered(&path, matrix.rows()), matrix))
-            }),
-            Opening::WordVectors(path) => self.load(path.clone(), move |ctx| {
-                let (corpus, matrix) = open::words(&path, ctx)?;
-                Ok(Loaded::Ready(corpus, matrix))
-            }),
-            Opening::Project(path) => self.load(path.clone(), move |ctx| {
-                project::open(&path, ctx).map(|o| Loaded::Project(Box::new(o))).map_err(StageError::failed)
-            }),
-        }
-    }
-
-    fn import(&self, path: PathBuf, vectors: Option<PathBuf>, options: ReadOptions) -> Importing {
-        Importing::start(path, vectors, options, self.embedder.clone(), self.wake.clone())
-    }
-
-    fn open_sample(&mut self, sample: Sample) {
-        let path = match assets_dir() {
-            Ok(assets) => assets.join("samples").join(sample.file()),
-            Err(error) => return self.say(Severity::Error, error.to_string(), None),
-        };
-        self.importing = None;
-        self.load(path.clone(), move |ctx| match sample {
-            Sample::Glove => {
-                let (corpus, matrix) = open::words(&path, ctx)?;
-                Ok(Loaded::Ready(Corpus { name: sample.title().into(), ..corpus }, matrix))
-            }
-            Sample::Arxiv | Sample::Banking => {
-                let text = sample.text_columns().iter().map(|&name| name.to_owned()).collect();
-                let options = ReadOptions { text_columns: Some(text), ..ReadOptions::default() };
-                let corpus = open::corpus(&path, &options, ctx)?;
-                Ok(Loaded::Corpus(Corpus { name: sample.title().into(), ..corpus }))
-            }
-        });
-    }
-
-    fn load(
-        &mut self,
-        path: PathBuf,
-        work: impl FnOnce(&crate::job::Ctx) -> Result<Loaded, StageError> + Send + 'static,
-    ) {
-        match Job::spawn("open", self.wake.clone(), work) {
-            Ok(job) => self.loading = Some((path, job)),
-            Err(error) => self.say(Severity::Error, format!("The system gives no thread: {error}."), None),
-        }
-    }
-
-    fn poll_loading(&mut self) {
-        let Some(outcome) = self.loading.as_ref().and_then(|(_, job)| job.poll()) else { return };
-        let Some((path, _)) = self.loading.take() else { return };
-        match outcome {
-            Outcome::Done(Ok(Loaded::Corpus(corpus))) => self.explore(corpus, Vectors::ByModel),
-            Outcome::Done(Ok(Loaded::Ready(corpus, matrix))) => {
-                self.explore(corpus, Vectors::Given(Arc::new(matrix)));
-            }
-            Outcome::Done(Ok(Loaded::Project(opened))) => self.take_project(*opened, &path),
-            Outcome::Done(Err(StageError::Cancelled)) => {}
-            Outcome::Done(Err(StageError::Failed(sentence))) => self.say(Severity::Error, sentence, None),
-            Outcome::Panicked(message) => self.say(
-                Severity::Error,
-                format!(
-                    "{} could not be opened: the reader met an internal error ({message}).",
-                    path.display()
-                ),
-                Some(("Show the log".into(), NoticeAction::ShowLog)),
-            ),
-        }
-    }
-
-    fn poll_importing(&mut self) {
-        let Some(importing) = &mut self.importing else { return };
-        importing.poll(&self.params);
-        if !importing.sheet.confirmed {
-            return;
-        }
-        let Some(corpus) = importing.sheet.corpus.clone() else { return };
-        let vectors = match importing.sheet.vectors.take() {
-            Some(path) => Vectors::File(path),
-            None => Vectors::ByModel,
-        };
-        self.importing = None;
-        self.explore((*corpus).clone(), vectors);
-    }
-
-    fn explore(&mut self, corpus: Corpus, vectors: Vectors) {
-        if corpus.report.skipped > 0 {
-            let (skipped, name) = (corpus.report.skipped, &corpus.name);
-            let text = format!("{skipped} rows of {name} could not be read and were skipped.");
-            self.say(Severity::Warning, text, None);
-        }
-        self.params.clusters.kmeans.k = self.params.clusters.kmeans.k.min(corpus.len().max(1));
-        self.view_state = serde_json::Value::Null;
-        self.space = Some(Space::new(Arc::new(corpus), vectors));
-    }
-
-    fn take_project(&mut self, opened: project::Opened, path: &Path) {
-        if let Some(reason) = &opened.read_only {
-            self.say(Severity::Warning, format!("Opened for reading only: {reason}"), None);
-        }
-        if !opened.missing.is_empty() {
-            let text = format!(
-                "{} lacks {}; these steps are computed again.",
-                path.display(),
-                opened.missing.join(", ")
-            );
-            self.say(Severity::Warning, text, None);
-        }
-        match serde_json::from_value(opened.project.params.clone()) {
-            Ok(params) => self.params = params,
-            Err(error) => {
-                tracing::warn!("the project's parameters could not be read: {error}");
-                self.params = Params::default();
-            }
-        }
-        self.view_state = opened.project.view.clone();
-        let space = Space::from_project(&opened.project, &self.params);
-        self.space = Some(space);
-        self.remember_recent(path);
-    }
-
-    fn remember_recent(&mut self, path: &Path) {
-        let Some(corpus) = self.corpus() else { return };
-        // The picture of an earlier visit stays until there is a newer one.
-        let thumbnail =
-            self.settings.recents.iter().find(|recent| recent.path == path).and_then(|r| r.thumbnail.clone());
-        let recent = Recent {
-            path: path.to_owned(),
-            name: corpus.name.clone(),
-            rows: corpus.len() as u64,
-            opened: seconds_now(),
-            thumbnail,
-        };
-        self.settings.push_recent(recent);
-        if let Err(error) = self.settings.save() {
-            tracing::warn!("the settings could not be saved: {error}");
-        }
-    }
-
-    /// The present values as a project.
-    pub fn project(&self) -> Option<Project> {
-        let space = self.space.as_ref()?;
-        let params = serde_json::to_value(&self.params).unwrap_or_default();
-        Some(space.project(params, self.view_state.clone()))
-    }
-
-    fn save_project(&mut self, path: PathBuf) {
-        let Some(project) = self.project() else { return };
-        self.write("save", move |ctx| {
-            project::save(&path, &project, &SaveOptions::default(), ctx).map_err(StageError::failed)?;
-            Ok(("The project was saved.".into(), path))
-        });
-    }
-
-    fn export_clusters(&mut self, path: PathBuf) {
-        let Some(space) = &self.space else { return };
-        let (corpus, layout) = (space.corpus.clone(), space.layout().cloned());
-        let (clusters, names) = (space.clusters().cloned(), space.names().cloned());
-        let raw = self.settings.export.raw_cells;
-        self.write("export", move |ctx| {
-            clusters_csv::write(
-                &path,
-                &corpus,
-                layout.as_deref(),
-                clusters.as_deref(),
-                names.as_deref(),
-                raw,
-                ctx,
-            )
-            .map_err(StageError::failed)?;
-            Ok((format!("{} rows were written.", corpus.len()), path))
-        });
-    }
-
-    /// Writes a file on a worker; its sentence and path become a notice. The window uses this for pictures.
-    pub fn write(
-        &mut self,
-        name: &str,
-        work: impl FnOnce(&crate::job::Ctx) -> Result<(String, PathBuf), StageError> + Send + 'static,
-    ) {
-        match Job::spawn(name, self.wake.clone(), work) {
-            Ok(job) => self.writing.push(job),
-            Err(error) => self.say(Severity::Error, format!("The system gives no thread: {error}."), None),
-        }
-    }
-
-    fn poll_writing(&mut self) {
-        let mut notices = Vec::new();
-        self.writing.retain(|job| {
-            let Some(outcome) = job.poll() else { return true };
-            notices.push(match outcome {
-                Outcome::Done(Ok((text, path))) => Notice {
-                    severity: Severity::Info,
-                    text,
-                    action: Some(("Show the file".into(), NoticeAction::Reveal(path))),
-                },
-                Outcome::Done(Err(StageError::Cancelled)) => return false,
-                Outcome::Done(Err(StageError::Failed(text))) => {
-                    Notice { severity: Severity::Error, text, action: None }
-                }
-                Outcome::Panicked(message) => Notice {
-                    severity: Severity::Error,
-                    text: format!("The file was not written: an internal error ({message})."),
-                    action: Some(("Show the log".into(), NoticeAction::ShowLog)),
-                },
-            });
-            false
-        });
-        self.notices.extend(notices);
     }
 
     fn clear_cache(&mut self) {
@@ -444,6 +415,8 @@ impl Session {
     /// Whether anything is computed, read or written now.
     pub fn is_busy(&self) -> bool {
         self.loading.is_some()
+            || self.saving.is_some()
+            || self.splitting.is_some()
             || !self.writing.is_empty()
             || self.importing.as_ref().is_some_and(|i| i.sheet.progress.is_some())
             || self.space.as_ref().is_some_and(Space::is_busy)
@@ -508,6 +481,46 @@ impl Session {
         self.space.as_ref()?.names()
     }
 
+    /// What was done by hand.
+    pub fn edits(&self) -> Option<&Arc<Edits>> {
+        self.space.as_ref().map(|space| &space.edits)
+    }
+
+    /// The edit that made a cluster, by its place in [`Session::edits`] and which of its parts the cluster is.
+    pub fn made_by(&self, label: u32) -> Option<(usize, usize)> {
+        self.space.as_ref()?.made_by(label)
+    }
+
+    /// Edits (their keys) that do not fit the present clusters: a person must say what becomes of them.
+    pub fn unsettled(&self) -> &[Key] {
+        &self.told_unsettled
+    }
+
+    /// Whether a cluster is being split, and which.
+    pub fn splitting(&self) -> Option<u32> {
+        self.splitting.as_ref().map(|(label, ..)| *label)
+    }
+
+    /// The deed that undo takes back.
+    pub fn undoes(&self) -> Option<&str> {
+        self.history.undoes()
+    }
+
+    /// The deed that redo does again.
+    pub fn redoes(&self) -> Option<&str> {
+        self.history.redoes()
+    }
+
+    /// What the window showed when the project was saved.
+    pub fn view_state(&self) -> &serde_json::Value {
+        &self.view_state
+    }
+
+    /// Work that was left behind, newest first.
+    pub fn unfinished(&self) -> &[Unfinished] {
+        &self.unfinished
+    }
+
     /// Density topics with their names, coarse to fine; empty until the map rests.
     pub fn topics(&self) -> &[(Arc<Clusters>, Arc<Names>)] {
         self.space.as_ref().map_or(&[], Space::topics)
@@ -564,6 +577,16 @@ impl Session {
     /// Bytes in the cache, as of the last look.
     pub fn cache_size(&self) -> u64 {
         self.cache_size
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.leave();
+        // A process that ends now would cut off what is being written.
+        for thread in self.leaving.drain(..) {
+            let _ = thread.join();
+        }
     }
 }
 

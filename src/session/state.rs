@@ -191,6 +191,11 @@ pub enum NoticeAction {
     /// Show a file or folder that was written.
     Reveal(PathBuf),
     ShowLog,
+    /// Show the edits that do not fit.
+    ShowEdits,
+    ComputeMissing,
+    /// Go back to the project as it was saved.
+    Revert,
 }
 
 /// How the map is coloured and filtered through its legend. Entries are category codes or cluster labels.

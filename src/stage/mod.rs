@@ -9,6 +9,8 @@ pub mod neighbours;
 pub mod open;
 mod params;
 pub mod quality;
+pub mod regroup;
+pub mod split;
 pub mod survey;
 pub mod topics;
 

@@ -62,6 +62,12 @@ pub struct ClusterParams {
 }
 
 impl Params {
+    /// The same without paths, for a file that goes elsewhere: a model is named by its folder alone.
+    pub fn portable(&self) -> Self {
+        let folder = self.model.as_ref().and_then(|model| model.file_name());
+        Self { model: folder.map(Into::into), ..self.clone() }
+    }
+
     /// The model these parameters name.
     pub fn source(&self) -> ModelSource {
         self.model.clone().map_or(ModelSource::Builtin, ModelSource::Folder)

@@ -203,7 +203,7 @@ impl SemascopeApp {
         self.table = TableState::default();
         self.import = ImportState::default();
         // What was saved by another version, or by nobody, leaves the map fitted.
-        let saved: SavedView = serde_json::from_value(self.session.view_state.clone()).unwrap_or_default();
+        let saved: SavedView = serde_json::from_value(self.session.view_state().clone()).unwrap_or_default();
         self.map.set_camera(saved.camera.map(|camera| Camera { centre: camera.centre, scale: camera.scale }));
         self.map.legend.collapsed = saved.legend_collapsed;
     }
@@ -212,7 +212,7 @@ impl SemascopeApp {
         let camera =
             self.map.camera().map(|camera| SavedCamera { centre: camera.centre, scale: camera.scale });
         let saved = SavedView { camera, legend_collapsed: self.map.legend.collapsed };
-        self.session.view_state = serde_json::to_value(saved).unwrap_or_default();
+        self.session.set_view_state(serde_json::to_value(saved).unwrap_or_default());
     }
 
     /// Arranges the panels for a window of this size, unless a person has.
@@ -352,7 +352,7 @@ impl SemascopeApp {
 
     fn apply(&mut self, wishes: Wishes, ctx: &Context, frame: &eframe::Frame) {
         for command in wishes.commands {
-            if matches!(command, Command::SaveProject(_)) {
+            if matches!(command, Command::SaveProject(_) | Command::Save) {
                 self.remember_view();
             }
             self.session.apply(command);
@@ -389,6 +389,14 @@ impl SemascopeApp {
                 StepState::Stopped => self.session.apply(Command::ContinueMap),
                 _ => {}
             },
+            Action::Undo => self.session.apply(Command::Undo),
+            Action::Redo => self.session.apply(Command::Redo),
+            Action::Save if self.session.corpus().is_none() => {}
+            Action::Save if self.session.project_path().is_some() && self.session.read_only().is_none() => {
+                self.remember_view();
+                self.session.apply(Command::Save);
+            }
+            Action::Save => self.ask(Question::ProjectFile, frame),
             Action::Escape => self.escape(),
             Action::Search => {
                 self.map.legend.collapsed = false;
@@ -485,6 +493,9 @@ impl eframe::App for SemascopeApp {
             self.notices.add(notice);
         }
         self.meet_corpus();
+        if self.session.corpus().is_some() {
+            self.remember_view();
+        }
         self.facts.update(&self.session, &self.wake);
         self.map.update(&self.session, ctx.theme() == egui::Theme::Dark, &self.wake);
     }
@@ -520,6 +531,7 @@ impl eframe::App for SemascopeApp {
             let FrameStats { frames, p50, p99, max } = times.stats();
             tracing::info!("{what}, {frames} frames: median {p50:.1?}, p99 {p99:.1?}, slowest {max:.1?}");
         }
+        self.remember_view();
         if let Err(error) = self.settings_now().save() {
             tracing::warn!("{error}");
         }

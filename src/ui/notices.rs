@@ -116,6 +116,9 @@ fn notice(ui: &mut egui::Ui, notice: &Notice, wishes: &mut Wishes) -> bool {
                     NoticeAction::Recompute(step) => wishes.push(Command::Recompute(*step)),
                     NoticeAction::Reveal(path) => wishes.act(Action::Reveal(path.clone())),
                     NoticeAction::ShowLog => wishes.act(Action::Toggle(Pane::Log)),
+                    NoticeAction::ShowEdits => wishes.push(Command::FocusCluster(None)),
+                    NoticeAction::ComputeMissing => wishes.push(Command::ComputeMissing),
+                    NoticeAction::Revert => wishes.push(Command::Revert),
                 }
             }
         });

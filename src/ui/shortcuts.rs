@@ -50,9 +50,13 @@ const COMMAND: Modifiers = Modifiers::COMMAND;
 pub const ZOOM_STEP: f32 = 1.5;
 
 /// Every key the window listens to. Keys without a modifier rest while one types.
-pub static SHORTCUTS: [Shortcut; 16] = [
+pub static SHORTCUTS: [Shortcut; 20] = [
     shortcut(Group::File, COMMAND, Key::O, "Open files", Action::PickFiles),
-    shortcut(Group::File, COMMAND, Key::S, "Save project", Action::PickProjectFile),
+    shortcut(Group::File, COMMAND, Key::S, "Save project", Action::Save),
+    shortcut(Group::File, COMMAND.plus(Modifiers::SHIFT), Key::S, "Save project as", Action::PickProjectFile),
+    shortcut(Group::File, COMMAND, Key::Z, "Undo", Action::Undo),
+    shortcut(Group::File, COMMAND.plus(Modifiers::SHIFT), Key::Z, "Redo", Action::Redo),
+    shortcut(Group::File, COMMAND, Key::Y, "Redo", Action::Redo),
     shortcut(Group::File, COMMAND, Key::E, "Export clusters as CSV", Action::PickClustersFile),
     shortcut(
         Group::File,

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 
 use crate::io::cache::Cache;
 use crate::io::settings::Settings;
+use crate::io::work::Home;
 use crate::session::{Notice, Session, Severity, Wake};
 
 use super::app::SemascopeApp;
@@ -38,6 +39,10 @@ pub fn open_window(files: Vec<PathBuf>, log: LogBuffer) -> anyhow::Result<()> {
     let create = move |cc: &eframe::CreationContext<'_>| {
         let remarks = [remark, cache.remark().map(str::to_owned)];
         let session = Session::new(settings, cache, wake(&cc.egui_ctx));
+        let session = match Home::open() {
+            Some(home) => session.keep_in(home),
+            None => session,
+        };
         let mut app = SemascopeApp::new(cc, session, log)?;
         app.started(started);
         for text in remarks.into_iter().flatten() {

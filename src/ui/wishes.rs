@@ -34,6 +34,11 @@ pub enum Action {
     PickProjectFile,
     /// Draw the map into a picture and write it.
     WritePicture(PathBuf),
+    /// Save to the project's own file; ask where, if there is none.
+    Save,
+    /// Take back what was done last, or do it again.
+    Undo,
+    Redo,
     /// Show the whole map.
     Fit,
     /// Zoom by a factor about the middle of the map.

@@ -3,26 +3,29 @@
 //! Every step has a *request*: a hash of its inputs' keys and its parameters. A step whose value was made for
 //! another request is stale and starts again; nothing else does.
 
+mod editing;
 mod look;
 mod status;
+mod steps;
+mod stored;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::data::{Clusters, Corpus, Key, Knn, Layout, MapQuality, Matrix, Names};
+use crate::data::{Clusters, Corpus, Edits, Key, Knn, Layout, MapQuality, Matrix, Names};
 use crate::embed::Embedder;
-use crate::io::cache::Cache;
-use crate::io::project::Project;
 use crate::job::{Event, Latest};
 use crate::math::umap::UmapParams;
-use crate::model::{DevicePreference, ModelSource};
+use crate::model::ModelSource;
 use crate::stage::topics::NamedTopics;
 use crate::stage::{self, ClusterMethod, MapMethod, MapParams, Params};
 
 use super::cell::{Cell, News};
-use super::{Colouring, Notice, NoticeAction, Severity, Step, Wake};
+use super::{Colouring, Notice, NoticeAction, Severity, Step};
+
+use editing::{Grouped, ShownNames};
+use steps::model;
+pub(super) use stored::Waking;
 
 /// Where a corpus's vectors come from.
 pub(super) enum Vectors {
@@ -62,6 +65,11 @@ pub(super) struct Space {
     clusters: Cell<Arc<Clusters>>,
     names: Cell<Arc<Names>>,
     topics: Cell<NamedTopics>,
+    grouped: Cell<Grouped>,
+    edited_names: Cell<Arc<Names>>,
+    shown_names: Option<ShownNames>,
+    /// Names of edited clusters that came with a project, until their clusters are there.
+    kept_names: Option<Arc<Names>>,
     moving: Option<Moving>,
     live: Latest<UmapParams>,
     /// The parameters that the moving map follows now.
@@ -71,18 +79,14 @@ pub(super) struct Space {
     pub focus_cluster: Option<u32>,
     pub selection: Arc<Vec<u32>>,
     pub colouring: Colouring,
+    /// What was done by hand.
+    pub edits: Arc<Edits>,
 }
 
-/// The part of what is shown that a project keeps.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct SavedView {
-    focus: Option<u32>,
-    focus_cluster: Option<u32>,
-    selection: Vec<u32>,
-    colouring: Colouring,
-    window: serde_json::Value,
-}
+/// How many earlier values a step remembers, so that undo repeats no work: a map is 8 MB at a million points,
+/// neighbours are 120 MB; vectors are mapped files.
+const EARLIER: usize = 4;
+const EARLIER_NEIGHBOURS: usize = 1;
 
 impl Space {
     /// A corpus of which nothing is computed yet.
@@ -90,13 +94,17 @@ impl Space {
         Self {
             corpus,
             vectors,
-            embedded: Cell::default(),
-            knn: Cell::default(),
-            map: Cell::default(),
-            quality: Cell::default(),
-            clusters: Cell::default(),
-            names: Cell::default(),
-            topics: Cell::default(),
+            embedded: Cell::remembering(EARLIER),
+            knn: Cell::remembering(EARLIER_NEIGHBOURS),
+            map: Cell::remembering(EARLIER),
+            quality: Cell::remembering(EARLIER),
+            clusters: Cell::remembering(EARLIER),
+            names: Cell::remembering(EARLIER),
+            topics: Cell::remembering(EARLIER),
+            grouped: Cell::remembering(EARLIER),
+            edited_names: Cell::remembering(EARLIER),
+            shown_names: None,
+            kept_names: None,
             moving: None,
             live: Latest::default(),
             steered: None,
@@ -105,69 +113,7 @@ impl Space {
             focus_cluster: None,
             selection: Arc::new(Vec::new()),
             colouring: Colouring::default(),
-        }
-    }
-
-    /// A corpus with the values that its project holds: nothing that is there is computed again.
-    pub fn from_project(project: &Project, params: &Params) -> Self {
-        let vectors = match &project.matrix {
-            Some(matrix) => Vectors::Given(matrix.clone()),
-            None => Vectors::ByModel,
-        };
-        let mut space = Self::new(project.corpus.clone(), vectors);
-        if let Some(matrix) = &project.matrix {
-            space.fill_given(matrix.clone(), params);
-        }
-        if let (Some(knn), Some(request)) = (&project.knn, space.knn_request(params)) {
-            space.knn.fill(request, knn.clone());
-        }
-        if let (Some(layout), Some(request)) = (&project.layout, space.map_request(params)) {
-            space.map.fill(request, layout.clone());
-            if layout.epochs.0 < layout.epochs.1 {
-                space.map.mark_stopped();
-            }
-        }
-        if let (Some(quality), Some(request)) = (&project.quality, space.quality_request()) {
-            space.quality.fill(request, quality.clone());
-        }
-        if let (Some(clusters), Some(request)) = (&project.clusters, space.clusters_request(params)) {
-            space.clusters.fill(request, clusters.clone());
-        }
-        if let (Some(names), Some(request)) = (&project.names, space.names_request()) {
-            space.names.fill(request, names.clone());
-        }
-        if let (false, Some(request)) = (project.topics.is_empty(), space.topics_request(params)) {
-            space.topics.fill(request, project.topics.clone());
-        }
-        let saved: SavedView = serde_json::from_value(project.view.clone()).unwrap_or_default();
-        let n = space.corpus.len() as u32;
-        space.focus = saved.focus.filter(|&id| id < n);
-        space.focus_cluster = saved.focus_cluster;
-        space.selection = Arc::new(saved.selection.into_iter().filter(|&id| id < n).collect());
-        space.colouring = saved.colouring;
-        space
-    }
-
-    /// Everything as a project; `window` is the view state that the window keeps.
-    pub fn project(&self, params: serde_json::Value, window: serde_json::Value) -> Project {
-        let view = SavedView {
-            focus: self.focus,
-            focus_cluster: self.focus_cluster,
-            selection: self.selection.to_vec(),
-            colouring: self.colouring.clone(),
-            window,
-        };
-        Project {
-            corpus: self.corpus.clone(),
-            matrix: self.matrix().cloned(),
-            knn: self.knn().cloned(),
-            layout: self.layout().cloned(),
-            quality: self.quality().cloned(),
-            clusters: self.clusters().cloned(),
-            names: self.names().cloned(),
-            topics: self.topics().to_vec(),
-            params,
-            view: serde_json::to_value(view).unwrap_or_default(),
+            edits: Arc::default(),
         }
     }
 
@@ -214,7 +160,7 @@ impl Space {
     }
 
     fn names_request(&self) -> Option<Key> {
-        let clusters = self.clusters().filter(|_| !self.clusters.is_running())?;
+        let clusters = self.base_clusters().filter(|_| !self.clusters.is_running())?;
         Some(Key::of("names request", 1).input(clusters.key).input(self.corpus.key).finish())
     }
 
@@ -224,8 +170,8 @@ impl Space {
         Some(key.params(&params.map.topics).finish())
     }
 
-    /// Takes the results and events of all jobs; returns what there is to tell.
-    pub fn poll(&mut self, embedder: &mut Option<LoadedModel>) -> Vec<Notice> {
+    /// Takes the results and events of all jobs; returns what there is to tell, and whether there is a new value.
+    pub fn poll(&mut self, embedder: &mut Option<LoadedModel>) -> (Vec<Notice>, bool) {
         let mut notices = Vec::new();
         let mut events = self.embedded.events();
         events.extend(self.knn.events());
@@ -242,8 +188,10 @@ impl Space {
                 }
             }
         }
+        let mut made = false;
         match self.embedded.poll() {
             News::Value(embedded) => {
+                made = true;
                 if embedded.embedder.is_some() {
                     embedder.clone_from(&embedded.embedder);
                 }
@@ -258,10 +206,10 @@ impl Space {
             }
             news => notices.extend(failure(news, Step::Embed)),
         }
-        notices.extend(failure(self.knn.poll(), Step::Neighbours));
         let map_news = self.map.poll();
         let map_ended = !matches!(map_news, News::Nothing);
         let unfinished = matches!(&map_news, News::Value(layout) if layout.epochs.0 < layout.epochs.1);
+        made |= matches!(map_news, News::Value(_));
         notices.extend(failure(map_news, Step::Map));
         if unfinished {
             self.map.mark_stopped();
@@ -269,11 +217,19 @@ impl Space {
         if map_ended {
             self.moving = None;
         }
-        notices.extend(failure(self.quality.poll(), Step::Quality));
-        notices.extend(failure(self.clusters.poll(), Step::Clusters));
-        notices.extend(failure(self.names.poll(), Step::Names));
-        notices.extend(failure(self.topics.poll(), Step::Topics));
-        notices
+        let mut look = |(new, notice): (bool, Option<Notice>)| {
+            made |= new;
+            notices.extend(notice);
+        };
+        look(told(self.knn.poll(), Step::Neighbours));
+        look(told(self.quality.poll(), Step::Quality));
+        look(told(self.clusters.poll(), Step::Clusters));
+        look(told(self.names.poll(), Step::Names));
+        look(told(self.topics.poll(), Step::Topics));
+        look(told(self.grouped.poll(), Step::Clusters));
+        look(told(self.edited_names.poll(), Step::Names));
+        self.renew_names();
+        (notices, made)
     }
 
     /// Hands changed parameters to a map that moves; those that need another start make it stale instead.
@@ -293,187 +249,6 @@ impl Space {
             self.map.redirect(wanted);
             self.steered = Some(umap.clone());
         }
-    }
-
-    /// Starts every step whose inputs are there and whose value is missing or stale.
-    pub fn start_stale(
-        &mut self,
-        params: &Params,
-        cache: &Arc<Cache>,
-        embedder: Option<&LoadedModel>,
-        wake: &Wake,
-    ) {
-        let request = self.embed_request(params);
-        // Embedding again is long work: once there are vectors, it waits for a person to ask for it.
-        if self.embedded.needs(Some(request)) && self.embedded.value().is_none() {
-            self.start_embedding(request, params, cache, embedder, wake);
-        }
-        let Some(matrix) = self.matrix().cloned() else { return };
-        let request = self.knn_request(params);
-        if let Some(key) = request.filter(|_| self.knn.needs(request)) {
-            let (matrix, cache, params) = (matrix.clone(), cache.clone(), params.neighbours.clone());
-            self.knn.start("neighbours", key, wake.clone(), move |ctx| {
-                stage::neighbours::run(&matrix, &params, Some(&cache), ctx).map(Arc::new)
-            });
-        }
-        if let Some(knn) = self.knn.fresh(request).cloned() {
-            self.start_after_neighbours(&matrix, &knn, params, wake);
-        }
-        let request = self.names_request();
-        if let Some(key) = request.filter(|_| self.names.needs(request))
-            && let Some(clusters) = self.clusters().cloned()
-        {
-            let (corpus, matrix, embedder) = (self.corpus.clone(), matrix.clone(), model(embedder));
-            self.names.start("names", key, wake.clone(), move |ctx| {
-                stage::names::run(&corpus, &matrix, &clusters, embedder.as_deref(), ctx).map(Arc::new)
-            });
-        }
-        let request = self.topics_request(params);
-        if let Some(key) = request.filter(|_| self.topics.needs(request))
-            && let Some(layout) = self.layout().cloned()
-        {
-            let (corpus, embedder) = (self.corpus.clone(), model(embedder));
-            let params = params.map.topics;
-            self.topics.start("topics", key, wake.clone(), move |ctx| {
-                stage::topics::run(&corpus, &matrix, &layout, &params, embedder.as_deref(), ctx)
-            });
-        }
-    }
-
-    fn start_embedding(
-        &mut self,
-        request: Key,
-        params: &Params,
-        cache: &Arc<Cache>,
-        embedder: Option<&LoadedModel>,
-        wake: &Wake,
-    ) {
-        if let Vectors::Given(matrix) = &self.vectors {
-            return self.fill_given(matrix.clone(), params);
-        }
-        let corpus = self.corpus.clone();
-        if let Vectors::File(path) = &self.vectors {
-            let path = path.clone();
-            self.embedded.start("vectors", request, wake.clone(), move |_| {
-                let matrix = Arc::new(stage::open::vectors(&path, &corpus, None)?);
-                let summary = format!("{} dimensions, {}", matrix.dim(), matrix.made_by);
-                Ok(Embedded { matrix, embedder: None, summary, truncated: 0 })
-            });
-            return;
-        }
-        let (params, cache) = (params.clone(), cache.clone());
-        let loaded = embedder.cloned();
-        self.embedded.start("embed", request, wake.clone(), move |ctx| {
-            let embedder = stage::embed::embedder(&params, loaded, DevicePreference::Auto, ctx)?;
-            let done = stage::embed::run(&corpus, &embedder, &params.embed, &cache, ctx)?;
-            let summary = format!("{} dimensions, {}", done.matrix.dim(), embedder.name());
-            Ok(Embedded {
-                matrix: Arc::new(done.matrix),
-                embedder: Some((params.source(), embedder)),
-                summary,
-                truncated: done.truncated,
-            })
-        });
-    }
-
-    fn start_after_neighbours(&mut self, matrix: &Arc<Matrix>, knn: &Arc<Knn>, params: &Params, wake: &Wake) {
-        let request = self.map_request(params);
-        if let Some(key) = request.filter(|_| self.map.needs(request)) {
-            self.start_map(key, matrix.clone(), knn.clone(), None, params, wake);
-        }
-        let request = self.quality_request();
-        if let Some(key) = request.filter(|_| self.quality.needs(request))
-            && let Some(layout) = self.layout().cloned()
-        {
-            let (matrix, knn) = (matrix.clone(), knn.clone());
-            self.quality.start("quality", key, wake.clone(), move |ctx| {
-                stage::quality::run(&matrix, &knn, &layout, ctx)
-            });
-        }
-        let request = self.clusters_request(params);
-        if let Some(key) = request.filter(|_| self.clusters.needs(request)) {
-            let (matrix, knn) = (matrix.clone(), knn.clone());
-            let (layout, params) = (self.layout().cloned(), params.clone());
-            self.clusters.start("clusters", key, wake.clone(), move |ctx| {
-                stage::clusters::run(&matrix, &knn, layout.as_deref(), &params, ctx).map(Arc::new)
-            });
-        }
-    }
-
-    fn start_map(
-        &mut self,
-        key: Key,
-        matrix: Arc<Matrix>,
-        knn: Arc<Knn>,
-        start: Option<Arc<Layout>>,
-        params: &Params,
-        wake: &Wake,
-    ) {
-        self.live = Latest::default();
-        self.steered = Some(params.map.umap.clone());
-        let (live, params) = (self.live.clone(), params.map.clone());
-        self.map.start("map", key, wake.clone(), move |ctx| {
-            stage::map::run(&matrix, &knn, &params, start.as_deref(), &live, ctx).map(Arc::new)
-        });
-    }
-
-    /// Goes on with a map that was stopped.
-    pub fn continue_map(&mut self, params: &Params, wake: &Wake) {
-        let request = self.map_request(params);
-        let stopped = self.layout().filter(|layout| layout.epochs.0 < layout.epochs.1).cloned();
-        if let (Some(key), Some(layout), Some(matrix), Some(knn)) =
-            (request, stopped, self.matrix().cloned(), self.knn().cloned())
-        {
-            self.start_map(key, matrix, knn, Some(layout), params, wake);
-        }
-    }
-
-    /// Forgets a step's value, so that it is computed again.
-    pub fn again(&mut self, step: Step, params: &Params) {
-        match step {
-            Step::Corpus => {}
-            Step::Embed => {
-                // What hangs on the old vectors keeps its values, marked as stale, until there are new ones.
-                self.embedded = Cell::default();
-                self.knn.abandon();
-                self.map.abandon();
-                self.moving = None;
-            }
-            Step::Neighbours => self.knn.again(),
-            Step::Map => self.map.again(),
-            Step::Quality => self.quality.again(),
-            Step::Clusters => self.clusters.again(),
-            Step::Names => self.names.again(),
-            Step::Topics => self.topics.again(),
-        }
-        if let (Step::Embed, Vectors::Given(matrix)) = (step, &self.vectors) {
-            self.fill_given(matrix.clone(), params);
-        }
-    }
-
-    /// Stops a step.
-    pub fn stop(&self, step: Step) {
-        match step {
-            Step::Corpus => {}
-            Step::Embed => self.embedded.stop(),
-            Step::Neighbours => self.knn.stop(),
-            Step::Map => self.map.stop(),
-            Step::Quality => self.quality.stop(),
-            Step::Clusters => self.clusters.stop(),
-            Step::Names => self.names.stop(),
-            Step::Topics => self.topics.stop(),
-        }
-    }
-
-    /// Whether any step runs.
-    pub fn is_busy(&self) -> bool {
-        self.embedded.is_running()
-            || self.knn.is_running()
-            || self.map.is_running()
-            || self.quality.is_running()
-            || self.clusters.is_running()
-            || self.names.is_running()
-            || self.topics.is_running()
     }
 
     /// True once, when the first positions of this corpus are there.
@@ -513,22 +288,15 @@ impl Space {
         self.quality.fresh(self.quality_request())
     }
 
-    pub fn clusters(&self) -> Option<&Arc<Clusters>> {
-        self.clusters.value()
-    }
-
-    pub fn names(&self) -> Option<&Arc<Names>> {
-        self.names.fresh(self.names_request())
-    }
-
     pub fn topics(&self) -> &[(Arc<Clusters>, Arc<Names>)] {
         // While the map moves, its old topics would lie in the wrong places.
         if self.map.is_running() { &[] } else { self.topics.value().map_or(&[], |topics| topics) }
     }
 }
 
-fn model(loaded: Option<&LoadedModel>) -> Option<Arc<Embedder>> {
-    loaded.map(|(_, embedder)| embedder.clone())
+/// Whether there is a new value, and what there is to tell.
+fn told<T>(news: News<T>, step: Step) -> (bool, Option<Notice>) {
+    (matches!(news, News::Value(_)), failure(news, step))
 }
 
 fn failure<T>(news: News<T>, step: Step) -> Option<Notice> {

@@ -1,0 +1,429 @@
+//! What a person did by hand to clusters and documents.
+//!
+//! Everything is kept by documents, never by a cluster's number: a number means nothing once clusters are computed
+//! again, while "these documents belong together" still does. How edits meet newly computed clusters is the stage
+//! `regroup`'s business.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Clusters, Key};
+
+/// Document ids, ascending and without repeats.
+#[derive(Clone, Debug)]
+pub struct Members {
+    documents: Arc<Vec<u32>>,
+    key: Key,
+    source: Option<Source>,
+}
+
+/// Clusters that hold just these documents: a short way to write a long list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The key of the [`Clusters`].
+    pub clusters: Key,
+    pub labels: Vec<u32>,
+}
+
+impl Members {
+    /// Takes ids in any order.
+    pub fn new(mut documents: Vec<u32>) -> Self {
+        documents.sort_unstable();
+        documents.dedup();
+        let key = Key::of("members", 1).bytes(bytemuck::cast_slice(&documents)).finish();
+        Self { documents: Arc::new(documents), key, source: None }
+    }
+
+    /// The documents of these clusters.
+    pub fn of_clusters(clusters: &Clusters, labels: &[u32]) -> Self {
+        let mut labels = labels.to_vec();
+        labels.sort_unstable();
+        labels.dedup();
+        let wanted = |label: &u32| labels.binary_search(label).is_ok();
+        let of_labels = clusters.labels.iter().enumerate().filter(|(_, label)| wanted(label));
+        let mut members = Self::new(of_labels.map(|(i, _)| i as u32).collect());
+        members.source = Some(Source { clusters: clusters.key, labels });
+        members
+    }
+
+    /// The same documents, known to be those of `source`.
+    pub fn with_source(mut self, source: Source) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// The ids, ascending.
+    pub fn documents(&self) -> &Arc<Vec<u32>> {
+        &self.documents
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.documents.is_empty()
+    }
+
+    /// Of the ids.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The clusters that hold just these documents, where that is known.
+    pub fn source(&self) -> Option<&Source> {
+        self.source.as_ref()
+    }
+
+    pub fn contains(&self, document: u32) -> bool {
+        self.documents.binary_search(&document).is_ok()
+    }
+
+    /// Those of `self` or `other`.
+    pub fn union(&self, other: &Self) -> Self {
+        let mut all = self.documents.to_vec();
+        all.extend(other.documents.iter());
+        Self::new(all)
+    }
+
+    /// Those of `self` that `other` lacks.
+    pub fn without(&self, other: &Self) -> Self {
+        Self::new(self.documents.iter().copied().filter(|&id| !other.contains(id)).collect())
+    }
+}
+
+impl PartialEq for Members {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+/// One cluster as a person wants it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// Given by hand; `None`: named like every other cluster.
+    pub title: Option<String>,
+    pub members: Members,
+    /// The cluster was deleted: its documents belong to none.
+    pub dissolved: bool,
+}
+
+/// What becomes of a regrouping when clusters are computed again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It follows its documents where most of them stay together, and else asks.
+    #[default]
+    Follows,
+    /// Its documents belong together whatever is computed.
+    Insists,
+    /// The computed clusters are used; it is kept, and can be taken up again.
+    SetAside,
+}
+
+/// Some clusters, parted anew by hand: renamed, merged, split or deleted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Regrouping {
+    /// Of everything below.
+    pub key: Key,
+    /// The key of the computed clusters that it was made on.
+    pub made_on: Key,
+    /// Without common documents.
+    pub parts: Vec<Part>,
+    /// Only the title is by hand; the one part is a cluster as it was computed.
+    pub only_named: bool,
+    pub standing: Standing,
+}
+
+impl Regrouping {
+    /// A regrouping with its key.
+    pub fn new(made_on: Key, parts: Vec<Part>, only_named: bool, standing: Standing) -> Self {
+        let mut key = Key::of("regrouping", 1).input(made_on).params(&(only_named, standing));
+        for part in &parts {
+            key = key.input(part.members.key()).params(&(&part.title, part.dissolved));
+        }
+        Self { key: key.finish(), made_on, parts, only_named, standing }
+    }
+
+    /// The same with another standing.
+    pub fn standing(&self, standing: Standing) -> Self {
+        Self::new(self.made_on, self.parts.clone(), self.only_named, standing)
+    }
+
+    /// What the parts are, without their titles: all that clusters depend on.
+    pub fn shape(&self) -> Key {
+        let mut key = Key::of("regrouping's shape", 1);
+        key = key.input(self.made_on).params(&(self.only_named, self.standing));
+        for part in &self.parts {
+            key = key.input(part.members.key()).params(&part.dissolved);
+        }
+        key.finish()
+    }
+
+    /// The documents of all parts.
+    pub fn documents(&self) -> Members {
+        Members::new(self.parts.iter().flat_map(|part| part.members.documents().iter().copied()).collect())
+    }
+}
+
+/// Which regrouping and which of its parts made a cluster.
+pub type MadeBy = (usize, usize);
+
+/// Everything that was done by hand. Immutable: every change makes another one, and undo puts an older one back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Edits {
+    /// In the order in which they are applied.
+    pub regroupings: Vec<Arc<Regrouping>>,
+    /// Marks on documents.
+    pub tags: BTreeMap<String, Members>,
+}
+
+/// What turns one [`Edits`] into another, in the size of what was changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EditsChange {
+    /// Keys of regroupings that are gone.
+    pub gone: Vec<Key>,
+    /// New ones, each with its place among those that stay, ascending.
+    pub new: Vec<(usize, Arc<Regrouping>)>,
+    /// Changed tags; `None`: removed.
+    pub tags: BTreeMap<String, Option<Members>>,
+}
+
+impl EditsChange {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.new.is_empty() && self.tags.is_empty()
+    }
+}
+
+impl Edits {
+    /// Whether nothing was done.
+    pub fn is_empty(&self) -> bool {
+        self.regroupings.is_empty() && self.tags.is_empty()
+    }
+
+    /// Gives a cluster a title, or its computed one back.
+    ///
+    /// `made_by` says which edit made the cluster, if one did; `members` are its documents, `made_on` the key of the
+    /// computed clusters.
+    pub fn rename(
+        &self,
+        made_by: Option<MadeBy>,
+        made_on: Key,
+        members: Members,
+        title: Option<String>,
+    ) -> Self {
+        let mut edits = self.clone();
+        let existing = made_by.and_then(|(at, part)| Some((at, part, self.regroupings.get(at)?)));
+        match existing {
+            Some((at, _, regrouping)) if title.is_none() && regrouping.only_named => {
+                edits.regroupings.remove(at);
+            }
+            Some((at, part, regrouping)) => {
+                let mut parts = regrouping.parts.clone();
+                if let Some(part) = parts.get_mut(part) {
+                    part.title = title;
+                }
+                let Regrouping { made_on, only_named, standing, .. } = **regrouping;
+                edits.regroupings[at] = Arc::new(Regrouping::new(made_on, parts, only_named, standing));
+            }
+            None if title.is_none() => {}
+            None => {
+                let part = Part { title, members, dissolved: false };
+                let regrouping = Regrouping::new(made_on, vec![part], true, Standing::Follows);
+                edits.regroupings.push(Arc::new(regrouping));
+            }
+        }
+        edits
+    }
+
+    /// Parts some clusters anew. It takes the place of the edits `touched`, which made some of these clusters: their
+    /// other parts belong into `parts`.
+    pub fn regroup(
+        &self,
+        made_on: Key,
+        touched: &BTreeSet<usize>,
+        parts: Vec<Part>,
+        standing: Standing,
+    ) -> Self {
+        let others = self.regroupings.iter().enumerate().filter(|(at, _)| !touched.contains(at));
+        let mut regroupings: Vec<_> = others.map(|(_, regrouping)| regrouping.clone()).collect();
+        regroupings.push(Arc::new(Regrouping::new(made_on, parts, false, standing)));
+        Self { regroupings, tags: self.tags.clone() }
+    }
+
+    /// Settles what becomes of a regrouping.
+    pub fn settle(&self, regrouping: Key, standing: Standing) -> Self {
+        let mut edits = self.clone();
+        for one in &mut edits.regroupings {
+            if one.key == regrouping {
+                *one = Arc::new(one.standing(standing));
+            }
+        }
+        edits
+    }
+
+    /// Forgets a regrouping: the computed clusters are back.
+    pub fn forget(&self, regrouping: Key) -> Self {
+        let mut edits = self.clone();
+        edits.regroupings.retain(|one| one.key != regrouping);
+        edits
+    }
+
+    /// Tags documents.
+    pub fn tag(&self, tag: &str, members: &Members) -> Self {
+        let mut edits = self.clone();
+        let all = edits.tags.get(tag).map_or_else(|| members.clone(), |tagged| tagged.union(members));
+        edits.tags.insert(tag.to_owned(), all);
+        edits
+    }
+
+    /// Takes a tag off documents; a tag without documents is gone.
+    pub fn untag(&self, tag: &str, members: &Members) -> Self {
+        let mut edits = self.clone();
+        if let Some(tagged) = edits.tags.get_mut(tag) {
+            *tagged = tagged.without(members);
+            if tagged.is_empty() {
+                edits.tags.remove(tag);
+            }
+        }
+        edits
+    }
+
+    /// The tags of a document, in alphabetical order.
+    pub fn tags_of(&self, document: u32) -> impl Iterator<Item = &str> {
+        let tagged = self.tags.iter().filter(move |(_, members)| members.contains(document));
+        tagged.map(|(tag, _)| tag.as_str())
+    }
+
+    /// Of everything that changes which documents belong together; titles do not.
+    pub fn shape(&self) -> Key {
+        let shapes = self.regroupings.iter().map(|regrouping| regrouping.shape());
+        shapes.fold(Key::of("edits' shape", 1), |key, shape| key.input(shape)).finish()
+    }
+
+    /// What turns `self` into `other`.
+    pub fn change_to(&self, other: &Self) -> EditsChange {
+        let keys = |edits: &Self| edits.regroupings.iter().map(|one| one.key).collect::<Vec<Key>>();
+        let (before, after) = (keys(self), keys(other));
+        // Those of both that stand in the same order; whatever is left is taken out and put in again.
+        let mut kept = std::collections::HashSet::new();
+        let mut from = 0;
+        for key in &after {
+            if let Some(at) = before[from..].iter().position(|other| other == key) {
+                kept.insert(*key);
+                from += at + 1;
+            }
+        }
+        let gone = before.iter().filter(|key| !kept.contains(key)).copied().collect();
+        let new = other.regroupings.iter().enumerate().filter(|(_, one)| !kept.contains(&one.key));
+        let new = new.map(|(at, one)| (at, one.clone())).collect();
+        let mut tags = BTreeMap::new();
+        for (tag, members) in &other.tags {
+            if self.tags.get(tag) != Some(members) {
+                tags.insert(tag.clone(), Some(members.clone()));
+            }
+        }
+        for tag in self.tags.keys().filter(|&tag| !other.tags.contains_key(tag)) {
+            tags.insert(tag.clone(), None);
+        }
+        EditsChange { gone, new, tags }
+    }
+
+    /// Makes the change that [`Edits::change_to`] found.
+    pub fn apply(&self, change: &EditsChange) -> Self {
+        let mut edits = self.clone();
+        edits.regroupings.retain(|one| !change.gone.contains(&one.key));
+        for (at, one) in &change.new {
+            let at = (*at).min(edits.regroupings.len());
+            edits.regroupings.insert(at, one.clone());
+        }
+        for (tag, members) in &change.tags {
+            match members {
+                Some(members) => edits.tags.insert(tag.clone(), members.clone()),
+                None => edits.tags.remove(tag),
+            };
+        }
+        edits
+    }
+
+    /// The same edits of documents that are numbered anew: `new_of[old]` is the new id, or `None` where the document
+    /// is gone.
+    pub fn renumbered(&self, new_of: &[Option<u32>]) -> Self {
+        let renumber = |members: &Members| {
+            let ids = members.documents().iter();
+            Members::new(ids.filter_map(|&id| *new_of.get(id as usize)?).collect())
+        };
+        let regroupings = self.regroupings.iter().map(|one| {
+            let parts =
+                one.parts.iter().map(|part| Part { members: renumber(&part.members), ..part.clone() });
+            let parts = parts.filter(|part| !part.members.is_empty()).collect();
+            Arc::new(Regrouping::new(one.made_on, parts, one.only_named, one.standing))
+        });
+        let tags = self.tags.iter().map(|(tag, members)| (tag.clone(), renumber(members)));
+        Self {
+            regroupings: regroupings.filter(|one| !one.parts.is_empty()).collect(),
+            tags: tags.filter(|(_, members)| !members.is_empty()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base() -> Key {
+        Key::of("clusters", 1).finish()
+    }
+
+    fn part(title: Option<&str>, ids: &[u32]) -> Part {
+        Part { title: title.map(Into::into), members: Members::new(ids.to_vec()), dissolved: false }
+    }
+
+    #[test]
+    fn a_title_given_and_taken_back_leaves_nothing() {
+        let edits = Edits::default();
+        let named = edits.rename(None, base(), Members::new(vec![3, 1]), Some("Cards".into()));
+        assert_eq!(named.regroupings[0].parts[0].title.as_deref(), Some("Cards"));
+        assert_eq!(named.rename(Some((0, 0)), base(), Members::new(vec![1, 3]), None), edits);
+    }
+
+    #[test]
+    fn a_change_leads_from_one_to_the_other() {
+        let a = Edits::default()
+            .rename(None, base(), Members::new(vec![1]), Some("a".into()))
+            .rename(None, base(), Members::new(vec![2]), Some("b".into()))
+            .tag("odd", &Members::new(vec![1, 3]));
+        let b = a
+            .regroup(base(), &BTreeSet::from([0]), vec![part(None, &[1, 5])], Standing::Follows)
+            .tag("even", &Members::new(vec![2]))
+            .untag("odd", &Members::new(vec![1, 3]));
+        for (from, to) in [(&a, &b), (&b, &a), (&a, &a)] {
+            let change = from.change_to(to);
+            assert_eq!(&from.apply(&change), to);
+            assert_eq!(change.is_empty(), from == to);
+        }
+    }
+
+    #[test]
+    fn edits_follow_documents_that_are_numbered_anew() {
+        let edits = Edits::default()
+            .rename(None, base(), Members::new(vec![0, 1]), Some("a".into()))
+            .tag("t", &Members::new(vec![2]));
+        let moved = edits.renumbered(&[Some(5), None, None]);
+        assert_eq!(**moved.regroupings[0].parts[0].members.documents(), [5]);
+        assert!(moved.tags.is_empty());
+    }
+
+    #[test]
+    fn titles_do_not_change_the_shape() {
+        let edits = Edits::default().rename(None, base(), Members::new(vec![1]), Some("a".into()));
+        let other = edits.rename(Some((0, 0)), base(), Members::new(vec![1]), Some("b".into()));
+        assert_ne!(edits, other);
+        assert_eq!(edits.shape(), other.shape());
+    }
+}

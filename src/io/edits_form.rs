@@ -1,0 +1,166 @@
+//! Edits as JSON. Long lists of documents are kept beside it, by whoever writes it: a project file in one array, a
+//! work folder in a file each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::tensors::Damage;
+use crate::data::{Edits, EditsChange, Key, Members, Part, Regrouping, Standing};
+
+/// Writes a list of documents somewhere and says where, as JSON.
+pub(super) type PutMembers<'p, E> = dyn FnMut(&Members) -> Result<Value, E> + 'p;
+
+/// Finds the list of documents that [`PutMembers`] left; `None` where it is not to be had.
+pub(super) type GetMembers<'g> = dyn FnMut(&Value) -> Option<Members> + 'g;
+
+#[derive(Serialize, Deserialize)]
+struct PartForm {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    dissolved: bool,
+    members: Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RegroupingForm {
+    made_on: Key,
+    parts: Vec<PartForm>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    only_named: bool,
+    #[serde(default)]
+    standing: Standing,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct EditsForm {
+    regroupings: Vec<RegroupingForm>,
+    tags: BTreeMap<String, Value>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct ChangeForm {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gone: Vec<Key>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    new: Vec<(usize, RegroupingForm)>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, Option<Value>>,
+}
+
+fn form_of<E>(regrouping: &Regrouping, put: &mut PutMembers<'_, E>) -> Result<RegroupingForm, E> {
+    let parts = regrouping.parts.iter().map(|part| {
+        Ok(PartForm { title: part.title.clone(), dissolved: part.dissolved, members: put(&part.members)? })
+    });
+    Ok(RegroupingForm {
+        made_on: regrouping.made_on,
+        parts: parts.collect::<Result<_, E>>()?,
+        only_named: regrouping.only_named,
+        standing: regrouping.standing,
+    })
+}
+
+fn regrouping_of(form: RegroupingForm, get: &mut GetMembers<'_>) -> Result<Arc<Regrouping>, Damage> {
+    let parts = form.parts.into_iter().map(|part| {
+        let members = get(&part.members).ok_or_else(lost)?;
+        Ok(Part { title: part.title, members, dissolved: part.dissolved })
+    });
+    let parts = parts.collect::<Result<_, Damage>>()?;
+    Ok(Arc::new(Regrouping::new(form.made_on, parts, form.only_named, form.standing)))
+}
+
+fn lost() -> Damage {
+    Damage::new("the documents of an edit are not to be found")
+}
+
+fn unreadable(error: serde_json::Error) -> Damage {
+    Damage::new(format!("an edit cannot be read ({error})"))
+}
+
+/// All edits.
+pub(super) fn edits_to_json<E>(edits: &Edits, put: &mut PutMembers<'_, E>) -> Result<Value, E> {
+    let mut form = EditsForm::default();
+    for regrouping in &edits.regroupings {
+        form.regroupings.push(form_of(regrouping, put)?);
+    }
+    for (tag, members) in &edits.tags {
+        form.tags.insert(tag.clone(), put(members)?);
+    }
+    // Strings, numbers and keys always serialise.
+    Ok(serde_json::to_value(form).unwrap_or_default())
+}
+
+/// What [`edits_to_json`] wrote; null stands for none.
+pub(super) fn edits_from_json(value: &Value, get: &mut GetMembers<'_>) -> Result<Edits, Damage> {
+    if value.is_null() {
+        return Ok(Edits::default());
+    }
+    let form = EditsForm::deserialize(value).map_err(unreadable)?;
+    let mut edits = Edits::default();
+    for regrouping in form.regroupings {
+        edits.regroupings.push(regrouping_of(regrouping, get)?);
+    }
+    for (tag, members) in form.tags {
+        edits.tags.insert(tag, get(&members).ok_or_else(lost)?);
+    }
+    Ok(edits)
+}
+
+/// A change of the edits.
+pub(super) fn change_to_json<E>(change: &EditsChange, put: &mut PutMembers<'_, E>) -> Result<Value, E> {
+    let mut form = ChangeForm { gone: change.gone.clone(), ..ChangeForm::default() };
+    for (at, regrouping) in &change.new {
+        form.new.push((*at, form_of(regrouping, put)?));
+    }
+    for (tag, members) in &change.tags {
+        let members = members.as_ref().map(&mut *put).transpose()?;
+        form.tags.insert(tag.clone(), members);
+    }
+    // Strings, numbers and keys always serialise.
+    Ok(serde_json::to_value(form).unwrap_or_default())
+}
+
+/// What [`change_to_json`] wrote.
+pub(super) fn change_from_json(value: &Value, get: &mut GetMembers<'_>) -> Result<EditsChange, Damage> {
+    let form = ChangeForm::deserialize(value).map_err(unreadable)?;
+    let mut change = EditsChange { gone: form.gone, ..EditsChange::default() };
+    for (at, regrouping) in form.new {
+        change.new.push((at, regrouping_of(regrouping, get)?));
+    }
+    for (tag, members) in form.tags {
+        let members = members.map(|members| get(&members).ok_or_else(lost)).transpose()?;
+        change.tags.insert(tag, members);
+    }
+    Ok(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_and_changes_come_back_as_they_went_in() {
+        let base = Key::of("base", 1).finish();
+        let edits = Edits::default()
+            .rename(None, base, Members::new(vec![4, 2]), Some("Cards".into()))
+            .tag("read", &Members::new(vec![1]));
+        let mut sets = Vec::new();
+        let mut put = |members: &Members| {
+            sets.push(members.clone());
+            Ok::<_, serde_json::Error>(Value::from(sets.len() - 1))
+        };
+        let all = edits_to_json(&edits, &mut put).unwrap();
+        let change = change_to_json(&Edits::default().change_to(&edits), &mut put).unwrap();
+        let mut get = |value: &Value| sets.get(value.as_u64()? as usize).cloned();
+        assert_eq!(edits_from_json(&all, &mut get).unwrap(), edits);
+        let change = change_from_json(&change, &mut get).unwrap();
+        assert_eq!(Edits::default().apply(&change), edits);
+        assert_eq!(edits_from_json(&Value::Null, &mut get).unwrap(), Edits::default());
+        assert!(edits_from_json(&all, &mut |_| None).is_err());
+    }
+}

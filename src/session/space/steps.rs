@@ -1,0 +1,224 @@
+//! Starting, stopping and repeating the steps.
+
+use std::sync::Arc;
+
+use crate::data::{Key, Knn, Layout, Matrix};
+use crate::embed::Embedder;
+use crate::io::cache::Cache;
+use crate::job::Latest;
+use crate::model::DevicePreference;
+use crate::session::cell::Cell;
+use crate::session::{Step, Wake};
+use crate::stage::{self, Params};
+
+use super::{Embedded, LoadedModel, Space, Vectors};
+
+impl Space {
+    /// Starts every step whose inputs are there and whose value is missing or stale.
+    pub fn start_stale(
+        &mut self,
+        params: &Params,
+        cache: &Arc<Cache>,
+        embedder: Option<&LoadedModel>,
+        wake: &Wake,
+    ) {
+        let request = self.embed_request(params);
+        self.embedded.recall(Some(request));
+        // Embedding again is long work: once there are vectors, it waits for a person to ask for it.
+        if self.embedded.needs(Some(request)) && self.embedded.value().is_none() {
+            self.start_embedding(request, params, cache, embedder, wake);
+        }
+        let Some(matrix) = self.matrix().cloned() else { return };
+        let request = self.knn_request(params);
+        self.knn.recall(request);
+        if let Some(key) = request.filter(|_| self.knn.needs(request)) {
+            let (matrix, cache, params) = (matrix.clone(), cache.clone(), params.neighbours.clone());
+            self.knn.start("neighbours", key, wake.clone(), move |ctx| {
+                stage::neighbours::run(&matrix, &params, Some(&cache), ctx).map(Arc::new)
+            });
+        }
+        if let Some(knn) = self.knn.fresh(request).cloned() {
+            self.start_after_neighbours(&matrix, &knn, params, wake);
+        }
+        let request = self.names_request();
+        self.names.recall(request);
+        if let Some(key) = request.filter(|_| self.names.needs(request))
+            && let Some(clusters) = self.base_clusters().cloned()
+        {
+            let (corpus, matrix, embedder) = (self.corpus.clone(), matrix.clone(), model(embedder));
+            self.names.start("names", key, wake.clone(), move |ctx| {
+                stage::names::run(&corpus, &matrix, &clusters, embedder.as_deref(), ctx).map(Arc::new)
+            });
+        }
+        self.start_editing(embedder, wake);
+        let request = self.topics_request(params);
+        self.topics.recall(request);
+        if let Some(key) = request.filter(|_| self.topics.needs(request))
+            && let Some(layout) = self.layout().cloned()
+        {
+            let (corpus, embedder) = (self.corpus.clone(), model(embedder));
+            let params = params.map.topics;
+            self.topics.start("topics", key, wake.clone(), move |ctx| {
+                stage::topics::run(&corpus, &matrix, &layout, &params, embedder.as_deref(), ctx)
+            });
+        }
+    }
+
+    fn start_embedding(
+        &mut self,
+        request: Key,
+        params: &Params,
+        cache: &Arc<Cache>,
+        embedder: Option<&LoadedModel>,
+        wake: &Wake,
+    ) {
+        if let Vectors::Given(matrix) = &self.vectors {
+            return self.fill_given(matrix.clone(), params);
+        }
+        let corpus = self.corpus.clone();
+        if let Vectors::File(path) = &self.vectors {
+            let path = path.clone();
+            self.embedded.start("vectors", request, wake.clone(), move |_| {
+                let matrix = Arc::new(stage::open::vectors(&path, &corpus, None)?);
+                let summary = format!("{} dimensions, {}", matrix.dim(), matrix.made_by);
+                Ok(Embedded { matrix, embedder: None, summary, truncated: 0 })
+            });
+            return;
+        }
+        let (params, cache) = (params.clone(), cache.clone());
+        let loaded = embedder.cloned();
+        self.embedded.start("embed", request, wake.clone(), move |ctx| {
+            let embedder = stage::embed::embedder(&params, loaded, DevicePreference::Auto, ctx)?;
+            let done = stage::embed::run(&corpus, &embedder, &params.embed, &cache, ctx)?;
+            let summary = format!("{} dimensions, {}", done.matrix.dim(), embedder.name());
+            Ok(Embedded {
+                matrix: Arc::new(done.matrix),
+                embedder: Some((params.source(), embedder)),
+                summary,
+                truncated: done.truncated,
+            })
+        });
+    }
+
+    fn start_after_neighbours(&mut self, matrix: &Arc<Matrix>, knn: &Arc<Knn>, params: &Params, wake: &Wake) {
+        let request = self.map_request(params);
+        if self.map.recall(request) {
+            self.moving = None;
+        }
+        if let Some(key) = request.filter(|_| self.map.needs(request)) {
+            self.start_map(key, matrix.clone(), knn.clone(), None, params, wake);
+        }
+        let request = self.quality_request();
+        self.quality.recall(request);
+        if let Some(key) = request.filter(|_| self.quality.needs(request))
+            && let Some(layout) = self.layout().cloned()
+        {
+            let (matrix, knn) = (matrix.clone(), knn.clone());
+            self.quality.start("quality", key, wake.clone(), move |ctx| {
+                stage::quality::run(&matrix, &knn, &layout, ctx)
+            });
+        }
+        let request = self.clusters_request(params);
+        self.clusters.recall(request);
+        if let Some(key) = request.filter(|_| self.clusters.needs(request)) {
+            let (matrix, knn) = (matrix.clone(), knn.clone());
+            let (layout, params) = (self.layout().cloned(), params.clone());
+            self.clusters.start("clusters", key, wake.clone(), move |ctx| {
+                stage::clusters::run(&matrix, &knn, layout.as_deref(), &params, ctx).map(Arc::new)
+            });
+        }
+    }
+
+    fn start_map(
+        &mut self,
+        key: Key,
+        matrix: Arc<Matrix>,
+        knn: Arc<Knn>,
+        start: Option<Arc<Layout>>,
+        params: &Params,
+        wake: &Wake,
+    ) {
+        self.live = Latest::default();
+        self.steered = Some(params.map.umap.clone());
+        let (live, params) = (self.live.clone(), params.map.clone());
+        self.map.start("map", key, wake.clone(), move |ctx| {
+            stage::map::run(&matrix, &knn, &params, start.as_deref(), &live, ctx).map(Arc::new)
+        });
+    }
+
+    /// Goes on with a map that was stopped.
+    pub fn continue_map(&mut self, params: &Params, wake: &Wake) {
+        let request = self.map_request(params);
+        let stopped = self.layout().filter(|layout| layout.epochs.0 < layout.epochs.1).cloned();
+        if let (Some(key), Some(layout), Some(matrix), Some(knn)) =
+            (request, stopped, self.matrix().cloned(), self.knn().cloned())
+        {
+            self.start_map(key, matrix, knn, Some(layout), params, wake);
+        }
+    }
+
+    /// Forgets a step's value, so that it is computed again.
+    pub fn again(&mut self, step: Step, params: &Params) {
+        match step {
+            Step::Corpus => {}
+            Step::Embed => {
+                // What hangs on the old vectors keeps its values, marked as stale, until there are new ones.
+                self.embedded = Cell::default();
+                self.knn.abandon();
+                self.map.abandon();
+                self.moving = None;
+            }
+            Step::Neighbours => self.knn.again(),
+            Step::Map => self.map.again(),
+            Step::Quality => self.quality.again(),
+            Step::Clusters => self.clusters.again(),
+            Step::Names => self.names.again(),
+            Step::Topics => self.topics.again(),
+        }
+        if let (Step::Embed, Vectors::Given(matrix)) = (step, &self.vectors) {
+            self.fill_given(matrix.clone(), params);
+        }
+    }
+
+    /// Lets work start that rested, was stopped or failed. Vectors of other parameters still wait for their own button.
+    pub fn wake_up(&mut self) {
+        self.embedded.forget_end();
+        self.knn.forget_end();
+        self.map.forget_end();
+        self.quality.forget_end();
+        self.clusters.forget_end();
+        self.names.forget_end();
+        self.topics.forget_end();
+    }
+
+    /// Stops a step.
+    pub fn stop(&self, step: Step) {
+        match step {
+            Step::Corpus => {}
+            Step::Embed => self.embedded.stop(),
+            Step::Neighbours => self.knn.stop(),
+            Step::Map => self.map.stop(),
+            Step::Quality => self.quality.stop(),
+            Step::Clusters => self.clusters.stop(),
+            Step::Names => self.names.stop(),
+            Step::Topics => self.topics.stop(),
+        }
+    }
+
+    /// Whether any step runs.
+    pub fn is_busy(&self) -> bool {
+        self.embedded.is_running()
+            || self.knn.is_running()
+            || self.map.is_running()
+            || self.quality.is_running()
+            || self.clusters.is_running()
+            || self.names.is_running()
+            || self.topics.is_running()
+            || self.grouped.is_running()
+            || self.edited_names.is_running()
+    }
+}
+
+pub(super) fn model(loaded: Option<&LoadedModel>) -> Option<Arc<Embedder>> {
+    loaded.map(|(_, embedder)| embedder.clone())
+}
