@@ -5,6 +5,7 @@ pub mod cache;
 pub mod clusters_csv;
 mod corpus_part;
 pub mod error;
+pub mod machine;
 pub mod mapped;
 pub mod npy;
 pub mod project;

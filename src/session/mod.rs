@@ -3,11 +3,14 @@
 //! Panels read a `&Session` and push [`Command`]s. [`Session::apply`] is the one place that changes anything on a
 //! person's behalf, [`Session::poll`] the one that takes the results of jobs and starts whatever is stale.
 
+mod cache_place;
 mod cell;
 mod command;
 mod importing;
+mod recents;
 mod space;
 mod state;
+mod without_texts;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,19 +20,22 @@ pub use command::Command;
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Sample, Severity, Step, StepState, StepStatus,
 };
+pub use without_texts::LEFT_OUT;
 
 use crate::data::{Clusters, Corpus, Knn, Layout, MapQuality, Matrix, Names};
 use crate::io::cache::Cache;
 use crate::io::project::{self, Project, SaveOptions};
 use crate::io::read::ReadOptions;
-use crate::io::settings::{Recent, Settings};
+use crate::io::settings::Settings;
 use crate::io::{clusters_csv, npy};
 use crate::job::{Job, Outcome, Snapshot};
 use crate::model::assets_dir;
 use crate::stage::open::{self, Opening};
 use crate::stage::{Params, StageError};
 
+use cache_place::CacheWork;
 use importing::Importing;
+use recents::{SavedTo, SettingsWriter};
 use space::{LoadedModel, Space, Vectors};
 
 /// What is called when the window should look at the session again.
@@ -52,7 +58,10 @@ pub struct Session {
     wake: Wake,
     settings: Settings,
     cache: Arc<Cache>,
-    cache_size: u64,
+    cache_work: CacheWork,
+    settings_writer: SettingsWriter,
+    place: Option<PathBuf>,
+    saved_to: SavedTo,
     params: Params,
     importing: Option<Importing>,
     loading: Option<(PathBuf, Job<Result<Loaded, StageError>>)>,
@@ -72,12 +81,14 @@ const REST: Duration = Duration::from_millis(250);
 impl Session {
     /// A session with nothing open.
     pub fn new(settings: Settings, cache: Cache, wake: Wake) -> Self {
-        let cache_size = cache.size();
-        Self {
+        let mut session = Self {
             wake,
             settings,
             cache: Arc::new(cache),
-            cache_size,
+            cache_work: CacheWork::default(),
+            settings_writer: SettingsWriter::default(),
+            place: None,
+            saved_to: None,
             params: Params::default(),
             importing: None,
             loading: None,
@@ -87,7 +98,9 @@ impl Session {
             notices: Vec::new(),
             changed: None,
             view_state: serde_json::Value::Null,
-        }
+        };
+        session.count_cache();
+        session
     }
 
     /// Does what a person asked for. Never blocks: long work becomes a job.
@@ -158,7 +171,10 @@ impl Session {
             }
             Command::SaveProject(path) => self.save_project(path),
             Command::ExportClusters(path) => self.export_clusters(path),
+            Command::ExportWithoutTexts(path) => self.export_without_texts(path),
             Command::ClearCache => self.clear_cache(),
+            Command::MoveCache(folder) => self.move_cache(folder),
+            Command::ForgetRecent(path) => self.forget_recent(&path),
             Command::Focus(_)
             | Command::FocusCluster(_)
             | Command::Select(_)
@@ -180,6 +196,8 @@ impl Session {
         self.poll_importing();
         self.poll_loading();
         self.poll_writing();
+        self.poll_cache();
+        self.poll_settings();
         let resting = self.changed.is_none_or(|changed| changed.elapsed() >= REST);
         if resting {
             self.changed = None;
@@ -193,7 +211,7 @@ impl Session {
         }
         self.notices.extend(notices);
         if mapped {
-            self.cache_size = self.cache.size();
+            self.count_cache();
             if let Some(path) = self.corpus().and_then(|corpus| corpus.source.clone()) {
                 self.remember_recent(&path);
             }
@@ -287,7 +305,7 @@ impl Session {
                     "{} could not be opened: the reader met an internal error ({message}).",
                     path.display()
                 ),
-                Some(("Show the log".into(), NoticeAction::ShowLog)),
+                Some(("Report a problem…".into(), NoticeAction::ReportProblem)),
             ),
         }
     }
@@ -315,6 +333,7 @@ impl Session {
         }
         self.params.clusters.kmeans.k = self.params.clusters.kmeans.k.min(corpus.len().max(1));
         self.view_state = serde_json::Value::Null;
+        self.place = None;
         self.space = Some(Space::new(Arc::new(corpus), vectors));
     }
 
@@ -343,24 +362,6 @@ impl Session {
         self.remember_recent(path);
     }
 
-    fn remember_recent(&mut self, path: &Path) {
-        let Some(corpus) = self.corpus() else { return };
-        // The picture of an earlier visit stays until there is a newer one.
-        let thumbnail =
-            self.settings.recents.iter().find(|recent| recent.path == path).and_then(|r| r.thumbnail.clone());
-        let recent = Recent {
-            path: path.to_owned(),
-            name: corpus.name.clone(),
-            rows: corpus.len() as u64,
-            opened: seconds_now(),
-            thumbnail,
-        };
-        self.settings.push_recent(recent);
-        if let Err(error) = self.settings.save() {
-            tracing::warn!("the settings could not be saved: {error}");
-        }
-    }
-
     /// The present values as a project.
     pub fn project(&self) -> Option<Project> {
         let space = self.space.as_ref()?;
@@ -370,6 +371,7 @@ impl Session {
 
     fn save_project(&mut self, path: PathBuf) {
         let Some(project) = self.project() else { return };
+        self.saved_to = Some(path.clone());
         self.write("save", move |ctx| {
             project::save(&path, &project, &SaveOptions::default(), ctx).map_err(StageError::failed)?;
             Ok(("The project was saved.".into(), path))
@@ -409,15 +411,15 @@ impl Session {
     }
 
     fn poll_writing(&mut self) {
-        let mut notices = Vec::new();
+        let (mut notices, mut written) = (Vec::new(), Vec::new());
         self.writing.retain(|job| {
             let Some(outcome) = job.poll() else { return true };
             notices.push(match outcome {
-                Outcome::Done(Ok((text, path))) => Notice {
-                    severity: Severity::Info,
-                    text,
-                    action: Some(("Show the file".into(), NoticeAction::Reveal(path))),
-                },
+                Outcome::Done(Ok((text, path))) => {
+                    written.push(path.clone());
+                    let action = Some(("Show the file".into(), NoticeAction::Reveal(path)));
+                    Notice { severity: Severity::Info, text, action }
+                }
                 Outcome::Done(Err(StageError::Cancelled)) => return false,
                 Outcome::Done(Err(StageError::Failed(text))) => {
                     Notice { severity: Severity::Error, text, action: None }
@@ -425,20 +427,13 @@ impl Session {
                 Outcome::Panicked(message) => Notice {
                     severity: Severity::Error,
                     text: format!("The file was not written: an internal error ({message})."),
-                    action: Some(("Show the log".into(), NoticeAction::ShowLog)),
+                    action: Some(("Report a problem…".into(), NoticeAction::ReportProblem)),
                 },
             });
             false
         });
         self.notices.extend(notices);
-    }
-
-    fn clear_cache(&mut self) {
-        match self.cache.clear() {
-            Ok(()) => self.say(Severity::Info, "The cache is empty now.", None),
-            Err(error) => self.say(Severity::Error, error.to_string(), None),
-        }
-        self.cache_size = self.cache.size();
+        written.iter().for_each(|path| self.remember_saved(path));
     }
 
     /// Whether anything is computed, read or written now.
@@ -559,11 +554,6 @@ impl Session {
             (None, Some((_, embedder))) => embedder.name().to_owned(),
             (None, None) => String::new(),
         }
-    }
-
-    /// Bytes in the cache, as of the last look.
-    pub fn cache_size(&self) -> u64 {
-        self.cache_size
     }
 }
 

@@ -191,6 +191,8 @@ pub enum NoticeAction {
     /// Show a file or folder that was written.
     Reveal(PathBuf),
     ShowLog,
+    /// Show what a report of a problem would hold.
+    ReportProblem,
 }
 
 /// How the map is coloured and filtered through its legend. Entries are category codes or cluster labels.

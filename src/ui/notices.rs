@@ -9,7 +9,7 @@ use crate::session::{Command, Notice, NoticeAction, Severity};
 use super::icons;
 use super::theme::{SPACE_8, SPACE_12, STATUS_BAR, Theme};
 use super::widgets;
-use super::wishes::{Action, Pane, Wishes};
+use super::wishes::{Action, Pane, Sheet, Wishes};
 
 /// How wide a notice is.
 const WIDTH: f32 = 340.0;
@@ -116,6 +116,7 @@ fn notice(ui: &mut egui::Ui, notice: &Notice, wishes: &mut Wishes) -> bool {
                     NoticeAction::Recompute(step) => wishes.push(Command::Recompute(*step)),
                     NoticeAction::Reveal(path) => wishes.act(Action::Reveal(path.clone())),
                     NoticeAction::ShowLog => wishes.act(Action::Toggle(Pane::Log)),
+                    NoticeAction::ReportProblem => wishes.act(Action::Open(Sheet::Problem)),
                 }
             }
         });
