@@ -68,6 +68,9 @@ mod tests {
     #[test]
     fn an_index_out_of_bounds_is_told() {
         let (list, at) = (vec![1, 2, 3], std::hint::black_box(7));
-        assert_eq!(caught(move || assert_eq!(list[at], 0)), "index out of bounds: the len is 3 but the index is 7");
+        assert_eq!(
+            caught(move || assert_eq!(list[at], 0)),
+            "index out of bounds: the len is 3 but the index is 7"
+        );
     }
 }

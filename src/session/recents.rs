@@ -25,16 +25,28 @@ impl Session {
 
     pub(super) fn remember_recent(&mut self, path: &Path) {
         let Some(corpus) = self.corpus() else { return };
+        // The next start may be in another folder.
+        let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         // The samples have their own cards on the welcome page.
         if assets_dir().is_ok_and(|assets| path.starts_with(assets)) {
             return;
         }
         // The picture of an earlier visit stays until there is a newer one.
-        let thumbnail =
-            self.settings.recents.iter().find(|recent| recent.path == path).and_then(|r| r.thumbnail.clone());
+        let thumbnail = self
+            .settings
+            .recents
+            .iter()
+            .find(|recent| recent.path == *path)
+            .and_then(|r| r.thumbnail.clone());
+        // A project goes by its own name, which a person chose.
+        let is_project = path.extension().is_some_and(|extension| extension == "semascope");
+        let name = match path.file_name().filter(|_| is_project) {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => corpus.name.clone(),
+        };
         let recent = Recent {
             path: path.to_owned(),
-            name: corpus.name.clone(),
+            name,
             rows: corpus.len() as u64,
             opened: seconds_now(),
             thumbnail,

@@ -172,6 +172,11 @@ impl SemascopeApp {
         self.frames.stats()
     }
 
+    /// The report of a problem that is on show, once it is written.
+    pub fn problem_report(&self) -> Option<Arc<String>> {
+        self.problem.text()
+    }
+
     /// The session, for tests and scripts.
     pub fn session(&self) -> &Session {
         &self.session

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
+use tracing_log::NormalizeEvent;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -102,7 +103,9 @@ impl<S: Subscriber> Layer<S> for LogBuffer {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
         let mut message = Message::default();
         event.record(&mut message);
-        let meta = event.metadata();
+        // Records of the `log` crate carry where they came from as fields.
+        let normalised = event.normalized_metadata();
+        let meta = normalised.as_ref().unwrap_or_else(|| event.metadata());
         self.push(Record {
             time: self.began.elapsed(),
             level: *meta.level(),

@@ -13,8 +13,8 @@ use crate::view::raster::{self, Picture, Raster};
 use super::colouring::Inputs;
 use super::derived::Same;
 
-/// Pixels of the picture in one theme; a point of the window is [`DENSITY`] of them.
-pub const SIZE: (u32, u32) = (480, 300);
+/// Pixels of the picture in one theme, in the form of a card; a point of the window is [`DENSITY`] of them.
+pub const SIZE: (u32, u32) = (448, 248);
 const DENSITY: f32 = 2.0;
 
 /// The themes in a file, from the top: one file serves both, each in the colours of its own palette.
