@@ -168,7 +168,7 @@ impl Source {
         report.entry("drawn with", &drawn_with);
         report.entry("computes on", &self.computes_on);
         let (width, height, scale) = self.window;
-        report.entry("window", &format!("{width:.0} × {height:.0} points, {scale} pixels a point"));
+        report.entry("window", &format!("{width:.0} × {height:.0} points, scale {scale}"));
         adapters.iter().for_each(|found| report.entry("adapter", &adapter(found)));
         if adapters.is_empty() {
             report.entry("adapter", "none");
@@ -425,7 +425,7 @@ Graphics
 --------
 drawn with: not known
 computes on: the CPU
-window: 1280 × 800 points, 2 pixels a point
+window: 1280 × 800 points, scale 2
 adapter: A Card, Vulkan, discrete GPU, 1.2, bindings up to 2.0 GB
 
 Settings

@@ -155,9 +155,10 @@ fn card(
 
 /// What a right click offers, and any click on a file that is gone.
 fn menu(response: &Response, recent: &Recent, gone: bool, wishes: &mut Wishes) {
-    let toggle = response.secondary_clicked() || (gone && response.clicked());
-    Popup::context_menu(response)
-        .open_memory(toggle.then_some(SetOpenCommand::Toggle))
+    let asked = response.secondary_clicked() || (gone && response.clicked());
+    // It hangs from the card, not from the pointer: a click may come from the keyboard.
+    Popup::menu(response)
+        .open_memory(asked.then_some(SetOpenCommand::Bool(true)))
         .close_behavior(PopupCloseBehavior::CloseOnClick)
         .show(|ui| {
             ui.set_min_width(220.0);
