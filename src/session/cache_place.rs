@@ -19,8 +19,11 @@ pub(super) struct CacheWork {
     counting: Option<Job<u64>>,
     /// Hands over the bytes that became free.
     clearing: Option<Job<Result<u64, FileError>>>,
-    moving: Option<Job<Result<(Option<PathBuf>, Cache), FileError>>>,
+    moving: Option<Job<Result<Moved, FileError>>>,
 }
+
+/// The cache that new work is to use, and its folder if a person chose one.
+type Moved = (Option<PathBuf>, Cache);
 
 impl Session {
     /// The cache that new work uses.

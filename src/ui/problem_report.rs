@@ -110,13 +110,9 @@ pub fn names_of(session: &Session) -> impl Iterator<Item = String> {
         .chain(session.corpus().map(|corpus| corpus.name.clone()))
 }
 
-/// The files' names with and without what follows the first dot.
-pub fn names_in<'a, P: AsRef<Path> + 'a>(paths: impl IntoIterator<Item = P>) -> impl Iterator<Item = String> {
-    paths.into_iter().flat_map(|path| {
-        let name = path.as_ref().file_name().map(|name| name.to_string_lossy().into_owned());
-        let stem = name.as_deref().and_then(|name| name.split('.').next()).map(str::to_owned);
-        name.into_iter().chain(stem)
-    })
+/// The names of the files at `paths`, without their folders.
+pub fn names_in<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> impl Iterator<Item = String> {
+    paths.into_iter().filter_map(|path| Some(path.as_ref().file_name()?.to_string_lossy().into_owned()))
 }
 
 impl Source {
@@ -215,8 +211,8 @@ impl Source {
             report.entry(name, &format!("{}{took}", self.told(state)));
         }
         report.section("Parameters");
-        // Here quotes are part of the form; what a person can have typed is the folder of a model.
-        work.params.lines().for_each(|line| report.line(&self.shortened(line)));
+        // Quotes are part of the form here. The one thing that a person chose by name is the folder of a model.
+        work.params.lines().for_each(|line| report.line(&self.without_home(line)));
     }
 
     fn record(&self, record: &Record) -> String {
@@ -237,11 +233,15 @@ impl Source {
         without_quotes(&self.shortened(text))
     }
 
-    fn shortened(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        if let Some(home) = self.home.as_deref().filter(|home| home.len() > 1) {
-            text = text.replace(home, "~");
+    fn without_home(&self, text: &str) -> String {
+        match self.home.as_deref().filter(|home| home.len() > 1) {
+            Some(home) => text.replace(home, "~"),
+            None => text.to_owned(),
         }
+    }
+
+    fn shortened(&self, text: &str) -> String {
+        let text = self.without_home(text);
         // Longer names first: a short one may be a part of them.
         let mut names: Vec<&String> =
             self.names.iter().filter(|name| name.chars().count() >= SHORTEST_NAME).collect();
@@ -375,7 +375,7 @@ mod tests {
             ],
             panics: Vec::new(),
             home: Some("/home/ann".into()),
-            names: vec!["letters.csv".into(), "letters".into()],
+            names: vec!["letters.csv".into()],
         }
     }
 

@@ -98,6 +98,10 @@ fn lines(ui: &mut Ui, text: &str) {
     ui.spacing_mut().item_spacing.y = 2.0;
     ScrollArea::both().auto_shrink(false).show_rows(ui, height, all.len(), |ui, rows| {
         for line in &all[rows] {
+            if line.is_empty() {
+                ui.allocate_space(egui::vec2(0.0, height));
+                continue;
+            }
             let text = RichText::new(*line).text_style(TextStyle::Monospace);
             ui.add(Label::new(text).selectable(true).extend());
         }
