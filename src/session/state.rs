@@ -190,7 +190,6 @@ pub enum NoticeAction {
     Recompute(Step),
     /// Show a file or folder that was written.
     Reveal(PathBuf),
-    ShowLog,
     /// Show what a report of a problem would hold.
     ReportProblem,
 }

@@ -208,10 +208,11 @@ impl SemascopeApp {
                 self.remember_view();
                 self.thumbnails.renew(&self.session, &self.wake);
             }
-            Command::ExportClusters(path) | Command::ExportWithoutTexts(path) => {
+            Command::ExportWithoutTexts(path) => {
                 self.names.extend(problem_report::names_in([path]));
                 self.remember_view();
             }
+            Command::ExportClusters(path) => self.names.extend(problem_report::names_in([path])),
             Command::CloseCorpus => self.thumbnails.renew(&self.session, &self.wake),
             _ => {}
         }
@@ -419,6 +420,7 @@ impl SemascopeApp {
             Action::WriteReport(path) => self.write_report(path),
             Action::Tell(notice) => self.notices.add(notice),
             Action::WritePicture(path) => {
+                self.names.extend(problem_report::names_in([&path]));
                 let dark = ctx.theme() == egui::Theme::Dark;
                 self.map.write_picture(&mut self.session, dark, &self.fonts, &self.facts, path);
             }

@@ -40,6 +40,11 @@ impl Thumbnails {
     /// Takes over what was drawn, and draws the map once it rests. Call it every frame.
     pub fn update(&mut self, session: &mut Session, wake: &Wake) {
         self.poll(session);
+        if session.corpus().is_none() {
+            // What is closed must not be held in memory.
+            self.drawn = None;
+            return;
+        }
         let subject = subject(session);
         if self.job.is_none() && subject.is_some() && subject != self.drawn {
             self.start(session, subject, wake);
