@@ -21,21 +21,22 @@ pub fn adapters() -> Vec<AdapterInfo> {
     let mut found: Vec<(u8, AdapterInfo)> =
         pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
             .into_iter()
-            .map(|adapter| {
-                let info = adapter.get_info();
-                let (order, kind) = kind_of(info.device_type);
-                let described = AdapterInfo {
-                    name: info.name,
-                    backend: backend_name(info.backend).to_owned(),
-                    kind,
-                    driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
-                    max_binding: adapter.limits().max_storage_buffer_binding_size,
-                };
-                (order, described)
-            })
+            .map(|adapter| (kind_of(adapter.get_info().device_type).0, describe(&adapter)))
             .collect();
     found.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.name.cmp(&y.name)));
     found.into_iter().map(|(_, info)| info).collect()
+}
+
+/// An adapter in words, be it one of [`adapters`] or the one that a window draws with.
+pub fn describe(adapter: &wgpu::Adapter) -> AdapterInfo {
+    let info = adapter.get_info();
+    AdapterInfo {
+        name: info.name,
+        backend: backend_name(info.backend).to_owned(),
+        kind: kind_of(info.device_type).1,
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+        max_binding: adapter.limits().max_storage_buffer_binding_size,
+    }
 }
 
 fn kind_of(device: wgpu::DeviceType) -> (u8, &'static str) {

@@ -2,4 +2,4 @@
 
 mod adapters;
 
-pub use adapters::{AdapterInfo, adapters};
+pub use adapters::{AdapterInfo, adapters, describe};

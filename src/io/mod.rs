@@ -7,6 +7,7 @@ mod corpus_part;
 mod edits_form;
 pub mod error;
 mod journal;
+pub mod machine;
 pub mod mapped;
 pub mod npy;
 pub mod project;

@@ -82,6 +82,9 @@ pub struct Settings {
     /// Where the cache is, if a person chose the place.
     pub cache_folder: Option<PathBuf>,
     pub export: ExportOptions,
+    /// Where they came from and go to; settings that were not loaded are not saved.
+    #[serde(skip)]
+    folder: Option<PathBuf>,
     /// Fields that this version does not know.
     #[serde(flatten)]
     others: serde_json::Map<String, serde_json::Value>,
@@ -90,7 +93,9 @@ pub struct Settings {
 impl Settings {
     /// The settings of the last session. The sentence, if any, is for a notice: unreadable settings were put aside.
     pub fn load() -> (Self, Option<String>) {
-        default_folder().map_or_else(Default::default, |folder| Self::load_from(&folder))
+        let Some(folder) = default_folder() else { return Default::default() };
+        let (settings, remark) = Self::load_from(&folder);
+        (Self { folder: Some(folder), ..settings }, remark)
     }
 
     /// As [`Settings::load`], from a folder.
@@ -110,13 +115,10 @@ impl Settings {
         }
     }
 
-    /// Writes the settings for the next session.
+    /// Writes the settings for the next session to where [`Settings::load`] found them. Settings of a system without
+    /// such a folder, and those of tests, are remembered nowhere.
     pub fn save(&self) -> Result<(), FileError> {
-        match default_folder() {
-            Some(folder) => self.save_to(&folder),
-            // A system without a folder for settings remembers nothing.
-            None => Ok(()),
-        }
+        self.folder.as_deref().map_or(Ok(()), |folder| self.save_to(folder))
     }
 
     /// As [`Settings::save`], to a folder, which is made if need be.

@@ -3,6 +3,7 @@
 
 mod cancel;
 mod latest;
+pub mod panics;
 mod priority;
 mod progress;
 mod worker;

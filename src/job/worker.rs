@@ -4,13 +4,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
+use super::panics::message_of;
 use super::{Ctx, Event, Progress, step_back};
 
 /// How a job ended.
 #[derive(Debug)]
 pub enum Outcome<T> {
     Done(T),
-    /// The work panicked: the message, for the log and a notice. Nothing else was touched by it.
+    /// The work panicked: the message, as far as it quotes no text, for the log and a notice. Nothing else was touched
+    /// by it.
     Panicked(String),
 }
 
@@ -84,14 +86,6 @@ impl<T> Drop for Job<T> {
     fn drop(&mut self) {
         self.cancel();
     }
-}
-
-fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|s| (*s).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "an unknown panic".into())
 }
 
 #[cfg(test)]

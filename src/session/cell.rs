@@ -176,7 +176,8 @@ impl<T: Send + 'static> Cell<T> {
             Outcome::Panicked(message) => {
                 tracing::error!("a step panicked: {message}");
                 format!(
-                    "This step met an internal error ({message}). Try again; if it stays, please report it."
+                    "This step met an internal error ({message}). Try again; if it stays, choose “Report a problem…” in \
+                     the settings."
                 )
             }
         };

@@ -90,8 +90,14 @@ pub enum Command {
     ExportClusters(PathBuf),
     /// Write the project file.
     SaveProject(PathBuf),
+    /// Write a project file without texts beside the project, which keeps its own file.
+    ExportWithoutTexts(PathBuf),
     /// Empty the cache of vectors and graphs.
     ClearCache,
+    /// Keep new work in a cache inside this folder, or in the system's place for caches.
+    MoveCache(Option<PathBuf>),
+    /// Drop a file from the list of recent ones.
+    ForgetRecent(PathBuf),
 }
 
 impl Command {

@@ -100,7 +100,8 @@ impl Importing {
             Outcome::Panicked(message) => {
                 let path = self.sheet.path.display();
                 self.sheet.error = Some(format!(
-                    "{path} could not be read: the reader met an internal error ({message}). Please report it."
+                    "{path} could not be read: the reader met an internal error ({message}). Choose “Report a \
+                     problem…” in the settings."
                 ));
             }
         }

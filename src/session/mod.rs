@@ -3,15 +3,18 @@
 //! Panels read a `&Session` and push [`Command`]s. [`Session::apply`] is the one place that changes anything on a
 //! person's behalf, [`Session::poll`] the one that takes the results of jobs and starts whatever is stale.
 
+mod cache_place;
 mod cell;
 mod command;
 mod history;
 mod importing;
 mod keeper;
 mod opening;
+mod recents;
 mod saving;
 mod space;
 mod state;
+mod without_texts;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +24,7 @@ pub use command::Command;
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Sample, Severity, Step, StepState, StepStatus,
 };
+pub use without_texts::LEFT_OUT;
 
 use crate::data::{Clusters, Corpus, Edits, Key, Knn, Layout, MapQuality, Matrix, Names};
 use crate::io::cache::Cache;
@@ -29,10 +33,12 @@ use crate::io::work::{Home, ProjectLock, Unfinished};
 use crate::job::{Job, Outcome, Snapshot};
 use crate::stage::{self, Params, StageError};
 
+use cache_place::CacheWork;
 use history::{Doing, History};
 use importing::Importing;
 use keeper::Keeper;
 use opening::Loaded;
+use recents::SettingsWriter;
 use saving::{Due, Saving};
 use space::{LoadedModel, Space};
 
@@ -58,7 +64,9 @@ pub struct Session {
     wake: Wake,
     settings: Settings,
     cache: Arc<Cache>,
-    cache_size: u64,
+    cache_work: CacheWork,
+    settings_writer: SettingsWriter,
+    place: Option<PathBuf>,
     params: Params,
     importing: Option<Importing>,
     loading: Option<(PathBuf, Job<Result<Loaded, StageError>>)>,
@@ -97,12 +105,13 @@ const REST: Duration = Duration::from_millis(250);
 impl Session {
     /// A session with nothing open.
     pub fn new(settings: Settings, cache: Cache, wake: Wake) -> Self {
-        let cache_size = cache.size();
-        Self {
+        let mut session = Self {
             wake,
             settings,
             cache: Arc::new(cache),
-            cache_size,
+            cache_work: CacheWork::default(),
+            settings_writer: SettingsWriter::default(),
+            place: None,
             params: Params::default(),
             importing: None,
             loading: None,
@@ -126,7 +135,9 @@ impl Session {
             touched: false,
             unsaved: false,
             told_unsettled: Vec::new(),
-        }
+        };
+        session.count_cache();
+        session
     }
 
     /// Keeps work in `home` as it is done, and looks there for work that was left behind.
@@ -267,6 +278,7 @@ impl Session {
             Command::DiscardWork(folder) => self.discard_work(&folder),
             Command::Revert => self.revert(),
             Command::ExportClusters(path) => self.export_clusters(path),
+            Command::ExportWithoutTexts(path) => self.export_without_texts(path),
             Command::ClearCache => self.clear_cache(),
             Command::RenameCluster(..)
             | Command::MergeClusters(_)
@@ -283,6 +295,8 @@ impl Session {
                     space.edits = Arc::new(edits);
                 }
             }
+            Command::MoveCache(folder) => self.move_cache(folder),
+            Command::ForgetRecent(path) => self.forget_recent(&path),
             Command::Focus(_)
             | Command::FocusCluster(_)
             | Command::Select(_)
@@ -341,7 +355,7 @@ impl Session {
             Outcome::Panicked(message) => self.say(
                 Severity::Error,
                 format!("The cluster was not split: an internal error ({message})."),
-                Some(("Show the log".into(), NoticeAction::ShowLog)),
+                Some(("Report a problem…".into(), NoticeAction::ReportProblem)),
             ),
         }
     }
@@ -370,6 +384,8 @@ impl Session {
         self.poll_unfinished();
         self.poll_splitting();
         self.keep(false);
+        self.poll_cache();
+        self.poll_settings();
         let resting = self.changed.is_none_or(|changed| changed.elapsed() >= REST);
         if resting {
             self.changed = None;
@@ -387,7 +403,7 @@ impl Session {
         }
         self.tell_unsettled();
         if mapped {
-            self.cache_size = self.cache.size();
+            self.count_cache();
             if let Some(path) = self.corpus().and_then(|corpus| corpus.source.clone()) {
                 self.remember_recent(&path);
             }
@@ -402,14 +418,6 @@ impl Session {
 
     fn say(&mut self, severity: Severity, text: impl Into<String>, action: Option<(String, NoticeAction)>) {
         self.notices.push(Notice { severity, text: text.into(), action });
-    }
-
-    fn clear_cache(&mut self) {
-        match self.cache.clear() {
-            Ok(()) => self.say(Severity::Info, "The cache is empty now.", None),
-            Err(error) => self.say(Severity::Error, error.to_string(), None),
-        }
-        self.cache_size = self.cache.size();
     }
 
     /// Whether anything is computed, read or written now.
@@ -572,11 +580,6 @@ impl Session {
             (None, Some((_, embedder))) => embedder.name().to_owned(),
             (None, None) => String::new(),
         }
-    }
-
-    /// Bytes in the cache, as of the last look.
-    pub fn cache_size(&self) -> u64 {
-        self.cache_size
     }
 }
 

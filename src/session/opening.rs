@@ -7,7 +7,6 @@ use crate::data::{Corpus, Matrix};
 use crate::io::npy;
 use crate::io::project::{self, Opened};
 use crate::io::read::ReadOptions;
-use crate::io::settings::Recent;
 use crate::io::work::{Base, Home, ProjectLock, Unfinished, Work};
 use crate::job::{Ctx, Job, Outcome};
 use crate::model::assets_dir;
@@ -17,7 +16,7 @@ use crate::stage::{Params, StageError};
 use super::importing::Importing;
 use super::keeper::Keeper;
 use super::space::{Space, Vectors, Waking};
-use super::{NoticeAction, ProjectFile, Sample, Session, Severity, seconds_now};
+use super::{NoticeAction, ProjectFile, Sample, Session, Severity};
 
 /// What a loading job hands over.
 pub(super) enum Loaded {
@@ -180,7 +179,7 @@ impl Session {
                     "{} could not be opened: the reader met an internal error ({message}).",
                     path.display()
                 ),
-                Some(("Show the log".into(), NoticeAction::ShowLog)),
+                Some(("Report a problem…".into(), NoticeAction::ReportProblem)),
             ),
         }
     }
@@ -340,23 +339,5 @@ impl Session {
             self.remember_recent(path);
         }
         self.file = path.map(|path| ProjectFile { path, lock, read_only });
-    }
-
-    pub(super) fn remember_recent(&mut self, path: &Path) {
-        let Some(corpus) = self.corpus() else { return };
-        // The picture of an earlier visit stays until there is a newer one.
-        let thumbnail =
-            self.settings.recents.iter().find(|recent| recent.path == path).and_then(|r| r.thumbnail.clone());
-        let recent = Recent {
-            path: path.to_owned(),
-            name: corpus.name.clone(),
-            rows: corpus.len() as u64,
-            opened: seconds_now(),
-            thumbnail,
-        };
-        self.settings.push_recent(recent);
-        if let Err(error) = self.settings.save() {
-            tracing::warn!("the settings could not be saved: {error}");
-        }
     }
 }

@@ -116,7 +116,7 @@ impl Session {
             Outcome::Panicked(message) => self.say(
                 Severity::Error,
                 format!("The project was not saved: an internal error ({message})."),
-                Some(("Show the log".into(), NoticeAction::ShowLog)),
+                Some(("Report a problem…".into(), NoticeAction::ReportProblem)),
             ),
         }
     }
@@ -190,7 +190,7 @@ impl Session {
             let leaving = std::thread::Builder::new().name("leave".into()).spawn(move || drop(keeper));
             self.leaving.extend(leaving.ok());
         }
-        self.file = None;
+        (self.file, self.place) = (None, None);
         self.history = super::history::History::default();
         (self.touched, self.unsaved) = (false, false);
         self.due = None;
@@ -267,7 +267,7 @@ impl Session {
                 Outcome::Panicked(message) => Notice {
                     severity: Severity::Error,
                     text: format!("The file was not written: an internal error ({message})."),
-                    action: Some(("Show the log".into(), NoticeAction::ShowLog)),
+                    action: Some(("Report a problem…".into(), NoticeAction::ReportProblem)),
                 },
             });
             false

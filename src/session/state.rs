@@ -190,12 +190,13 @@ pub enum NoticeAction {
     Recompute(Step),
     /// Show a file or folder that was written.
     Reveal(PathBuf),
-    ShowLog,
     /// Show the edits that do not fit.
     ShowEdits,
     ComputeMissing,
     /// Go back to the project as it was saved.
     Revert,
+    /// Show what a report of a problem would hold.
+    ReportProblem,
 }
 
 /// How the map is coloured and filtered through its legend. Entries are category codes or cluster labels.

@@ -1,5 +1,6 @@
 //! The window's frame: polls the session, draws bars, panels and sheets, and applies what was wished for.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,10 +9,12 @@ use egui::{Context, Id, Margin, Modal, Panel, ThemePreference, Ui};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Corpus;
+use crate::gpu;
 use crate::io::settings::{self, Settings};
-use crate::job::Job;
+use crate::io::{atomic, machine};
 use crate::model::{DevicePreference, pick_device};
 use crate::session::{Command, Notice, Session, Step, StepState, Wake};
+use crate::stage::StageError;
 use crate::view::camera::Camera;
 use crate::view::fonts::{FontError, FontFiles};
 use crate::view::points;
@@ -27,9 +30,12 @@ use super::notices::Notices;
 use super::panels::inspector;
 use super::panels::pipeline::{self, PipelineState};
 use super::panels::table::{self, TableState};
+use super::problem_report::{self, Source, Work};
+use super::problem_sheet::ProblemSheet;
 use super::settings_dialog;
 use super::shortcuts;
 use super::theme::{self, BOTTOM_PANEL, LEFT_PANEL, RIGHT_PANEL, STATUS_BAR, TOP_BAR, Theme};
+use super::thumbnails::Thumbnails;
 use super::welcome::{self, Welcome};
 use super::wishes::{Action, Pane, Sheet, Wishes};
 use super::{log_panel, status_bar, top_bar};
@@ -97,7 +103,10 @@ pub struct SemascopeApp {
     log_pane: PaneState,
     /// The corpus of the last frame: another one starts with fresh panels.
     shown: Option<Arc<Corpus>>,
-    saving: Option<Job<()>>,
+    thumbnails: Thumbnails,
+    problem: ProblemSheet,
+    /// Names of files that were opened or written since the start: a report of a problem leaves them out.
+    names: BTreeSet<String>,
     /// What the window itself takes for a frame, and with the drawing of it.
     frames: FrameTimes,
     drawn: FrameTimes,
@@ -146,7 +155,9 @@ impl SemascopeApp {
             bottom: PaneState::of(settings, "table", BOTTOM_PANEL, true),
             log_pane: PaneState::of(settings, "log", LOG_PANEL, false),
             shown: None,
-            saving: None,
+            thumbnails: Thumbnails::default(),
+            problem: ProblemSheet::default(),
+            names: BTreeSet::new(),
             frames: FrameTimes::default(),
             drawn: FrameTimes::default(),
             began: Instant::now(),
@@ -161,6 +172,11 @@ impl SemascopeApp {
         self.frames.stats()
     }
 
+    /// The report of a problem that is on show, once it is written.
+    pub fn problem_report(&self) -> Option<Arc<String>> {
+        self.problem.text()
+    }
+
     /// The session, for tests and scripts.
     pub fn session(&self) -> &Session {
         &self.session
@@ -169,7 +185,7 @@ impl SemascopeApp {
     /// Opens files as if they had been dropped on the window.
     pub fn open(&mut self, files: Vec<PathBuf>) {
         if !files.is_empty() {
-            self.session.apply(Command::Open(files));
+            self.wish(Command::Open(files));
         }
     }
 
@@ -185,6 +201,21 @@ impl SemascopeApp {
 
     /// Does what a person could wish for; tests go round file dialogs with it.
     pub fn wish(&mut self, command: Command) {
+        match &command {
+            Command::Open(paths) => self.names.extend(problem_report::names_in(paths)),
+            Command::SaveProject(path) => {
+                self.names.extend(problem_report::names_in([path]));
+                self.remember_view();
+                self.thumbnails.renew(&self.session, &self.wake);
+            }
+            Command::ExportWithoutTexts(path) => {
+                self.names.extend(problem_report::names_in([path]));
+                self.remember_view();
+            }
+            Command::ExportClusters(path) => self.names.extend(problem_report::names_in([path])),
+            Command::CloseCorpus => self.thumbnails.renew(&self.session, &self.wake),
+            _ => {}
+        }
         self.session.apply(command);
     }
 
@@ -311,7 +342,8 @@ impl SemascopeApp {
         self.log_pane(ui, wishes);
         egui::CentralPanel::no_frame().show(ui, |ui| {
             let page = ui.max_rect();
-            welcome::show(ui, &self.session, &mut self.welcome, &self.wake, wishes);
+            let version = self.thumbnails.version();
+            welcome::show(ui, &self.session, &mut self.welcome, version, &self.wake, wishes);
             let corner = egui::Rect::from_min_max(
                 page.right_top() + egui::vec2(-120.0, theme::SPACE_8),
                 page.right_top() + egui::vec2(-theme::SPACE_12, TOP_BAR),
@@ -344,6 +376,10 @@ impl SemascopeApp {
             Some(Sheet::Shortcuts) => {
                 modal("Shortcuts").show(ctx, shortcuts::sheet).backdrop_response.clicked()
             }
+            Some(Sheet::Problem) => modal("Report a problem")
+                .show(ctx, |ui| self.problem.show(ui, wishes))
+                .backdrop_response
+                .clicked(),
         };
         if closed {
             self.sheet = None;
@@ -352,10 +388,7 @@ impl SemascopeApp {
 
     fn apply(&mut self, wishes: Wishes, ctx: &Context, frame: &eframe::Frame) {
         for command in wishes.commands {
-            if matches!(command, Command::SaveProject(_) | Command::Save) {
-                self.remember_view();
-            }
-            self.session.apply(command);
+            self.wish(command);
         }
         for action in wishes.actions {
             self.act(action, ctx, frame);
@@ -375,8 +408,19 @@ impl SemascopeApp {
             Action::PickProjectFile if self.session.corpus().is_some() => {
                 self.ask(Question::ProjectFile, frame)
             }
-            Action::PickClustersFile | Action::PickPictureFile | Action::PickProjectFile => {}
+            Action::PickFileWithoutTexts if self.session.corpus().is_some() => {
+                self.ask(Question::FileWithoutTexts, frame)
+            }
+            Action::PickReportFile => self.ask(Question::ReportFile, frame),
+            Action::PickCacheFolder => self.ask(Question::CacheFolder, frame),
+            Action::PickClustersFile
+            | Action::PickPictureFile
+            | Action::PickProjectFile
+            | Action::PickFileWithoutTexts => {}
+            Action::WriteReport(path) => self.write_report(path),
+            Action::Tell(notice) => self.notices.add(notice),
             Action::WritePicture(path) => {
+                self.names.extend(problem_report::names_in([&path]));
                 let dark = ctx.theme() == egui::Theme::Dark;
                 self.map.write_picture(&mut self.session, dark, &self.fonts, &self.facts, path);
             }
@@ -411,11 +455,20 @@ impl SemascopeApp {
                 };
                 pane.open = !pane.open;
             }
-            Action::Open(sheet) => self.sheet = if self.sheet == Some(sheet) { None } else { Some(sheet) },
+            Action::Open(sheet) if self.sheet == Some(sheet) => self.sheet = None,
+            Action::Open(sheet) => {
+                match sheet {
+                    Sheet::Settings => self.session.count_cache(),
+                    Sheet::Problem => self.problem.begin(self.report(ctx, frame), &self.wake),
+                    Sheet::Shortcuts => {}
+                }
+                self.sheet = Some(sheet);
+            }
             Action::SetSettings(settings) => {
                 apply_looks(ctx, &settings);
                 *self.session.settings_mut() = *settings;
-                self.save_settings();
+                self.take_panels();
+                self.session.save_settings();
             }
             Action::OpenUrl(url) => ctx.open_url(egui::OpenUrl::new_tab(url)),
             Action::Reveal(path) => dialogs::reveal(ctx, &path),
@@ -448,23 +501,41 @@ impl SemascopeApp {
     }
 
     /// Takes the panels over into the settings.
-    fn settings_now(&mut self) -> Settings {
+    fn take_panels(&mut self) {
         let settings = self.session.settings_mut();
         for pane in [&self.left, &self.right, &self.bottom, &self.log_pane] {
             let panel = settings::Panel { size: pane.size, visible: pane.open };
             settings.panels.insert(pane.name.to_owned(), panel);
         }
-        settings.clone()
     }
 
-    fn save_settings(&mut self) {
-        let settings = self.settings_now();
-        let saving = Job::spawn("save settings", self.wake.clone(), move |_| {
-            if let Err(error) = settings.save() {
-                tracing::warn!("{error}");
-            }
+    /// What a report of a problem is written from.
+    fn report(&self, ctx: &Context, frame: &eframe::Frame) -> Source {
+        let session = &self.session;
+        let mut names: Vec<String> = problem_report::names_of(session).collect();
+        names.extend(self.names.iter().cloned());
+        let size = ctx.content_rect().size();
+        Source {
+            drawn_with: frame.wgpu_render_state().map(|state| gpu::describe(&state.adapter)),
+            computes_on: self.device.clone(),
+            settings: session.settings().clone(),
+            cache: session.cache().folder().display().to_string(),
+            cache_size: session.cache_size(),
+            window: (size.x, size.y, ctx.pixels_per_point()),
+            work: Work::of(session),
+            log: self.log.with(|records| records.iter().cloned().collect()),
+            panics: self.log.panics(),
+            home: machine::home(),
+            names,
+        }
+    }
+
+    fn write_report(&mut self, path: PathBuf) {
+        let Some(text) = self.problem.text() else { return };
+        self.session.write("report", move |_| {
+            atomic::replace_with(&path, text.as_bytes()).map_err(StageError::failed)?;
+            Ok(("The report was saved.".into(), path))
         });
-        self.saving = saving.ok();
     }
 
     fn take_drops(&mut self, ctx: &Context) {
@@ -497,6 +568,7 @@ impl eframe::App for SemascopeApp {
             self.remember_view();
         }
         self.facts.update(&self.session, &self.wake);
+        self.thumbnails.update(&mut self.session, &self.wake);
         self.map.update(&self.session, ctx.theme() == egui::Theme::Dark, &self.wake);
     }
 
@@ -532,7 +604,8 @@ impl eframe::App for SemascopeApp {
             tracing::info!("{what}, {frames} frames: median {p50:.1?}, p99 {p99:.1?}, slowest {max:.1?}");
         }
         self.remember_view();
-        if let Err(error) = self.settings_now().save() {
+        self.take_panels();
+        if let Err(error) = self.session.save_settings_now() {
             tracing::warn!("{error}");
         }
     }

@@ -82,7 +82,8 @@ impl<K: PartialEq, V: Send + Sync + 'static> Derived<K, V> {
         self.running = None;
     }
 
-    fn poll(&mut self) {
+    /// Takes over work that is done; [`Derived::want`] does so, too.
+    pub fn poll(&mut self) {
         match self.running.as_ref().and_then(|(_, job)| job.poll()) {
             Some(Outcome::Done(value)) => {
                 self.value = self.running.take().map(|(key, _)| (key, Arc::new(value)));

@@ -38,6 +38,9 @@ pub enum Question {
     ClustersFile,
     PictureFile,
     ProjectFile,
+    FileWithoutTexts,
+    ReportFile,
+    CacheFolder,
 }
 
 /// Dialogs under way.
@@ -75,17 +78,29 @@ impl Dialogs {
                 let picked = dialog.set_title("Choose the folder of a model").pick_folder();
                 Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked)))
             }
-            Question::ClustersFile | Question::PictureFile | Question::ProjectFile => {
-                let (title, kind, extension, end) = match question {
-                    Question::ClustersFile => ("Export clusters", "CSV", "csv", "-clusters.csv"),
-                    Question::PictureFile => ("Export the map", "PNG", "png", "-map.png"),
-                    Question::Open | Question::ModelFolder | Question::ProjectFile => {
-                        ("Save project", "Project", "semascope", ".semascope")
+            Question::CacheFolder => {
+                let picked = dialog.set_title("Choose a folder for the cache").pick_folder();
+                Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked)))
+            }
+            Question::ClustersFile
+            | Question::PictureFile
+            | Question::ProjectFile
+            | Question::FileWithoutTexts
+            | Question::ReportFile => {
+                // The name of what is open does not belong into a report.
+                let stem = if question == Question::ReportFile { "semascope" } else { &stem };
+                let (title, kind, end) = match question {
+                    Question::ClustersFile => ("Export clusters", "CSV", "-clusters.csv"),
+                    Question::PictureFile => ("Export the map", "PNG", "-map.png"),
+                    Question::FileWithoutTexts => {
+                        ("Save project without texts", "Project", "-without-texts.semascope")
                     }
+                    Question::ReportFile => ("Save the report", "Text", "-report.txt"),
+                    _ => ("Save project", "Project", ".semascope"),
                 };
                 let dialog = dialog
                     .set_title(title)
-                    .add_filter(kind, &[extension])
+                    .add_filter(kind, &[extension(question)])
                     .set_file_name(format!("{stem}{end}"));
                 let picked = dialog.save_file();
                 Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked)))
@@ -125,23 +140,30 @@ fn answer(question: Question, mut paths: Vec<PathBuf>, wishes: &mut Wishes) {
         return;
     }
     let Some(path) = paths.pop() else { return };
-    if question == Question::ModelFolder {
-        wishes.push(Command::SetModel(Some(path)));
-        return;
+    // Some dialogs leave the extension to the program.
+    let file = |path: PathBuf| match path.extension() {
+        Some(_) => path,
+        None => path.with_extension(extension(question)),
+    };
+    match question {
+        Question::Open => {}
+        Question::ModelFolder => wishes.push(Command::SetModel(Some(path))),
+        Question::CacheFolder => wishes.push(Command::MoveCache(Some(path))),
+        Question::ClustersFile => wishes.push(Command::ExportClusters(file(path))),
+        Question::PictureFile => wishes.act(Action::WritePicture(file(path))),
+        Question::ProjectFile => wishes.push(Command::SaveProject(file(path))),
+        Question::FileWithoutTexts => wishes.push(Command::ExportWithoutTexts(file(path))),
+        Question::ReportFile => wishes.act(Action::WriteReport(file(path))),
     }
-    let extension = match question {
+}
+
+/// The extension of the file that a question asks for.
+fn extension(question: Question) -> &'static str {
+    match question {
         Question::ClustersFile => "csv",
         Question::PictureFile => "png",
-        Question::Open | Question::ModelFolder | Question::ProjectFile => "semascope",
-    };
-    // Some dialogs leave the extension to the program.
-    let path = if path.extension().is_some() { path } else { path.with_extension(extension) };
-    match question {
-        Question::ClustersFile => wishes.push(Command::ExportClusters(path)),
-        Question::PictureFile => wishes.act(Action::WritePicture(path)),
-        Question::Open | Question::ModelFolder | Question::ProjectFile => {
-            wishes.push(Command::SaveProject(path));
-        }
+        Question::ReportFile => "txt",
+        _ => "semascope",
     }
 }
 
@@ -168,6 +190,16 @@ mod tests {
         let mut wishes = Wishes::default();
         answer(Question::Open, Vec::new(), &mut wishes);
         answer(Question::ProjectFile, Vec::new(), &mut wishes);
+        answer(Question::CacheFolder, Vec::new(), &mut wishes);
         assert!(wishes.commands.is_empty() && wishes.actions.is_empty());
+    }
+
+    #[test]
+    fn a_project_without_texts_is_not_the_project_that_is_open() {
+        let mut wishes = Wishes::default();
+        answer(Question::FileWithoutTexts, vec!["/tmp/a".into()], &mut wishes);
+        assert!(
+            matches!(&wishes.commands[..], [Command::ExportWithoutTexts(path)] if path.ends_with("a.semascope"))
+        );
     }
 }

@@ -2,17 +2,22 @@
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
+use tracing_log::NormalizeEvent;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
+use crate::job::panics;
+
 /// Records kept; older ones are dropped.
 const KEPT: usize = 2000;
+/// Panics kept beside them, which emptying the log leaves alone.
+const PANICS_KEPT: usize = 20;
 
 /// One line of the log.
 #[derive(Clone, Debug)]
@@ -29,11 +34,12 @@ pub struct Record {
 pub struct LogBuffer {
     began: Instant,
     records: Arc<Mutex<VecDeque<Record>>>,
+    panics: Arc<Mutex<VecDeque<Record>>>,
 }
 
 impl Default for LogBuffer {
     fn default() -> Self {
-        Self { began: Instant::now(), records: Arc::default() }
+        Self { began: Instant::now(), records: Arc::default(), panics: Arc::default() }
     }
 }
 
@@ -43,19 +49,36 @@ impl LogBuffer {
         look(&self.records.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The last panics, oldest first.
+    pub fn panics(&self) -> Vec<Record> {
+        self.panics.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
     /// Adds a record.
     pub fn push(&self, record: Record) {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        if records.len() == KEPT {
-            records.pop_front();
+        if record.target == panics::TARGET {
+            add(&self.panics, record.clone(), PANICS_KEPT);
         }
-        records.push_back(record);
+        add(&self.records, record, KEPT);
     }
 
     /// Drops all records.
     pub fn clear(&self) {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
+}
+
+fn add(records: &Mutex<VecDeque<Record>>, record: Record, most: usize) {
+    let mut records = match records.try_lock() {
+        Ok(records) => records,
+        // A panic while the records are looked at is told by the thread that holds them: waiting would be for ever.
+        Err(TryLockError::WouldBlock) if std::thread::panicking() => return,
+        Err(_) => records.lock().unwrap_or_else(PoisonError::into_inner),
+    };
+    if records.len() == most {
+        records.pop_front();
+    }
+    records.push_back(record);
 }
 
 /// Sends the program's log to the standard error stream, as far as `RUST_LOG`'s level lets it, and to the buffer
@@ -72,6 +95,7 @@ pub fn install() -> LogBuffer {
     // A second call leaves the first subscriber in place.
     let _ = tracing::subscriber::set_global_default(subscriber);
     let _ = tracing_log::LogTracer::init();
+    panics::log_places();
     log
 }
 
@@ -79,7 +103,9 @@ impl<S: Subscriber> Layer<S> for LogBuffer {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
         let mut message = Message::default();
         event.record(&mut message);
-        let meta = event.metadata();
+        // Records of the `log` crate carry where they came from as fields.
+        let normalised = event.normalized_metadata();
+        let meta = normalised.as_ref().unwrap_or_else(|| event.metadata());
         self.push(Record {
             time: self.began.elapsed(),
             level: *meta.level(),
@@ -120,6 +146,40 @@ mod tests {
             assert_eq!(records[0].level, Level::WARN);
             assert_eq!(records[0].message, "skipped  rows=3");
         });
+    }
+
+    #[test]
+    fn panics_are_kept_when_the_log_is_emptied() {
+        let log = LogBuffer::default();
+        let subscriber = tracing_subscriber::registry().with(log.clone());
+        tracing::subscriber::with_default(
+            subscriber,
+            || tracing::error!(target: panics::TARGET, "at a place"),
+        );
+        log.clear();
+        assert_eq!(log.panics()[0].message, "at a place");
+    }
+
+    #[test]
+    fn a_panic_while_the_log_is_shown_does_not_hang() {
+        let log = LogBuffer::default();
+        let look = std::panic::AssertUnwindSafe(|| {
+            log.with(|_| {
+                let _unwinding = Logs(log.clone());
+                panic!("while looking");
+            })
+        });
+        assert!(std::panic::catch_unwind(look).is_err());
+    }
+
+    /// Logs when it is dropped.
+    struct Logs(LogBuffer);
+
+    impl Drop for Logs {
+        fn drop(&mut self) {
+            let message = String::new();
+            self.0.push(Record { time: Duration::ZERO, level: Level::INFO, target: String::new(), message });
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::icons;
 use super::log::{LogBuffer, Record};
 use super::theme::{SPACE_8, Theme};
 use super::widgets;
-use super::wishes::{Action, Pane, Wishes};
+use super::wishes::{Action, Pane, Sheet, Wishes};
 
 /// Height of a line.
 const LINE: f32 = 18.0;
@@ -37,6 +37,9 @@ pub fn show(ui: &mut Ui, log: &LogBuffer, frames: FrameStats, wishes: &mut Wishe
             }
             if widgets::icon_button(ui, icons::TRASH, "Empty log", "").clicked() {
                 log.clear();
+            }
+            if widgets::icon_button(ui, icons::BUG, "Report a problem…", "").clicked() {
+                wishes.act(Action::Open(Sheet::Problem));
             }
         });
     });

@@ -9,7 +9,7 @@ use crate::session::{Command, Notice, NoticeAction, Severity};
 use super::icons;
 use super::theme::{SPACE_8, SPACE_12, STATUS_BAR, Theme};
 use super::widgets;
-use super::wishes::{Action, Pane, Wishes};
+use super::wishes::{Action, Sheet, Wishes};
 
 /// How wide a notice is.
 const WIDTH: f32 = 340.0;
@@ -115,10 +115,10 @@ fn notice(ui: &mut egui::Ui, notice: &Notice, wishes: &mut Wishes) -> bool {
                 match action {
                     NoticeAction::Recompute(step) => wishes.push(Command::Recompute(*step)),
                     NoticeAction::Reveal(path) => wishes.act(Action::Reveal(path.clone())),
-                    NoticeAction::ShowLog => wishes.act(Action::Toggle(Pane::Log)),
                     NoticeAction::ShowEdits => wishes.push(Command::FocusCluster(None)),
                     NoticeAction::ComputeMissing => wishes.push(Command::ComputeMissing),
                     NoticeAction::Revert => wishes.push(Command::Revert),
+                    NoticeAction::ReportProblem => wishes.act(Action::Open(Sheet::Problem)),
                 }
             }
         });

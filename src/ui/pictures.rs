@@ -1,10 +1,7 @@
 //! Small pictures on the welcome page, decoded off the window's thread.
 
-use std::path::PathBuf;
-
 use egui::{ColorImage, Context, TextureHandle, TextureOptions};
 
-use crate::io::mapped;
 use crate::session::Wake;
 
 use super::derived::Derived;
@@ -14,31 +11,37 @@ const LARGEST: usize = 4096;
 
 /// One picture on its way from a file to the screen.
 pub struct Picture {
-    decoded: Derived<PathBuf, Option<ColorImage>>,
-    texture: Option<(PathBuf, TextureHandle)>,
+    decoded: Derived<String, Option<ColorImage>>,
+    /// What is shown now; none where the file of that name holds no picture.
+    shown: Option<(String, Option<TextureHandle>)>,
 }
 
 impl Default for Picture {
     fn default() -> Self {
-        Self { decoded: Derived::new("picture"), texture: None }
+        Self { decoded: Derived::new("picture"), shown: None }
     }
 }
 
 impl Picture {
-    /// The picture in the file at `path`, as soon as it is there; `None` for good where there is none.
-    pub fn texture(&mut self, path: PathBuf, ctx: &Context, wake: &Wake) -> Option<&TextureHandle> {
-        if self.texture.as_ref().is_none_or(|(of, _)| *of != path) {
-            self.texture = None;
-            let file = path.clone();
-            let ready = self.decoded.want(path.clone(), wake, move |_| {
-                mapped::bytes(&file).ok().and_then(|bytes| decode((*bytes).as_ref()))
-            });
-            if ready && let Some(image) = self.decoded.of(&path).and_then(|image| (**image).clone()) {
-                let texture = ctx.load_texture(path.to_string_lossy(), image, TextureOptions::LINEAR);
-                self.texture = Some((path, texture));
+    /// The picture called `name`, which `load` reads on a worker; the one before it until it is there, `None` for good
+    /// where there is none.
+    pub fn texture(
+        &mut self,
+        name: &str,
+        load: impl FnOnce() -> Option<ColorImage> + Send + 'static,
+        ctx: &Context,
+        wake: &Wake,
+    ) -> Option<&TextureHandle> {
+        if self.shown.as_ref().is_none_or(|(of, _)| of != name) {
+            let name = name.to_owned();
+            let ready = self.decoded.want(name.clone(), wake, move |_| load());
+            if ready && let Some(image) = self.decoded.of(&name).map(|image| (**image).clone()) {
+                let texture = image.map(|image| ctx.load_texture(&name, image, TextureOptions::LINEAR));
+                self.decoded.clear();
+                self.shown = Some((name, texture));
             }
         }
-        self.texture.as_ref().map(|(_, texture)| texture)
+        self.shown.as_ref().and_then(|(_, texture)| texture.as_ref())
     }
 }
 

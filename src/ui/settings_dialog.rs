@@ -5,13 +5,15 @@ use egui::{RichText, Ui};
 use crate::io::settings::{Settings, Theme as Choice};
 use crate::session::{Command, Session};
 
-use super::format;
 use super::theme::{self, SPACE_8, SPACE_16};
 use super::widgets;
-use super::wishes::{Action, Wishes};
+use super::wishes::{Action, Sheet, Wishes};
+use super::{format, icons};
 
 /// Width of the sheet.
 pub const WIDTH: f32 = 420.0;
+/// Characters of the cache's folder that fit beside its buttons.
+const LONGEST_PATH: usize = 40;
 
 /// Draws the sheet.
 pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
@@ -37,16 +39,7 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
     .on_hover_text("Otherwise cells that a spreadsheet would run as a formula get a leading apostrophe");
     ui.add_space(SPACE_16);
     widgets::section(ui, "Cache");
-    ui.horizontal(|ui| {
-        let size = session.cache_size();
-        ui.label(format!("{} of vectors, neighbours and maps", format::bytes(size)));
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if ui.add_enabled(size > 0, egui::Button::new("Clear")).clicked() {
-                wishes.push(Command::ClearCache);
-            }
-        });
-    });
-    widgets::caption(ui, "What is in it need not be computed again. Clearing it loses no work.");
+    cache(ui, session, wishes);
     ui.add_space(SPACE_16);
     widgets::section(ui, "This program");
     let version = env!("CARGO_PKG_VERSION");
@@ -54,7 +47,53 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
         ui,
         format!("Semascope {version} · computes on: {device} · opens no network connection"),
     );
+    ui.add_space(SPACE_8);
+    if ui.button("Report a problem…").on_hover_text("Shows a report to save or copy").clicked() {
+        wishes.act(Action::Open(Sheet::Problem));
+    }
     if settings != *session.settings() {
         wishes.act(Action::SetSettings(Box::new(settings)));
     }
+}
+
+/// Where the cache is, how large it is, and how to move and empty it.
+fn cache(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
+    let idle = !session.is_cache_busy();
+    let folder = session.cache().folder();
+    let path = folder.display().to_string();
+    ui.horizontal(|ui| {
+        ui.label(format::elide_middle(&path, LONGEST_PATH)).on_hover_text(&path);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let change = ui.add_enabled(idle, egui::Button::new("Change…"));
+            if change.on_hover_text("New work is kept in the new place; the old one stays as it is").clicked()
+            {
+                wishes.act(Action::PickCacheFolder);
+            }
+            if widgets::icon_button(ui, icons::ARROW_SQUARE_OUT, "Show the cache's folder", "").clicked() {
+                wishes.act(Action::Reveal(folder.to_owned()));
+            }
+        });
+    });
+    let size = session.cache_size();
+    ui.horizontal(|ui| {
+        match size {
+            Some(size) => {
+                ui.label(format!("{} of vectors, neighbours, maps and pictures", format::bytes(size)))
+            }
+            None => widgets::muted(ui, "Counting…"),
+        };
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let size = size.filter(|&size| size > 0 && idle);
+            let name = size.map_or_else(|| "Clear".into(), |size| format!("Clear {}", format::bytes(size)));
+            if ui.add_enabled(size.is_some(), egui::Button::new(name)).clicked() {
+                wishes.push(Command::ClearCache);
+            }
+        });
+    });
+    if session.settings().cache_folder.is_some()
+        && ui.add_enabled(idle, egui::Button::new("Use the system's place again")).clicked()
+    {
+        wishes.push(Command::MoveCache(None));
+    }
+    widgets::caption(ui, "What is in it need not be computed again. Clearing it loses no work.");
 }

@@ -2,7 +2,7 @@
 
 use egui::{Align, Button, Layout, RichText, Ui};
 
-use crate::session::{Command, Sample, Session};
+use crate::session::{Command, LEFT_OUT, Sample, Session};
 
 use super::icons;
 use super::shortcuts::keys_for;
@@ -141,6 +141,7 @@ fn corpus_menu(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
         if item(ui, icons::FLOPPY_DISK, "Save project…", &save) {
             wishes.act(Action::PickProjectFile);
         }
+        without_texts(ui, wishes);
         if item(ui, icons::X, "Close", "") {
             wishes.push(Command::CloseCorpus);
         }
@@ -167,4 +168,16 @@ fn export_menu(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     if item(ui, icons::FLOPPY_DISK, "Project…", &project) {
         wishes.act(Action::PickProjectFile);
     }
+    without_texts(ui, wishes);
+}
+
+/// The entry that saves a project without its texts, and what that means.
+fn without_texts(ui: &mut Ui, wishes: &mut Wishes) {
+    ui.scope(|ui| {
+        if item(ui, icons::EYE_SLASH, "Project without texts…", "") {
+            wishes.act(Action::PickFileWithoutTexts);
+        }
+    })
+    .response
+    .on_hover_text(LEFT_OUT);
 }

@@ -5,7 +5,7 @@ use egui::{
     vec2,
 };
 
-use crate::io::settings::Recent;
+use crate::io::mapped;
 use crate::model::assets_dir;
 use crate::session::{Command, Sample, Session, Wake};
 use crate::view::colour::MapTheme;
@@ -13,7 +13,8 @@ use crate::view::palette::Palette;
 
 use super::format;
 use super::icons;
-use super::pictures::Picture;
+use super::pictures::{self, Picture};
+use super::recent_files::{self, RecentFiles};
 use super::theme::{self, SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, Theme};
 use super::widgets::{self, Side};
 use super::wishes::{Action, Wishes};
@@ -23,10 +24,16 @@ const WIDTH: f32 = 944.0;
 const DROP_ZONE: f32 = 168.0;
 const CARD: f32 = 212.0;
 const PICTURE: f32 = 124.0;
-const RECENT: f32 = 44.0;
-/// Recent files in a row, and rows.
-const RECENT_COLUMNS: usize = 3;
-const RECENT_ROWS: usize = 2;
+/// The place for files on the page that shows recent ones.
+const DROP_STRIP: f32 = 72.0;
+/// What a row of recent files takes.
+const RECENT_ROW: f32 = recent_files::CARD + 3.0 * SPACE_8;
+/// Heights of the page without recent files, and of the page with them but for their rows.
+const FIRST_PAGE: f32 = 560.0;
+const RETURNING_PAGE: f32 = 460.0;
+/// What can be dropped on the window.
+const WHAT_OPENS: &str = "CSV, TSV, JSON, JSON Lines or plain text, also gzipped · word vectors · vectors (.npy) together \
+                          with their table · a project";
 /// Dots of the picture that stands in where a sample has none.
 const DOTS: usize = 420;
 const BLOBS: u32 = 9;
@@ -35,73 +42,133 @@ const BLOBS: u32 = 9;
 #[derive(Default)]
 pub struct Welcome {
     pictures: [Picture; Sample::ALL.len()],
+    recents: RecentFiles,
     /// Dots of each stand-in: place in the unit square, and a code of the palette.
     dots: [Vec<(Pos2, u32)>; Sample::ALL.len()],
 }
 
-/// Draws the page.
-pub fn show(ui: &mut Ui, session: &Session, state: &mut Welcome, wake: &Wake, wishes: &mut Wishes) {
+/// Draws the page; `version` changes whenever the picture of a recent file was written anew.
+pub fn show(
+    ui: &mut Ui,
+    session: &Session,
+    state: &mut Welcome,
+    version: u64,
+    wake: &Wake,
+    wishes: &mut Wishes,
+) {
     let theme = Theme::of(ui);
     let page = ui.available_rect_before_wrap();
     ui.painter().rect_filled(page, 0.0, theme.background);
     let width = WIDTH.min(page.width() - 2.0 * SPACE_24);
-    let recents = recents(session);
-    let rows = recents.len().div_ceil(RECENT_COLUMNS);
-    let needed = 700.0 - if rows == 0 { 140.0 } else { (RECENT_ROWS - rows) as f32 * (RECENT + SPACE_8) };
-    let top = page.top() + (0.4 * (page.height() - needed)).max(SPACE_24);
-    let column =
-        Rect::from_min_size(pos2(page.center().x - 0.5 * width, top), vec2(width, page.bottom() - top));
-    ui.scope_builder(egui::UiBuilder::new().max_rect(column), |ui| {
-        ui.spacing_mut().item_spacing.y = SPACE_8;
-        ui.label(RichText::new("Semascope").text_style(theme::display()));
-        widgets::muted(ui, "See what a collection of texts is about: as a map, in clusters with names. Everything stays on this machine.");
-        ui.add_space(SPACE_8);
-        drop_zone(ui, session, wishes);
-        ui.add_space(SPACE_12);
-        widgets::section(ui, "Samples");
-        samples(ui, state, wake, wishes);
-        if !recents.is_empty() {
+    // Who comes back wants what was open before; who is new wants to be told what to do.
+    let rows = rows_of_recents(session.settings().recents.len(), page.height());
+    let needed = if rows == 0 { FIRST_PAGE } else { RETURNING_PAGE + rows as f32 * RECENT_ROW };
+    let top = (0.4 * (page.height() - needed)).max(SPACE_24);
+    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        let column = Rect::from_min_size(
+            pos2(page.center().x - 0.5 * width, ui.min_rect().top() + top),
+            vec2(width, needed),
+        );
+        ui.scope_builder(egui::UiBuilder::new().max_rect(column), |ui| {
+            ui.spacing_mut().item_spacing.y = SPACE_8;
+            ui.label(RichText::new("Semascope").text_style(theme::display()));
+            widgets::muted(ui, "See what a collection of texts is about: as a map, in clusters with names. Everything stays on this machine.");
+            ui.add_space(SPACE_8);
+            if rows == 0 {
+                drop_zone(ui, session, wishes);
+            } else {
+                drop_strip(ui, session, wishes);
+                ui.add_space(SPACE_12);
+                widgets::section(ui, "Recent");
+                state.recents.show(ui, session, version, rows, wake, wishes);
+            }
             ui.add_space(SPACE_12);
-            widgets::section(ui, "Recent");
-            recent_files(ui, recents, wishes);
-        }
+            widgets::section(ui, "Samples");
+            samples(ui, state, wake, wishes);
+        });
     });
 }
 
-fn recents(session: &Session) -> &[Recent] {
-    let all = &session.settings().recents;
-    &all[..all.len().min(RECENT_COLUMNS * RECENT_ROWS)]
+/// How many rows of recent files go onto a page without its samples leaving it.
+fn rows_of_recents(recents: usize, height: f32) -> usize {
+    let room = ((height - RETURNING_PAGE - SPACE_24) / RECENT_ROW).floor().max(1.0) as usize;
+    recents.div_ceil(recent_files::COLUMNS).min(room)
 }
 
 fn drop_zone(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     let theme = Theme::of(ui);
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), DROP_ZONE), Sense::hover());
-    ui.painter().rect_filled(rect, CornerRadius::same(10), theme.panel);
-    dashes(ui, rect, theme.bar);
+    let rect = drop_ground(ui, DROP_ZONE);
     let mut inside = ui.new_child(egui::UiBuilder::new().max_rect(rect.shrink(SPACE_16)));
     inside.vertical_centered(|ui| {
-            if let Some((path, progress)) = session.loading() {
-                ui.add_space(SPACE_24 + SPACE_8);
-                let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-                ui.label(RichText::new(format!("Opening {}…", format::elide_middle(&name, 60))).text_style(theme::title()));
-                let progress = progress.as_ref().map_or_else(String::new, super::status_bar::text);
-                widgets::muted(ui, progress);
-                if ui.button("Stop").clicked() {
-                    wishes.push(Command::StopAll);
-                }
-                return;
-            }
-            ui.label(RichText::new(icons::TRAY_ARROW_DOWN).size(28.0).color(theme.accent));
-            ui.label(RichText::new("Drop a file here").text_style(theme::title()));
-            widgets::caption(
-                ui,
-                "CSV, TSV, JSON, JSON Lines or plain text, also gzipped · word vectors · vectors (.npy) together with their table · a project",
+        if let Some((path, progress)) = session.loading() {
+            ui.add_space(SPACE_24 + SPACE_8);
+            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            ui.label(
+                RichText::new(format!("Opening {}…", format::elide_middle(&name, 60)))
+                    .text_style(theme::title()),
             );
-            ui.add_space(SPACE_4);
-            if widgets::primary_button(ui, "Open…").clicked() {
-                wishes.act(Action::PickFiles);
+            let progress = progress.as_ref().map_or_else(String::new, super::status_bar::text);
+            widgets::muted(ui, progress);
+            if ui.button("Stop").clicked() {
+                wishes.push(Command::StopAll);
             }
-        });
+            return;
+        }
+        ui.label(RichText::new(icons::TRAY_ARROW_DOWN).size(28.0).color(theme.accent));
+        ui.label(RichText::new("Drop a file here").text_style(theme::title()));
+        widgets::caption(ui, WHAT_OPENS);
+        ui.add_space(SPACE_4);
+        if widgets::primary_button(ui, "Open…").clicked() {
+            wishes.act(Action::PickFiles);
+        }
+    });
+}
+
+/// Where files are dropped on the page of somebody who comes back: one line that leaves room for recent files.
+fn drop_strip(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
+    let theme = Theme::of(ui);
+    let rect = drop_ground(ui, DROP_STRIP);
+    let inner = rect.shrink2(vec2(SPACE_24, SPACE_12));
+    let mut button = ui.new_child(
+        egui::UiBuilder::new().max_rect(inner).layout(egui::Layout::right_to_left(egui::Align::Center)),
+    );
+    let loading = session.loading();
+    if loading.is_some() {
+        if widgets::plain_button(&mut button, "Stop").clicked() {
+            wishes.push(Command::StopAll);
+        }
+    } else if widgets::primary_button(&mut button, "Open…").clicked() {
+        wishes.act(Action::PickFiles);
+    }
+    let icon = pos2(inner.left() + SPACE_12, inner.center().y);
+    let font = FontId::proportional(28.0);
+    ui.painter().text(icon, Align2::CENTER_CENTER, icons::TRAY_ARROW_DOWN, font, theme.accent);
+    let mut text = inner;
+    text.min.x += 44.0;
+    text.max.x = button.min_rect().left() - SPACE_16;
+    let mut texts = ui.new_child(egui::UiBuilder::new().max_rect(text.shrink2(vec2(0.0, SPACE_4))));
+    texts.spacing_mut().item_spacing.y = 2.0;
+    match loading {
+        Some((path, progress)) => {
+            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            let title = format!("Opening {}…", format::elide_middle(&name, 60));
+            texts.label(RichText::new(title).text_style(theme::title()));
+            widgets::muted(&mut texts, progress.as_ref().map_or_else(String::new, super::status_bar::text));
+        }
+        None => {
+            texts.label(RichText::new("Drop a file here").text_style(theme::title()));
+            widgets::caption(&mut texts, WHAT_OPENS);
+        }
+    }
+}
+
+/// The dashed ground of the place for files.
+fn drop_ground(ui: &mut Ui, height: f32) -> Rect {
+    let theme = Theme::of(ui);
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    ui.painter().rect_filled(rect, CornerRadius::same(10), theme.panel);
+    dashes(ui, rect, theme.bar);
+    rect
 }
 
 /// A dashed line round a rectangle.
@@ -158,7 +225,12 @@ fn card(ui: &mut Ui, state: &mut Welcome, i: usize, sample: Sample, wake: &Wake)
     ui.painter().rect_stroke(rect, radius, ring, egui::StrokeKind::Inside);
     let picture = Rect::from_min_size(rect.min, vec2(rect.width(), PICTURE)).shrink(1.0);
     let file = assets_dir().ok().map(|assets| assets.join("samples").join(picture_of(sample, theme.dark)));
-    match file.and_then(|file| state.pictures[i].texture(file, ui.ctx(), wake)) {
+    let texture = file.and_then(|file| {
+        let name = file.to_string_lossy().into_owned();
+        let load = move || mapped::bytes(&file).ok().and_then(|bytes| pictures::decode((*bytes).as_ref()));
+        state.pictures[i].texture(&name, load, ui.ctx(), wake)
+    });
+    match texture {
         Some(texture) => {
             // The picture fills its place, cut at the sides or above and below as its form asks.
             let size = texture.size_vec2();
@@ -222,45 +294,6 @@ fn dots(ui: &Ui, rect: Rect, dots: &mut Vec<(Pos2, u32)>, seed: usize) {
         let at = rect.min + place.to_vec2() * rect.size();
         painter.circle_filled(at, 1.6, Color32::from_rgb(r, g, b).gamma_multiply(0.75));
     }
-}
-
-fn recent_files(ui: &mut Ui, recents: &[Recent], wishes: &mut Wishes) {
-    let width = (ui.available_width() - (RECENT_COLUMNS - 1) as f32 * SPACE_16) / RECENT_COLUMNS as f32;
-    for row in recents.chunks(RECENT_COLUMNS) {
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = SPACE_16;
-            for recent in row {
-                ui.allocate_ui(vec2(width, RECENT), |ui| {
-                    if recent_file(ui, recent) {
-                        wishes.push(Command::Open(vec![recent.path.clone()]));
-                    }
-                });
-            }
-        });
-    }
-}
-
-fn recent_file(ui: &mut Ui, recent: &Recent) -> bool {
-    let documents = format!("{} documents", format::count(recent.rows));
-    let name = format!("Open {}, {documents}", recent.name);
-    let folder = recent.path.parent().map_or_else(String::new, |folder| folder.display().to_string());
-    let response = widgets::row(ui, RECENT, false, &name, |ui, rect| {
-        let theme = Theme::of(ui);
-        let inner = rect.shrink2(vec2(SPACE_8, SPACE_4));
-        let at = pos2(inner.left() + 12.0, inner.center().y);
-        let project = recent.path.extension().is_some_and(|extension| extension == "semascope");
-        let glyph = if project { icons::CHART_SCATTER } else { icons::FILE_TEXT };
-        ui.painter().text(at, Align2::CENTER_CENTER, glyph, FontId::proportional(20.0), theme.muted);
-        let mut text = inner;
-        text.min.x += 32.0;
-        let (mut above, mut below) = (text, text);
-        above.max.y = text.center().y;
-        below.min.y = text.center().y;
-        widgets::line(ui, above, Side::Left, recent.name.as_str(), TextStyle::Body, theme.text);
-        let where_and_what = format!("{documents} · {}", format::elide_middle(&folder, 34));
-        widgets::line(ui, below, Side::Left, where_and_what, TextStyle::Small, theme.muted);
-    });
-    response.on_hover_text(recent.path.display().to_string()).clicked()
 }
 
 /// What shows while files are held over the window.

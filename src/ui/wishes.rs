@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::io::settings::Settings;
-use crate::session::Command;
+use crate::session::{Command, Notice};
 
 /// A panel that can be hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Pane {
 pub enum Sheet {
     Settings,
     Shortcuts,
+    /// What a report of a problem would hold.
+    Problem,
 }
 
 /// Something the window does by itself.
@@ -32,6 +34,11 @@ pub enum Action {
     PickClustersFile,
     PickPictureFile,
     PickProjectFile,
+    /// Ask where a project file without texts, or a report of a problem, goes.
+    PickFileWithoutTexts,
+    PickReportFile,
+    /// Ask for the folder that the cache moves to.
+    PickCacheFolder,
     /// Draw the map into a picture and write it.
     WritePicture(PathBuf),
     /// Save to the project's own file; ask where, if there is none.
@@ -39,6 +46,10 @@ pub enum Action {
     /// Take back what was done last, or do it again.
     Undo,
     Redo,
+    /// Write the report of a problem that is on show.
+    WriteReport(PathBuf),
+    /// Say something.
+    Tell(Notice),
     /// Show the whole map.
     Fit,
     /// Zoom by a factor about the middle of the map.
