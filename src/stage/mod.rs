@@ -1,6 +1,7 @@
 //! The steps of the flow, one file each: from values and parameters to the next value. The window and the command
 //! line call the same functions, so that both give the same results.
 
+mod checkpoint;
 pub mod clusters;
 pub mod embed;
 pub mod map;

@@ -413,7 +413,7 @@ impl Space {
         self.steered = Some(params.map.umap.clone());
         let (live, params) = (self.live.clone(), params.map.clone());
         self.map.start("map", key, wake.clone(), move |ctx| {
-            stage::map::run(&matrix, &knn, &params, start.as_deref(), &live, ctx).map(Arc::new)
+            stage::map::run(&matrix, &knn, &params, start.as_deref(), &live, None, ctx).map(Arc::new)
         });
     }
 
