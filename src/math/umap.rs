@@ -516,8 +516,7 @@ mod tests {
                 ctx.cancel.cancel();
             }
         };
-        let half =
-            optimise_watched(&graph, scattered(200), &short(20), &latest, &mut stop_after_7, &ctx);
+        let half = optimise_watched(&graph, scattered(200), &short(20), &latest, &mut stop_after_7, &ctx);
         assert_eq!((half.epoch, half.epochs), (7, 20));
         let rest = Start { positions: half.positions, epoch: half.epoch };
         assert_eq!(lay_out(&graph, rest, &short(20)), whole);

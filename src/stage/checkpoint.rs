@@ -52,7 +52,9 @@ impl<'a> Checkpoints<'a> {
         let positions = Arc::new(positions.to_vec());
         let layout = Layout { key: self.key, positions, method: "UMAP, under way".into(), epochs };
         if let Err(error) = cache.save_layout(&layout) {
-            ctx.warn(format!("The map cannot be kept while it moves, so a crash would begin it anew: {error}"));
+            ctx.warn(format!(
+                "The map cannot be kept while it moves, so a crash would begin it anew: {error}"
+            ));
             self.cache = None;
         }
     }

@@ -139,10 +139,7 @@ mod tests {
     }
 
     fn params() -> MapParams {
-        MapParams {
-            umap: UmapParams { epochs: Some(60), ..UmapParams::default() },
-            ..MapParams::default()
-        }
+        MapParams { umap: UmapParams { epochs: Some(60), ..UmapParams::default() }, ..MapParams::default() }
     }
 
     fn cache() -> (tempfile::TempDir, Cache) {
