@@ -88,23 +88,19 @@ pub fn run(old: &Corpus, new: &Corpus, id: Option<&str>, ctx: &Ctx) -> Result<Co
         None => by_content(old, new, &old_keys, &new_keys, ctx)?,
     };
     ctx.progress.set(new.len() as u64);
-    let (mut changed, mut reworded) = (Vec::new(), Vec::new());
-    let mut unchanged = 0;
+    let (mut changed, mut reworded, mut unchanged) = (Vec::new(), Vec::new(), 0);
     for (row, &old_row) in old_of_new.iter().enumerate().filter(|(_, old_row)| **old_row != NO_ROW) {
-        if old_keys[old_row as usize] == new_keys[row] {
-            unchanged += 1;
-        } else {
-            changed.push(row as u32);
-        }
-        if old.text(old_row as usize) != new.text(row) {
+        // Another choice of text columns rewords documents of which no cell changed.
+        let is_reworded = old.text(old_row as usize) != new.text(row);
+        if is_reworded {
             reworded.push(row as u32);
         }
+        if is_reworded || old_keys[old_row as usize] != new_keys[row] {
+            changed.push(row as u32);
+        } else {
+            unchanged += 1;
+        }
     }
-    // Another choice of text columns rewords documents of which no cell changed.
-    changed.extend(&reworded);
-    changed.sort_unstable();
-    changed.dedup();
-    unchanged = unchanged.min(old_of_new.len() - changed.len());
     let lacking = |a: &Corpus, b: &Corpus| {
         let names = a.columns.iter().map(|column| column.name.clone());
         names.filter(|name| b.column(name).is_none()).collect::<Vec<_>>()

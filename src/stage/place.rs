@@ -75,7 +75,11 @@ pub fn run(
     let n = matrix.rows();
     let fits = rows.old_of_new().len() == n
         && rows.new_of_old().len() == settled.layout.positions.len()
-        && settled.knn.len() == settled.layout.positions.len();
+        && settled.knn.len() == settled.layout.positions.len()
+        && to_place.iter().all(|&row| (row as usize) < n);
+    if !fits {
+        return Err(no_map());
+    }
     let mut is_new: Vec<bool> = rows.old_of_new().iter().map(|&old| old == NO_ROW).collect();
     to_place.iter().for_each(|&row| is_new[row as usize] = true);
     let newcomers: Vec<u32> = (0..n as u32).filter(|&row| is_new[row as usize]).collect();
@@ -127,6 +131,12 @@ pub fn run(
         carried.with(settled.knn, matrix, &queries, &found.all, &found.arrivals)
     };
     Ok(Placed { layout, knn, clusters, newcomers, misfits, to_settled })
+}
+
+fn no_map() -> StageError {
+    let sentence =
+        "There is no map of these documents that others could be placed in: compute the map again.";
+    StageError::Failed(sentence.into())
 }
 
 fn mean_similarity(near: &List) -> f32 {
