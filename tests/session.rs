@@ -70,7 +70,7 @@ fn the_window_and_the_command_line_give_the_same_results() {
     let session = explored(home.path());
     let (matrix, params, ctx) = (session.matrix().unwrap(), session.params(), Ctx::quiet());
     let knn = stage::neighbours::run(matrix, &params.neighbours, None, &ctx).unwrap();
-    let layout = stage::map::run(matrix, &knn, &params.map, None, &Latest::default(), &ctx).unwrap();
+    let layout = stage::map::run(matrix, &knn, &params.map, None, &Latest::default(), None, &ctx).unwrap();
     let clusters = stage::clusters::run(matrix, &knn, Some(&layout), params, &ctx).unwrap();
     assert_eq!(session.layout().unwrap().positions, layout.positions);
     assert_eq!(session.layout().unwrap().key, layout.key);

@@ -6,19 +6,23 @@
 mod clusters;
 mod corpus;
 mod edits;
+mod gather;
 mod key;
 mod knn;
 mod layout;
 mod matrix;
 mod names;
+mod row_map;
 mod strings;
 
 pub use clusters::{Clusters, UNCLUSTERED};
 pub use corpus::{Column, ColumnKind, Corpus, DATE_EMPTY, NO_CODE, ReadReport, SkippedRow, Typed};
 pub use edits::{Edits, EditsChange, MadeBy, Members, Part, Regrouping, Source, Standing};
+pub use gather::TypedRows;
 pub use key::{KEY_BYTES, Key, KeyBuilder};
 pub use knn::{Knn, Recall};
 pub use layout::{Layout, MapQuality};
 pub use matrix::{Element, Matrix};
 pub use names::{ClusterName, Keyword, Names};
+pub use row_map::{NO_ROW, RowMap, pair};
 pub use strings::{Bytes, Offsets, Strings, StringsBuilder};

@@ -93,8 +93,9 @@ fn compute(
     let knn = timed(timings, "neighbours", || {
         stage::neighbours::run(&matrix, &params.neighbours, Some(&cache), ctx)
     })?;
-    let layout =
-        timed(timings, "map", || stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), ctx))?;
+    let layout = timed(timings, "map", || {
+        stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), Some(&cache), ctx)
+    })?;
     let quality = timed(timings, "quality", || stage::quality::run(&matrix, &knn, &layout, ctx))?;
     let clusters =
         timed(timings, "clusters", || stage::clusters::run(&matrix, &knn, Some(&layout), params, ctx))?;

@@ -65,7 +65,8 @@ pub fn project(arguments: &ProjectArguments) -> anyhow::Result<()> {
         Some(folder) => files::read_knn(folder, &matrix)?,
         None => stage::neighbours::run(&matrix, &params.neighbours, None, ctx)?,
     };
-    let layout = stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), ctx)?;
+    let cache = Cache::open(None)?;
+    let layout = stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), Some(&cache), ctx)?;
     let quality = stage::quality::run(&matrix, &knn, &layout, ctx)?;
     write_layout(arguments, &layout)?;
     let report = json!({
@@ -94,7 +95,7 @@ pub fn cluster(arguments: &ClusterArguments) -> anyhow::Result<()> {
     let knn = stage::neighbours::run(&matrix, &params.neighbours, None, ctx)?;
     let layout = match params.clusters.method {
         ClusterMethod::Density => {
-            Some(stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), ctx)?)
+            Some(stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), None, ctx)?)
         }
         ClusterMethod::Leiden | ClusterMethod::KMeans => None,
     };

@@ -147,6 +147,17 @@ impl Cache {
         atomic::replace(&self.path(LAYOUTS, layout.key), |sink| tensors::write_layout(sink, layout))
     }
 
+    /// Gives up the layout kept under `key`; that there is none is no failure.
+    pub fn forget_layout(&self, key: Key) {
+        let path = self.path(LAYOUTS, key);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("{} could not be deleted: {error}", path.display());
+            }
+            _ => {}
+        }
+    }
+
     /// Keeps a small picture (PNG) of the file at `of`; returns its name for [`Cache::thumbnail`].
     pub fn save_thumbnail(&self, of: &Path, png: &[u8]) -> Result<String, FileError> {
         let name = format!("{}.png", Key::of("thumbnail", 1).text(&of.to_string_lossy()).finish());

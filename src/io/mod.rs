@@ -15,6 +15,7 @@ pub mod read;
 pub mod settings;
 mod tensors;
 mod vector_store;
+pub mod watch;
 pub mod word_vectors;
 pub mod work;
 

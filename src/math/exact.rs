@@ -127,6 +127,36 @@ fn locked(best: &Mutex<Best>) -> std::sync::MutexGuard<'_, Best> {
     best.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The products of all rows of `left` with all of `right`, `dim` components each: a row for each row of `left`.
+pub(super) fn products(left: &[f32], right: &[f32], dim: usize, out: &mut Vec<f32>) {
+    let (height, width) = (left.len() / dim.max(1), right.len() / dim.max(1));
+    out.resize(height * width, 0.0);
+    // SAFETY: the strides stay within left (height × dim), right (width × dim) and out (height × width).
+    unsafe {
+        gemm::gemm(
+            height,
+            width,
+            dim,
+            out.as_mut_ptr(),
+            1,
+            width as isize,
+            false,
+            left.as_ptr(),
+            1,
+            dim as isize,
+            right.as_ptr(),
+            dim as isize,
+            1,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
 /// One thread's two blocks of rows and the products of their pairs.
 #[derive(Default)]
 pub struct Tile {
@@ -160,31 +190,7 @@ impl Tile {
         let width = columns.len();
         let (left, right) = (&self.left[..height * dim], &self.right[columns.start * dim..columns.end * dim]);
         self.width = width;
-        self.products.resize(height * width, 0.0);
-        // SAFETY: the strides stay within left (height × dim), right (width × dim) and products (height × width).
-        unsafe {
-            gemm::gemm(
-                height,
-                width,
-                dim,
-                self.products.as_mut_ptr(),
-                1,
-                width as isize,
-                false,
-                left.as_ptr(),
-                1,
-                dim as isize,
-                right.as_ptr(),
-                dim as isize,
-                1,
-                0.0,
-                1.0,
-                false,
-                false,
-                false,
-                gemm::Parallelism::None,
-            );
-        }
+        products(left, right, dim, &mut self.products);
     }
 
     /// Offers every column to every row's list: row `r` has the list `first + r`, column `c` is the row `id(c)`, and

@@ -122,6 +122,19 @@ impl FuzzyGraph {
         Ok(Self { offsets, edges })
     }
 
+    /// A graph of `rows` whose edges lead elsewhere: to points that do not move. Row `i` has the targets and weights (up
+    /// to 1) of `rows[i]`; those below `least` are left out. Targets are below [`MAX_POINTS`].
+    pub fn leading_out(rows: &[Vec<(u32, f32)>], least: f32) -> Self {
+        let (mut offsets, mut edges) = (vec![0], Vec::new());
+        for row in rows {
+            edges.extend(
+                row.iter().filter(|edge| edge.1 >= least).map(|&(target, weight)| Edge::new(target, weight)),
+            );
+            offsets.push(edges.len() as u32);
+        }
+        Self { offsets, edges }
+    }
+
     /// Number of points.
     pub fn len(&self) -> usize {
         self.offsets.len() - 1
@@ -152,7 +165,7 @@ impl FuzzyGraph {
 const NONE: (u32, f32) = (u32::MAX, 0.0);
 
 /// Distance from a stored similarity: at least 0, and 1 where the similarity is no number.
-fn distance(similarity: f32) -> f32 {
+pub fn distance(similarity: f32) -> f32 {
     let distance = 1.0 - similarity;
     if distance.is_nan() {
         1.0
@@ -163,7 +176,8 @@ fn distance(similarity: f32) -> f32 {
     }
 }
 
-fn mean_distance(knn: &Knn) -> f64 {
+/// The mean distance of neighbours.
+pub fn mean_distance(knn: &Knn) -> f64 {
     // A fixed partition, summed in order: the same at any number of threads.
     let sums: Vec<f64> = knn
         .similarities
@@ -193,8 +207,21 @@ fn directed_row(knn: &Knn, i: usize, mean: f64, row: &mut [(u32, f32)]) {
 /// ρ, the distance to the first neighbour that is not at zero, and σ, such that
 /// Σ exp(−max(0, d − ρ) / σ) = log₂ k, at least 1e-3 of the mean distance (the row's own where ρ > 0).
 fn bandwidth(similarities: &[f32], mean: f64) -> (f64, f64) {
+    let rho = similarities.iter().map(|&s| f64::from(distance(s))).find(|&d| d > 0.0).unwrap_or(0.0);
+    (rho, sigma(similarities, rho, mean))
+}
+
+/// How strongly a point belongs to each of its neighbours of another set, with these similarities to them.
+///
+/// As in umap-learn's `transform`: ρ is 0, because the point need not be near any of them. `mean` is the mean distance
+/// of neighbours among those of the set.
+pub fn memberships(similarities: &[f32], mean: f64) -> Vec<f32> {
+    let sigma = sigma(similarities, 0.0, mean);
+    similarities.iter().map(|&s| (-f64::from(distance(s)) / sigma).exp() as f32).collect()
+}
+
+fn sigma(similarities: &[f32], rho: f64, mean: f64) -> f64 {
     let distances = || similarities.iter().map(|&s| f64::from(distance(s)));
-    let rho = distances().find(|&d| d > 0.0).unwrap_or(0.0);
     let wanted = (similarities.len() as f64).log2();
     let (mut low, mut high, mut sigma) = (0.0, f64::INFINITY, 1.0);
     for _ in 0..BISECTIONS {
@@ -211,7 +238,7 @@ fn bandwidth(similarities: &[f32], mean: f64) -> (f64, f64) {
     }
     let own_mean = distances().sum::<f64>() / similarities.len().max(1) as f64;
     let floor = LEAST_SIGMA * if rho > 0.0 { own_mean } else { mean };
-    (rho, sigma.max(floor).max(f64::MIN_POSITIVE))
+    sigma.max(floor).max(f64::MIN_POSITIVE)
 }
 
 /// The rows of the transposed graph: those of point `i` are `[starts[i]..starts[i + 1]]`, by ascending source.

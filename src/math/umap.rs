@@ -115,17 +115,27 @@ pub fn optimise(
     latest: &Latest<UmapParams>,
     ctx: &Ctx,
 ) -> Optimised {
-    optimise_until(graph, start, params, latest, ctx, |_| ctx.cancel.is_cancelled())
+    optimise_watched(graph, start, params, latest, &mut |_| {}, ctx)
 }
 
-/// The same, stopped before the first epoch for which `stop` holds.
-fn optimise_until(
+/// What a map has come to between two epochs.
+#[derive(Clone, Copy, Debug)]
+pub struct SoFar<'a> {
+    pub positions: &'a [[f32; 2]],
+    /// Rounds done.
+    pub epoch: usize,
+    pub epochs: usize,
+    pub steered: bool,
+}
+
+/// The same, with `watch` called after every epoch, for whoever keeps what there is. The next epoch waits for it.
+pub fn optimise_watched(
     graph: &FuzzyGraph,
     start: Start,
     params: &UmapParams,
     latest: &Latest<UmapParams>,
+    watch: &mut dyn FnMut(SoFar<'_>),
     ctx: &Ctx,
-    stop: impl Fn(usize) -> bool,
 ) -> Optimised {
     // A single point has no neighbours, so its graph knows nothing of it.
     let n = graph.len().max(start.positions.len());
@@ -144,7 +154,7 @@ fn optimise_until(
     show(&positions, epoch);
     let mut shown = Instant::now();
     let mut steered = false;
-    while epoch < epochs && !stop(epoch) {
+    while epoch < epochs && !ctx.cancel.is_cancelled() {
         if let Some(newer) = latest.take() {
             steered = true;
             forces = Forces::new(&newer);
@@ -167,6 +177,7 @@ fn optimise_until(
         std::mem::swap(&mut positions, &mut next);
         epoch += 1;
         ctx.progress.set(epoch as u64);
+        watch(SoFar { positions: &positions, epoch, epochs, steered });
         if shown.elapsed() >= FRAME {
             show(&positions, epoch);
             shown = Instant::now();
@@ -500,7 +511,12 @@ mod tests {
         let graph = ring(200, 6);
         let whole = lay_out(&graph, scattered(200), &short(20));
         let (latest, ctx) = (Latest::default(), Ctx::quiet());
-        let half = optimise_until(&graph, scattered(200), &short(20), &latest, &ctx, |epoch| epoch == 7);
+        let mut stop_after_7 = |so_far: SoFar<'_>| {
+            if so_far.epoch == 7 {
+                ctx.cancel.cancel();
+            }
+        };
+        let half = optimise_watched(&graph, scattered(200), &short(20), &latest, &mut stop_after_7, &ctx);
         assert_eq!((half.epoch, half.epochs), (7, 20));
         let rest = Start { positions: half.positions, epoch: half.epoch };
         assert_eq!(lay_out(&graph, rest, &short(20)), whole);

@@ -266,7 +266,7 @@ impl Session {
             }
             Command::ContinueMap => {
                 if let Some(space) = &mut self.space {
-                    space.continue_map(&self.params, &self.wake);
+                    space.continue_map(&self.params, &self.cache, &self.wake);
                 }
             }
             Command::Undo => self.travel(History::undo, "Undo"),

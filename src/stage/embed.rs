@@ -1,15 +1,19 @@
 //! Texts to vectors, with what an earlier run already made taken from the cache.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::data::{Corpus, Key, Matrix};
+use crate::data::{Corpus, Element, Key, Matrix};
 use crate::embed::{EmbedParams, Embedder, Texts};
 use crate::io::cache::Cache;
 use crate::job::Ctx;
 use crate::model::{DevicePreference, ModelSource};
 
 use super::{Params, StageError};
+
+/// Vectors that go into the cache at once when they are kept.
+const KEPT_AT_A_TIME: usize = 4096;
 
 /// Vectors, and how they came about.
 #[derive(Clone, Debug)]
@@ -49,6 +53,38 @@ pub fn key(corpus: &Corpus, embedder: &Embedder, params: &EmbedParams) -> Key {
 
 fn text_key(text: &str) -> Key {
     Key::of("text", 1).text(text).finish()
+}
+
+/// Puts the vectors of an open corpus into the cache where it lacks them, so that a changed corpus costs only its new
+/// texts even if the cache was cleared meanwhile; says how many there were.
+///
+/// Does nothing unless `embedder` made `matrix` from `corpus` with these parameters, and in full precision.
+pub fn keep(
+    corpus: &Corpus,
+    matrix: &Matrix,
+    embedder: &Embedder,
+    params: &EmbedParams,
+    cache: &Cache,
+    ctx: &Ctx,
+) -> Result<usize, StageError> {
+    if matrix.key != key(corpus, embedder, params) || matrix.element() != Element::F32 {
+        return Ok(0);
+    }
+    let keys: Vec<Key> = (0..corpus.len()).map(|i| text_key(&corpus.text(i))).collect();
+    let mut store = cache.vectors(embedder.key_with(params), embedder.dim()).map_err(StageError::failed)?;
+    let known = store.find(&keys);
+    let mut seen = HashSet::new();
+    let missing: Vec<usize> =
+        (0..corpus.len()).filter(|&i| known[i].is_none() && seen.insert(keys[i])).collect();
+    ctx.progress.begin("Keeping vectors", "texts", missing.len() as u64, 0);
+    for batch in missing.chunks(KEPT_AT_A_TIME) {
+        ctx.cancel.check()?;
+        let batch_keys: Vec<Key> = batch.iter().map(|&row| keys[row]).collect();
+        let vectors: Vec<f32> = batch.iter().flat_map(|&row| matrix.row(row).into_owned()).collect();
+        store.append(&batch_keys, &vectors).map_err(StageError::failed)?;
+        ctx.progress.advance(batch.len() as u64);
+    }
+    Ok(missing.len())
 }
 
 /// Embeds every document of `corpus`: `corpus.len()` × `embedder.dim()`, a row of zeros for an empty text.
@@ -112,4 +148,77 @@ pub fn run(
         None => Matrix::from_vec(key, embedder.name(), embedder.unit(), dim, in_memory),
     };
     Ok(Embedded { matrix, cached, truncated: report.truncated, seconds })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::append::{self, Duplicates};
+    use crate::stage::diff;
+    use crate::stage::testing::corpus_of;
+
+    const OLD: &str = "id,text\n1,Soup is warm.\n2,Tea is hot.\n3,Rice is white.\n";
+    const CHANGED: &str = "id,text\n3,Rice is white.\n1,Soup is very warm.\n2,Tea is hot.\n4,Jam is sweet.\n";
+
+    struct Kitchen {
+        embedder: Arc<Embedder>,
+        cache: Cache,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Kitchen {
+        fn new() -> Self {
+            let embedder = embedder(&Params::default(), None, DevicePreference::Cpu, &Ctx::quiet()).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let cache = Cache::open(Some(folder.path().into())).unwrap();
+            Self { embedder, cache, _folder: folder }
+        }
+
+        /// The vectors, and how many texts the model read for them.
+        fn embed(&self, corpus: &Corpus) -> (Matrix, usize) {
+            let done =
+                run(corpus, &self.embedder, &EmbedParams::default(), &self.cache, &Ctx::quiet()).unwrap();
+            (done.matrix, corpus.len() - done.cached)
+        }
+    }
+
+    #[test]
+    fn of_a_changed_file_only_the_changed_texts_are_embedded_again() {
+        let kitchen = Kitchen::new();
+        let (old, new) = (corpus_of("a.csv", OLD), corpus_of("a.csv", CHANGED));
+        let (before, first) = kitchen.embed(&old);
+        let diff = diff::run(&old, &new, None, &Ctx::quiet()).unwrap();
+        let (after, again) = kitchen.embed(&new);
+        assert_eq!((first, again, diff.to_place()), (3, 2, vec![1, 3]));
+        for (row, &old_row) in diff.rows.old_of_new().iter().enumerate() {
+            if !diff.to_place().contains(&(row as u32)) {
+                assert_eq!(after.row(row), before.row(old_row as usize));
+            }
+        }
+    }
+
+    #[test]
+    fn of_appended_documents_only_the_new_texts_are_embedded() {
+        let kitchen = Kitchen::new();
+        let old = corpus_of("a.csv", OLD);
+        kitchen.embed(&old);
+        let new = corpus_of("b.csv", "text\nJam is sweet.\nTea is hot.\n");
+        let appended = append::run(&old, &new, Duplicates::Add, &Ctx::quiet()).unwrap();
+        assert_eq!(kitchen.embed(&appended.corpus).1, 1);
+    }
+
+    #[test]
+    fn after_the_cache_was_cleared_the_vectors_at_hand_are_not_embedded_again() {
+        let kitchen = Kitchen::new();
+        let (old, new) = (corpus_of("a.csv", OLD), corpus_of("a.csv", CHANGED));
+        let params = EmbedParams::default();
+        let (matrix, _) = kitchen.embed(&old);
+        kitchen.cache.clear().unwrap();
+        let keep = |corpus: &Corpus| {
+            keep(corpus, &matrix, &kitchen.embedder, &params, &kitchen.cache, &Ctx::quiet()).unwrap()
+        };
+        assert_eq!(keep(&new), 0, "these vectors are of another corpus");
+        assert_eq!((keep(&old), keep(&old)), (3, 0));
+        assert_eq!(kitchen.embed(&new).1, 2);
+    }
 }

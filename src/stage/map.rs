@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use crate::data::{Key, Knn, Layout, Matrix};
+use crate::io::cache::Cache;
 use crate::job::{Ctx, Event, Latest};
 use crate::math::fuzzy::FuzzyGraph;
 use crate::math::pca;
 use crate::math::umap::{self, Start, UmapParams};
 
+use super::checkpoint::Checkpoints;
 use super::{MapMethod, MapParams, StageError};
 
 /// The key of the map that these parameters give, run to its end.
@@ -19,47 +21,248 @@ pub fn key(matrix: &Matrix, knn: &Knn, params: &MapParams) -> Key {
     }
 }
 
+/// The key of the map `whole` stopped after `epoch` rounds that nobody steered: these are values as good as any, for
+/// going on from there gives the map `whole` bit by bit.
+fn stopped_key(whole: Key, epoch: usize) -> Key {
+    Key::of("stopped layout", 1).input(whole).params(&epoch).finish()
+}
+
 /// Lays the documents out. The first positions (two principal components) are sent at once, then the map as it
 /// moves; `live` takes parameters while it runs. A cancelled map is returned as far as it came.
 ///
-/// `start` is a map of the same documents that was stopped: it goes on from there.
+/// `start` is a map of the same documents that was stopped: it goes on from there. With a `cache` a finished map is
+/// kept and not computed again, and one that moves is kept every few seconds: after a stop, a crash or a power cut
+/// the next run with the same vectors, neighbours and parameters goes on from there, and ends bit-equal to a run
+/// that was never interrupted. A map that was steered is not kept.
 pub fn run(
     matrix: &Matrix,
     knn: &Knn,
     params: &MapParams,
     start: Option<&Layout>,
     live: &Latest<UmapParams>,
+    cache: Option<&Cache>,
     ctx: &Ctx,
 ) -> Result<Layout, StageError> {
     let key = key(matrix, knn, params);
+    let n = matrix.rows();
     let fail = |error: &dyn std::fmt::Display| {
         if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
     };
-    let begin = match start {
-        Some(layout) => Start { positions: layout.positions.to_vec(), epoch: layout.epochs.0 },
+    let kept = cache.and_then(|cache| cache.load_layout(key)).filter(|kept| kept.positions.len() == n);
+    if let (Some(layout), None) = (kept, start) {
+        let (epoch, epochs) = layout.epochs;
+        ctx.progress.begin("Map", "epochs", epochs as u64, epoch as u64);
+        ctx.send(Event::Layout { positions: layout.positions.clone(), epoch, epochs });
+        return Ok(layout);
+    }
+    let epochs = params.umap.epochs_for(n);
+    let mut checkpoints = Checkpoints::new(cache, key);
+    let resumed = match start {
+        Some(layout) => Some(Start { positions: layout.positions.to_vec(), epoch: layout.epochs.0 }),
+        None => checkpoints.load(n, epochs),
+    };
+    let begin = match resumed {
+        Some(begin) => begin,
         None => {
-            ctx.progress.begin("Principal components", "documents", matrix.rows() as u64, 0);
+            ctx.progress.begin("Principal components", "documents", n as u64, 0);
             let pca = pca::principal_components(matrix, 2, ctx).map_err(|e| fail(&e))?;
             let projected = pca::project(matrix, &pca, ctx).map_err(|e| fail(&e))?;
             if params.method == MapMethod::Pca {
                 let positions = Arc::new(projected);
-                return Ok(Layout { key, positions, method: "PCA".into(), epochs: (1, 1) });
+                let layout = Layout { key, positions, method: "PCA".into(), epochs: (1, 1) };
+                keep(&layout, cache, ctx);
+                return Ok(layout);
             }
             let positions = pca::start_positions(&projected, params.umap.seed);
             ctx.send(Event::Layout { positions: Arc::new(positions.clone()), epoch: 0, epochs: 0 });
             Start { positions, epoch: 0 }
         }
     };
-    ctx.progress.begin("Weighing neighbours", "documents", matrix.rows() as u64, 0);
-    let graph = FuzzyGraph::build(knn, params.umap.epochs_for(matrix.rows()), ctx).map_err(|e| fail(&e))?;
-    let reached = umap::optimise(&graph, begin, &params.umap, live, ctx);
-    let whole = reached.epoch == reached.epochs && start.is_none() && !reached.steered;
-    let positions = Arc::new(reached.positions);
-    // A map that a person stopped or steered is not the one its parameters alone would give: its key says so.
-    let key = if whole {
-        key
-    } else {
-        Key::of("steered layout", 1).input(key).bytes(bytemuck::cast_slice(&positions)).finish()
+    ctx.progress.begin("Weighing neighbours", "documents", n as u64, 0);
+    let graph = FuzzyGraph::build(knn, epochs, ctx).map_err(|e| fail(&e))?;
+    // Whether this run is a part of the one that the parameters alone would give.
+    let plain = start.is_none_or(|layout| layout.key == stopped_key(key, layout.epochs.0));
+    let mut watch = |so_far: umap::SoFar<'_>| {
+        if plain && !so_far.steered && so_far.epoch < so_far.epochs {
+            checkpoints.offer(so_far.positions, (so_far.epoch, so_far.epochs), ctx);
+        }
     };
-    Ok(Layout { key, positions, method: "UMAP".into(), epochs: (reached.epoch, reached.epochs) })
+    let reached = umap::optimise_watched(&graph, begin, &params.umap, live, &mut watch, ctx);
+    let positions = Arc::new(reached.positions);
+    let done = (reached.epoch, reached.epochs);
+    // A map that a person steered is not the one its parameters alone would give: its key says so.
+    let key_reached = match (plain && !reached.steered, reached.epoch == reached.epochs) {
+        (true, true) => key,
+        (true, false) => stopped_key(key, reached.epoch),
+        (false, _) => {
+            Key::of("steered layout", 1).input(key).bytes(bytemuck::cast_slice(&positions)).finish()
+        }
+    };
+    let layout = Layout { key: key_reached, positions, method: "UMAP".into(), epochs: done };
+    if layout.key == key {
+        keep(&layout, cache, ctx);
+        checkpoints.forget();
+    } else if plain && !reached.steered {
+        checkpoints.save(&layout.positions, done, ctx);
+    }
+    Ok(layout)
+}
+
+fn keep(layout: &Layout, cache: Option<&Cache>, ctx: &Ctx) {
+    if let Some(Err(error)) = cache.map(|cache| cache.save_layout(layout)) {
+        ctx.warn(format!("The map could not be kept for the next time: {error}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Recall;
+    use crate::math::hash;
+    use crate::math::neighbours::{self, NeighbourParams};
+    use crate::stage::MapParams;
+
+    const N: usize = 300;
+
+    fn matrix() -> Matrix {
+        let values = (0..N * 8).map(|i| hash::normal(3, i as u64) as f32).collect();
+        Matrix::from_vec(Key::of("test", 1).finish(), "test", false, 8, values)
+    }
+
+    fn knn(matrix: &Matrix) -> Knn {
+        let (found, method, recall) =
+            neighbours::find(matrix, &NeighbourParams::default(), &Ctx::quiet()).unwrap();
+        assert_eq!(recall, Recall::Exact);
+        let key = Key::of("knn", 1).input(matrix.key).finish();
+        let (indices, similarities) = (found.indices, found.similarities);
+        Knn { key, k: found.k, indices, similarities, recall, method: method.into() }
+    }
+
+    fn params() -> MapParams {
+        MapParams { umap: UmapParams { epochs: Some(60), ..UmapParams::default() }, ..MapParams::default() }
+    }
+
+    fn cache() -> (tempfile::TempDir, Cache) {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(Some(folder.path().into())).unwrap();
+        (folder, cache)
+    }
+
+    /// A map stopped after `epoch` rounds: by a person, so that a map under way is kept.
+    fn stopped_at(epoch: usize, matrix: &Matrix, knn: &Knn, cache: Option<&Cache>) -> Layout {
+        let ctx = Ctx::quiet();
+        let (graph, live) = (FuzzyGraph::build(knn, 60, &ctx).unwrap(), Latest::default());
+        let pca = pca::principal_components(matrix, 2, &ctx).unwrap();
+        let positions = pca::start_positions(&pca::project(matrix, &pca, &ctx).unwrap(), params().umap.seed);
+        let mut stop = |so_far: umap::SoFar<'_>| {
+            if so_far.epoch == epoch {
+                ctx.cancel.cancel();
+            }
+        };
+        let begin = Start { positions, epoch: 0 };
+        let reached = umap::optimise_watched(&graph, begin, &params().umap, &live, &mut stop, &ctx);
+        assert_eq!(reached.epoch, epoch);
+        let key = key(matrix, knn, &params());
+        Checkpoints::new(cache, key).save(&reached.positions, (epoch, 60), &ctx);
+        Layout {
+            key: stopped_key(key, epoch),
+            positions: Arc::new(reached.positions),
+            method: "UMAP".into(),
+            epochs: (epoch, 60),
+        }
+    }
+
+    fn plain_run(matrix: &Matrix, knn: &Knn, start: Option<&Layout>, cache: Option<&Cache>) -> Layout {
+        run(matrix, knn, &params(), start, &Latest::default(), cache, &Ctx::quiet()).unwrap()
+    }
+
+    #[test]
+    fn a_map_that_was_killed_goes_on_from_its_checkpoint_and_ends_bit_equal() {
+        let matrix = matrix();
+        let knn = knn(&matrix);
+        let whole = plain_run(&matrix, &knn, None, None);
+        for round in 0..4 {
+            let (_folder, cache) = cache();
+            let epoch = 1 + hash::below(hash::draw(11, round), 59);
+            stopped_at(epoch, &matrix, &knn, Some(&cache));
+            let resumed = plain_run(&matrix, &knn, None, Some(&cache));
+            assert_eq!((resumed.key, &resumed.positions), (whole.key, &whole.positions), "epoch {epoch}");
+            // The checkpoint has served.
+            assert!(Checkpoints::new(Some(&cache), whole.key).load(N, 60).is_none());
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_is_where_the_map_goes_on() {
+        // A checkpoint that is not what the map would have come to shows that it is read.
+        let matrix = matrix();
+        let knn = knn(&matrix);
+        let (_folder, cache) = cache();
+        let key = key(&matrix, &knn, &params());
+        let elsewhere = vec![[5.0, 5.0]; N];
+        Checkpoints::new(Some(&cache), key).save(&elsewhere, (59, 60), &Ctx::quiet());
+        let resumed = plain_run(&matrix, &knn, None, Some(&cache));
+        assert_ne!(resumed.positions, plain_run(&matrix, &knn, None, None).positions);
+    }
+
+    #[test]
+    fn a_finished_map_is_not_computed_again() {
+        let matrix = matrix();
+        let knn = knn(&matrix);
+        let (_folder, cache) = cache();
+        let first = plain_run(&matrix, &knn, None, Some(&cache));
+        let (send, events) = std::sync::mpsc::channel();
+        let ctx = Ctx::new(send, Arc::new(|| {}));
+        let again = run(&matrix, &knn, &params(), None, &Latest::default(), Some(&cache), &ctx).unwrap();
+        assert_eq!((again.key, again.positions), (first.key, first.positions));
+        // One frame: it did not move.
+        assert_eq!(events.try_iter().count(), 1);
+    }
+
+    #[test]
+    fn a_map_that_a_person_stopped_and_continued_is_the_uninterrupted_one() {
+        let matrix = matrix();
+        let knn = knn(&matrix);
+        let stopped = stopped_at(23, &matrix, &knn, None);
+        let continued = plain_run(&matrix, &knn, Some(&stopped), None);
+        let whole = plain_run(&matrix, &knn, None, None);
+        assert_eq!((continued.key, continued.positions), (whole.key, whole.positions));
+    }
+
+    #[test]
+    fn a_steered_map_has_a_key_of_its_own_and_is_not_kept() {
+        let matrix = matrix();
+        let knn = knn(&matrix);
+        let (_folder, cache) = cache();
+        let live = Latest::default();
+        live.put(UmapParams { min_dist: 0.7, ..params().umap });
+        let steered = run(&matrix, &knn, &params(), None, &live, Some(&cache), &Ctx::quiet()).unwrap();
+        let key = key(&matrix, &knn, &params());
+        assert_ne!(steered.key, key);
+        assert!(cache.load_layout(key).is_none());
+        let continued = Layout { epochs: (30, 60), ..steered };
+        assert_ne!(plain_run(&matrix, &knn, Some(&continued), Some(&cache)).key, key);
+    }
+
+    #[test]
+    fn a_map_that_a_person_stops_is_kept_where_it_stopped() {
+        let matrix = matrix();
+        let knn = knn(&matrix);
+        let (_folder, cache) = cache();
+        let slot = Arc::new(std::sync::Mutex::new(None::<crate::job::Cancel>));
+        let (send, events) = std::sync::mpsc::channel();
+        let stop = slot.clone();
+        let ctx = Ctx::new(
+            send,
+            Arc::new(move || stop.lock().unwrap().as_ref().into_iter().for_each(crate::job::Cancel::cancel)),
+        );
+        // The first frame, shown before the first round, stops it.
+        *slot.lock().unwrap() = Some(ctx.cancel.clone());
+        let begun = stopped_at(9, &matrix, &knn, None);
+        let stopped = run(&matrix, &knn, &params(), Some(&begun), &Latest::default(), Some(&cache), &ctx);
+        drop(events);
+        assert_eq!(stopped.unwrap().epochs, (9, 60));
+        let key = key(&matrix, &knn, &params());
+        assert_eq!(Checkpoints::new(Some(&cache), key).load(N, 60).map(|start| start.epoch), Some(9));
+    }
 }

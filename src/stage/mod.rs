@@ -1,17 +1,25 @@
 //! The steps of the flow, one file each: from values and parameters to the next value. The window and the command
 //! line call the same functions, so that both give the same results.
 
+pub mod append;
+mod checkpoint;
 pub mod clusters;
+pub mod diff;
 pub mod embed;
+pub mod emerging;
+pub mod join;
 pub mod map;
 pub mod names;
 pub mod neighbours;
 pub mod open;
 mod params;
+pub mod place;
 pub mod quality;
 pub mod regroup;
 pub mod split;
 pub mod survey;
+#[cfg(test)]
+mod testing;
 pub mod topics;
 
 pub use params::{ClusterMethod, ClusterParams, MapMethod, MapParams, Params};

@@ -15,6 +15,7 @@ mod dates;
 mod delimited;
 mod encoding;
 mod error;
+mod gather;
 mod json;
 mod kinds;
 mod lines;
@@ -44,6 +45,7 @@ use table::{Table, counted};
 use window::Window;
 
 pub use error::ReadError;
+pub use gather::{gather, read_as};
 pub use kinds::MAX_LEVELS;
 pub use row::MAX_ROW_BYTES;
 pub use table::{LISTED_ROWS, MAX_COLUMNS};

@@ -38,7 +38,7 @@ impl Space {
             });
         }
         if let Some(knn) = self.knn.fresh(request).cloned() {
-            self.start_after_neighbours(&matrix, &knn, params, wake);
+            self.start_after_neighbours(&matrix, &knn, params, cache, wake);
         }
         let request = self.names_request();
         self.names.recall(request);
@@ -100,13 +100,20 @@ impl Space {
         });
     }
 
-    fn start_after_neighbours(&mut self, matrix: &Arc<Matrix>, knn: &Arc<Knn>, params: &Params, wake: &Wake) {
+    fn start_after_neighbours(
+        &mut self,
+        matrix: &Arc<Matrix>,
+        knn: &Arc<Knn>,
+        params: &Params,
+        cache: &Arc<Cache>,
+        wake: &Wake,
+    ) {
         let request = self.map_request(params);
         if self.map.recall(request) {
             self.moving = None;
         }
         if let Some(key) = request.filter(|_| self.map.needs(request)) {
-            self.start_map(key, matrix.clone(), knn.clone(), None, params, wake);
+            self.start_map(key, matrix.clone(), knn.clone(), None, params, cache, wake);
         }
         let request = self.quality_request();
         self.quality.recall(request);
@@ -136,24 +143,26 @@ impl Space {
         knn: Arc<Knn>,
         start: Option<Arc<Layout>>,
         params: &Params,
+        cache: &Arc<Cache>,
         wake: &Wake,
     ) {
+        let cache = cache.clone();
         self.live = Latest::default();
         self.steered = Some(params.map.umap.clone());
         let (live, params) = (self.live.clone(), params.map.clone());
         self.map.start("map", key, wake.clone(), move |ctx| {
-            stage::map::run(&matrix, &knn, &params, start.as_deref(), &live, ctx).map(Arc::new)
+            stage::map::run(&matrix, &knn, &params, start.as_deref(), &live, Some(&cache), ctx).map(Arc::new)
         });
     }
 
     /// Goes on with a map that was stopped.
-    pub fn continue_map(&mut self, params: &Params, wake: &Wake) {
+    pub fn continue_map(&mut self, params: &Params, cache: &Arc<Cache>, wake: &Wake) {
         let request = self.map_request(params);
         let stopped = self.layout().filter(|layout| layout.epochs.0 < layout.epochs.1).cloned();
         if let (Some(key), Some(layout), Some(matrix), Some(knn)) =
             (request, stopped, self.matrix().cloned(), self.knn().cloned())
         {
-            self.start_map(key, matrix, knn, Some(layout), params, wake);
+            self.start_map(key, matrix, knn, Some(layout), params, cache, wake);
         }
     }
 
