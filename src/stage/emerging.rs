@@ -3,7 +3,7 @@
 use crate::data::{ClusterName, Clusters, Corpus, Key, Matrix, UNCLUSTERED};
 use crate::embed::Embedder;
 use crate::job::Ctx;
-use crate::math::emerging;
+use crate::math::emerging::{self, LEAST_MEMBERS};
 
 use super::place::Placed;
 use super::{StageError, names};
@@ -11,6 +11,11 @@ use super::{StageError, names};
 /// What a group is told apart from is read from at most this many of the other documents, spread evenly over them:
 /// reading a million texts for the names of a few groups would take minutes.
 const REST: usize = 20_000;
+
+/// A group grows by newcomers that fit badly only by this measure: a subject has a core that is far from all that was
+/// there, and papers that lean on it. (Of 350 papers of a field that the map lacked, those above .99 were 40 %, those
+/// above .9 were 91 %.)
+const LOOSE: f32 = 0.9;
 
 /// Documents that were added and are nearer to one another than to anything that was there.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +32,9 @@ pub struct Emerging {
     pub groups: Vec<EmergingGroup>,
 }
 
-/// Finds groups among the documents that fit badly where they were placed, and names them. `corpus` and `matrix` are
-/// those that `placed` is of.
+/// Finds groups among the documents that fit badly where they were placed, and names them: each has at least
+/// [`LEAST_MEMBERS`] that fit badly ([`Placed::poor`]), and those that fit loosely and hang together with them. `corpus`
+/// and `matrix` are those that `placed` is of.
 pub fn run(
     corpus: &Corpus,
     matrix: &Matrix,
@@ -37,11 +43,15 @@ pub fn run(
     ctx: &Ctx,
 ) -> Result<Emerging, StageError> {
     let poor = placed.poor();
-    let to_settled: Vec<f32> = (placed.newcomers.iter().zip(&placed.to_settled))
-        .filter(|(row, _)| poor.binary_search(row).is_ok())
-        .map(|(_, &similarity)| similarity)
-        .collect();
-    let groups = emerging::groups(matrix, &poor, &to_settled, ctx)?;
+    let loose = placed.newcomers.iter().zip(&placed.to_settled).zip(&placed.misfits);
+    let loose =
+        loose.filter(|(_, misfit)| **misfit > LOOSE).map(|((&row, &similarity), _)| (row, similarity));
+    let (loose, to_settled): (Vec<u32>, Vec<f32>) = loose.unzip();
+    let mut groups = emerging::groups(matrix, &loose, &to_settled, ctx)?;
+    let has_core = |group: &Vec<u32>| {
+        group.iter().filter(|row| poor.binary_search(row).is_ok()).count() >= LEAST_MEMBERS
+    };
+    groups.retain(has_core);
     if groups.is_empty() {
         return Ok(Emerging::default());
     }
@@ -117,7 +127,8 @@ mod tests {
             },
             clusters: None,
             newcomers: (58..70).collect(),
-            misfits: (58..70).map(|row| if row < 60 { 0.5 } else { 1.0 }).collect(),
+            // Two of the eight fit badly only by the looser measure.
+            misfits: [0.5, 0.5, 1.0, 1.0, 1.0, 0.95, 1.0, 1.0, 0.92, 1.0, 1.0, 1.0].to_vec(),
             to_settled: vec![0.2; 12],
         };
         let found = run(&corpus, &matrix, &placed, None, &Ctx::quiet()).unwrap();
