@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use crate::data::{ColumnKind, Key, Standing};
 use crate::io::read::ReadOptions;
 use crate::stage::Params;
+use crate::stage::append::Duplicates;
+use crate::stage::join::JoinBy;
 
-use super::{ColourBy, Sample, Step};
+use super::{ColourBy, Purpose, Sample, Step};
 
 /// One wish.
 #[derive(Clone, Debug)]
@@ -55,6 +57,16 @@ pub enum Command {
     ShowAllEntries,
     /// Legend: give an entry of the present colouring its own colour (sRGB), or its default back.
     SetEntryColour(u32, Option<[u8; 3]>),
+    /// What the file of the import sheet is for, while something is open.
+    SetPurpose(Purpose),
+    /// What becomes of its documents that are open already.
+    SetDuplicates(Duplicates),
+    /// By what its columns join the open documents.
+    SetJoin(JoinBy),
+    /// Take over what changes in a file or folder from now on; none: stop that.
+    Watch(Option<PathBuf>),
+    /// Read the open corpus's file again and take over what has changed in it.
+    Refresh,
     /// Take back what was done last, or do it again. Computed values that were there then are there again.
     Undo,
     Redo,

@@ -21,6 +21,8 @@ pub(super) struct Doing {
     pub params: Params,
     pub edits: Arc<Edits>,
     pub colouring: Colouring,
+    /// Which corpus: it may have grown since.
+    pub ground: u64,
 }
 
 /// A deed's name, and what there was before it (or, on the way forward, after it).
@@ -85,7 +87,7 @@ mod tests {
     fn doing(seed: u64) -> Doing {
         let mut params = Params::default();
         params.map.umap.seed = seed;
-        Doing { params, edits: Arc::default(), colouring: Colouring::default() }
+        Doing { params, edits: Arc::default(), colouring: Colouring::default(), ground: 0 }
     }
 
     #[test]

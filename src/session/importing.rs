@@ -7,10 +7,12 @@ use crate::data::Corpus;
 use crate::io::read::{self, Peek, ReadOptions};
 use crate::job::{Job, Outcome};
 use crate::model::DevicePreference;
+use crate::stage::append::Duplicates;
+use crate::stage::join::{self, JoinBy, Suggestion};
 use crate::stage::{Params, StageError, Survey, embed, open, survey};
 
 use super::space::LoadedModel;
-use super::{Import, Wake};
+use super::{Import, Purpose, Wake};
 
 /// The sheet and its jobs; dropping it cancels them.
 pub(super) struct Importing {
@@ -20,6 +22,9 @@ pub(super) struct Importing {
     reading: Option<Job<Result<Corpus, StageError>>>,
     counting: Option<Job<Result<(Survey, LoadedModel), StageError>>>,
     embedder: Option<LoadedModel>,
+    /// What is open, which the file may join.
+    open: Option<Arc<Corpus>>,
+    suggesting: Option<Job<Result<Option<Suggestion>, StageError>>>,
 }
 
 impl Importing {
@@ -29,6 +34,7 @@ impl Importing {
         vectors: Option<PathBuf>,
         options: ReadOptions,
         embedder: Option<LoadedModel>,
+        open: Option<Arc<Corpus>>,
         wake: Wake,
     ) -> Self {
         let spawn_peek = {
@@ -50,6 +56,10 @@ impl Importing {
                 survey: None,
                 progress: None,
                 error,
+                purpose: Purpose::Open,
+                duplicates: Duplicates::default(),
+                join_by: None,
+                join_found: None,
                 confirmed: false,
             },
             wake,
@@ -57,7 +67,14 @@ impl Importing {
             reading: spawn_read.ok(),
             counting: None,
             embedder,
+            open,
+            suggesting: None,
         }
+    }
+
+    /// Whether it is still being found out by which columns the file would join.
+    pub fn is_suggesting(&self) -> bool {
+        self.suggesting.is_some()
     }
 
     /// Takes what the jobs have done.
@@ -69,8 +86,17 @@ impl Importing {
         if let Some(outcome) = self.reading.as_ref().and_then(Job::poll) {
             self.reading = None;
             if let Some(corpus) = self.take(outcome) {
-                self.sheet.corpus = Some(Arc::new(corpus));
+                let corpus = Arc::new(corpus);
+                self.sheet.corpus = Some(corpus.clone());
+                self.compare(corpus);
                 self.count(params);
+            }
+        }
+        if let Some(outcome) = self.suggesting.as_ref().and_then(Job::poll) {
+            self.suggesting = None;
+            if let Outcome::Done(Ok(Some(Suggestion { own, other, found }))) = outcome {
+                self.sheet.join_by.get_or_insert(JoinBy::Columns { own, other });
+                self.sheet.join_found = Some(found);
             }
         }
         if let Some(outcome) = self.counting.as_ref().and_then(Job::poll) {
@@ -90,6 +116,19 @@ impl Importing {
         if self.sheet.error.is_some() {
             self.sheet.confirmed = false;
         }
+    }
+
+    /// Finds out what the file is most likely for: one with the texts of the open corpus brings more of them.
+    fn compare(&mut self, corpus: Arc<Corpus>) {
+        let Some(open) = self.open.clone() else { return };
+        let alike = open.text_columns.iter().all(|&text| corpus.column(&open.columns[text].name).is_some());
+        if alike {
+            self.sheet.purpose = Purpose::Add;
+        }
+        self.suggesting = Job::spawn("suggest", self.wake.clone(), move |ctx| {
+            join::suggest(&open, &corpus, ctx).map_err(StageError::from)
+        })
+        .ok();
     }
 
     fn take<T>(&mut self, outcome: Outcome<Result<T, StageError>>) -> Option<T> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::data::Key;
 use crate::io::cache::Cache;
 use crate::io::project::Project;
 use crate::io::work::{Base, Home, Sources, Work};
@@ -62,8 +63,16 @@ impl Keeper {
     ) -> std::io::Result<Self> {
         let (tasks, inbox) = channel();
         let said = Arc::new(Mutex::new(Said::default()));
-        let mut keeping =
-            Keeping { home, base, begun_with: project, cache, vectors, work: None, wake, said: said.clone() };
+        let mut keeping = Keeping {
+            home,
+            base,
+            begun_with: project,
+            cache,
+            vectors: vectors.map(|path| (path, None)),
+            work: None,
+            wake,
+            said: said.clone(),
+        };
         let thread = std::thread::Builder::new().name("keep".into()).spawn(move || keeping.run(&inbox))?;
         Ok(Self { tasks: Some(tasks), said, thread: Some(thread) })
     }
@@ -120,7 +129,8 @@ struct Keeping {
     base: Base,
     begun_with: Project,
     cache: Arc<Cache>,
-    vectors: Option<PathBuf>,
+    /// The `.npy` file of the vectors, and their key once it is known: vectors of a corpus that grew are others.
+    vectors: Option<(PathBuf, Option<Key>)>,
     work: Option<Work>,
     wake: Wake,
     said: Arc<Mutex<Said>>,
@@ -188,7 +198,12 @@ impl Keeping {
 
     fn keep(&mut self, wanted: &Wanted) -> Result<(), String> {
         let ctx = Ctx::quiet();
-        let sources = Sources { cache: Some(&self.cache), vectors: self.vectors.as_deref() };
+        let key = wanted.project.matrix.as_ref().map(|matrix| matrix.key);
+        if let Some((_, of @ None)) = &mut self.vectors {
+            *of = key;
+        }
+        let vectors = self.vectors.as_ref().filter(|(_, of)| *of == key).map(|(path, _)| path.as_path());
+        let sources = Sources { cache: Some(&self.cache), vectors };
         // A folder that somebody deleted under the app is made anew.
         if self.work.as_ref().is_some_and(|work| !work.is_there()) {
             tracing::warn!("the folder of this work is gone; it is kept in another one");

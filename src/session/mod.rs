@@ -6,6 +6,7 @@
 mod cache_place;
 mod cell;
 mod command;
+mod growing;
 mod history;
 mod importing;
 mod keeper;
@@ -16,24 +17,28 @@ mod space;
 mod state;
 mod without_texts;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use command::Command;
 pub use state::{
-    ColourBy, Colouring, Import, Notice, NoticeAction, Sample, Severity, Step, StepState, StepStatus,
+    ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState, StepStatus,
 };
 pub use without_texts::LEFT_OUT;
 
 use crate::data::{Clusters, Corpus, Edits, Key, Knn, Layout, MapQuality, Matrix, Names};
 use crate::io::cache::Cache;
+use crate::io::read::ReadOptions;
 use crate::io::settings::Settings;
 use crate::io::work::{Home, ProjectLock, Unfinished};
 use crate::job::{Job, Outcome, Snapshot};
+use crate::stage::grow::Growth;
 use crate::stage::{self, Params, StageError};
 
 use cache_place::CacheWork;
+use growing::{Growing, Watching};
 use history::{Doing, History};
 use importing::Importing;
 use keeper::Keeper;
@@ -95,6 +100,15 @@ pub struct Session {
     /// Whether there is anything by hand in the open work.
     touched: bool,
     unsaved: bool,
+    /// How often what is open has grown, and what it was before: undo goes back there.
+    grounds: u64,
+    parked: BTreeMap<u64, Space>,
+    to_grow: Option<Growth>,
+    growing: Option<Growing>,
+    /// How the corpus's file was read.
+    read_options: ReadOptions,
+    watching: Option<Watching>,
+    refreshing: Option<Job<Result<Corpus, StageError>>>,
     /// Edits that do not fit, as last told.
     told_unsettled: Vec<Key>,
 }
@@ -134,6 +148,13 @@ impl Session {
             deeds: 0,
             touched: false,
             unsaved: false,
+            grounds: 0,
+            parked: BTreeMap::new(),
+            to_grow: None,
+            growing: None,
+            read_options: ReadOptions::default(),
+            watching: None,
+            refreshing: None,
             told_unsettled: Vec::new(),
         };
         session.count_cache();
@@ -162,7 +183,7 @@ impl Session {
     fn doing(&self) -> Option<Doing> {
         let space = self.space.as_ref()?;
         let (edits, colouring) = (space.edits.clone(), space.colouring.clone());
-        Some(Doing { params: self.params.clone(), edits, colouring })
+        Some(Doing { params: self.params.clone(), edits, colouring, ground: space.ground })
     }
 
     /// Notes a deed, if it changed anything.
@@ -184,6 +205,13 @@ impl Session {
     fn travel(&mut self, step: impl FnOnce(&mut History, Doing) -> Option<Doing>, name: &str) {
         let Some(now) = self.doing() else { return };
         let Some(there) = step(&mut self.history, now) else { return };
+        if let Some(space) = &mut self.space
+            && space.ground != there.ground
+            && let Some(other) = self.parked.remove(&there.ground)
+        {
+            let left = std::mem::replace(space, other);
+            self.parked.insert(left.ground, left);
+        }
         if self.params != there.params {
             self.params = there.params;
             self.changed = Some(Instant::now());
@@ -260,6 +288,7 @@ impl Session {
                 if let Some(space) = &self.space {
                     Step::ALL.into_iter().for_each(|step| space.stop(step));
                 }
+                self.stop_growing();
                 if self.loading.take().is_some() {
                     self.say(Severity::Info, "Opening was stopped.", None);
                 }
@@ -269,6 +298,23 @@ impl Session {
                     space.continue_map(&self.params, &self.cache, &self.wake);
                 }
             }
+            Command::SetPurpose(purpose) => {
+                if let Some(importing) = &mut self.importing {
+                    importing.sheet.purpose = purpose;
+                }
+            }
+            Command::SetDuplicates(duplicates) => {
+                if let Some(importing) = &mut self.importing {
+                    importing.sheet.duplicates = duplicates;
+                }
+            }
+            Command::SetJoin(by) => {
+                if let Some(importing) = &mut self.importing {
+                    importing.sheet.join_by = Some(by);
+                }
+            }
+            Command::Watch(path) => self.watch(path),
+            Command::Refresh => self.refresh(),
             Command::Undo => self.travel(History::undo, "Undo"),
             Command::Redo => self.travel(History::redo, "Redo"),
             Command::SplitCluster(label, parts) => self.start_split(label, parts),
@@ -383,6 +429,8 @@ impl Session {
         self.poll_saving();
         self.poll_unfinished();
         self.poll_splitting();
+        self.poll_growing();
+        self.poll_watching();
         self.keep(false);
         self.poll_cache();
         self.poll_settings();
@@ -413,7 +461,7 @@ impl Session {
     /// When the session wants to be polled again though no job wakes it (parameters that rest).
     pub fn poll_after(&self) -> Option<Duration> {
         let rested = self.changed.map(|changed| REST.saturating_sub(changed.elapsed()));
-        rested.into_iter().chain(self.due_in()).min()
+        rested.into_iter().chain(self.due_in()).chain(self.look_in()).min()
     }
 
     fn say(&mut self, severity: Severity, text: impl Into<String>, action: Option<(String, NoticeAction)>) {
@@ -425,6 +473,8 @@ impl Session {
         self.loading.is_some()
             || self.saving.is_some()
             || self.splitting.is_some()
+            || self.growing.is_some()
+            || self.refreshing.is_some()
             || !self.writing.is_empty()
             || self.importing.as_ref().is_some_and(|i| i.sheet.progress.is_some())
             || self.space.as_ref().is_some_and(Space::is_busy)

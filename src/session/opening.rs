@@ -10,13 +10,15 @@ use crate::io::read::ReadOptions;
 use crate::io::work::{Base, Home, ProjectLock, Unfinished, Work};
 use crate::job::{Ctx, Job, Outcome};
 use crate::model::assets_dir;
+use crate::stage::grow::Growth;
+use crate::stage::join::JoinBy;
 use crate::stage::open::{self, Opening};
 use crate::stage::{Params, StageError};
 
 use super::importing::Importing;
 use super::keeper::Keeper;
 use super::space::{Space, Vectors, Waking};
-use super::{NoticeAction, ProjectFile, Sample, Session, Severity};
+use super::{Import, NoticeAction, ProjectFile, Purpose, Sample, Session, Severity};
 
 /// What a loading job hands over.
 pub(super) enum Loaded {
@@ -128,7 +130,8 @@ impl Session {
     }
 
     pub(super) fn import(&self, path: PathBuf, vectors: Option<PathBuf>, options: ReadOptions) -> Importing {
-        Importing::start(path, vectors, options, self.embedder.clone(), self.wake.clone())
+        let open = self.corpus().cloned();
+        Importing::start(path, vectors, options, self.embedder.clone(), open, self.wake.clone())
     }
 
     pub(super) fn open_sample(&mut self, sample: Sample) {
@@ -187,7 +190,8 @@ impl Session {
     pub(super) fn poll_importing(&mut self) {
         let Some(importing) = &mut self.importing else { return };
         importing.poll(&self.params);
-        if !importing.sheet.confirmed {
+        let waits = importing.sheet.purpose == Purpose::Join && importing.is_suggesting();
+        if !importing.sheet.confirmed || waits {
             return;
         }
         let Some(corpus) = importing.sheet.corpus.clone() else { return };
@@ -195,8 +199,26 @@ impl Session {
             Some(path) => Vectors::File(path),
             None => Vectors::ByModel,
         };
+        let options = importing.sheet.options.clone();
+        let Import { purpose, duplicates, join_by, .. } = &importing.sheet;
+        let (purpose, duplicates, join_by) = (*purpose, *duplicates, join_by.clone());
         self.importing = None;
-        self.explore((*corpus).clone(), vectors);
+        match purpose {
+            Purpose::Add if self.space.is_some() => {
+                let vectors = match vectors {
+                    Vectors::File(path) => Some(path),
+                    Vectors::ByModel | Vectors::Given(_) => None,
+                };
+                self.grow(Growth::Add { newcomers: corpus, vectors, duplicates });
+            }
+            Purpose::Join if self.space.is_some() => {
+                self.grow(Growth::Join { other: corpus, by: join_by.unwrap_or(JoinBy::Order) });
+            }
+            _ => {
+                self.explore((*corpus).clone(), vectors);
+                self.read_options = options;
+            }
+        }
     }
 
     fn explore(&mut self, corpus: Corpus, vectors: Vectors) {

@@ -195,6 +195,9 @@ impl Session {
         (self.touched, self.unsaved) = (false, false);
         self.due = None;
         self.splitting = None;
+        (self.to_grow, self.growing, self.refreshing, self.watching) = (None, None, None, None);
+        self.parked.clear();
+        self.read_options = crate::io::read::ReadOptions::default();
         self.view_state = serde_json::Value::Null;
     }
 

@@ -11,6 +11,8 @@ use crate::data::Corpus;
 use crate::io::read::{Peek, ReadOptions};
 use crate::job::Snapshot;
 use crate::stage::Survey;
+use crate::stage::append::Duplicates;
+use crate::stage::join::JoinBy;
 
 /// The steps of the flow, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -146,6 +148,18 @@ impl Sample {
     }
 }
 
+/// What a file that is dropped while something is open is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is opened in place of what is open.
+    #[default]
+    Open,
+    /// Its documents are added, and placed in the map that is there.
+    Add,
+    /// Its columns join the documents that are there.
+    Join,
+}
+
 /// The import sheet: what would be explored, before anything runs.
 pub struct Import {
     pub path: PathBuf,
@@ -162,6 +176,14 @@ pub struct Import {
     pub progress: Option<Snapshot>,
     /// Why it cannot be read, in one sentence.
     pub error: Option<String>,
+    /// What a confirmed sheet does.
+    pub purpose: Purpose,
+    /// What becomes of documents that are open already.
+    pub duplicates: Duplicates,
+    /// By what columns are joined: as chosen, or as suggested once the file is read.
+    pub join_by: Option<JoinBy>,
+    /// The share of the open documents that the suggested columns find a row for.
+    pub join_found: Option<f32>,
     /// The person confirmed before the reading was done: it starts as soon as it is.
     pub confirmed: bool,
 }
@@ -193,6 +215,8 @@ pub enum NoticeAction {
     /// Show the edits that do not fit.
     ShowEdits,
     ComputeMissing,
+    /// Take back what was done last.
+    Undo,
     /// Go back to the project as it was saved.
     Revert,
     /// Show what a report of a problem would hold.

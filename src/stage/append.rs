@@ -257,7 +257,7 @@ fn joint_report(old: &ReadReport, newcomers: &Corpus, remarks: impl Iterator<Ite
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stage::testing::corpus_of;
+    use crate::io::read::testing::corpus_of;
 
     fn appended(a: &str, b: &str, duplicates: Duplicates) -> Appended {
         let (a, b) = (corpus_of("a.csv", a), corpus_of("b.csv", b));

@@ -207,7 +207,7 @@ fn by_content(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stage::testing::corpus_of;
+    use crate::io::read::testing::corpus_of;
 
     fn diff(old: &str, new: &str) -> CorpusDiff {
         run(&corpus_of("old.csv", old), &corpus_of("new.csv", new), None, &Ctx::quiet()).unwrap()

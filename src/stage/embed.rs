@@ -153,9 +153,9 @@ pub fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::read::testing::corpus_of;
     use crate::stage::append::{self, Duplicates};
     use crate::stage::diff;
-    use crate::stage::testing::corpus_of;
 
     const OLD: &str = "id,text\n1,Soup is warm.\n2,Tea is hot.\n3,Rice is white.\n";
     const CHANGED: &str = "id,text\n3,Rice is white.\n1,Soup is very warm.\n2,Tea is hot.\n4,Jam is sweet.\n";

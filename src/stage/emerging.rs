@@ -86,8 +86,8 @@ mod tests {
 
     use super::*;
     use crate::data::{Knn, Layout, Recall};
+    use crate::io::read::testing::corpus_of;
     use crate::math::hash;
-    use crate::stage::testing::corpus_of;
 
     const DIM: usize = 12;
 

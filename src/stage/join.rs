@@ -262,7 +262,7 @@ fn free_names(corpus: &Corpus, columns: &[&Column]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stage::testing::corpus_of;
+    use crate::io::read::testing::corpus_of;
 
     const CORPUS: &str = "paper,text,score\np1,A remark on soup.,3\np2,A remark on tea.,1\np9,A remark on jam.,2\n\
                           p2,One more on tea.,1\n";

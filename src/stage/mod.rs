@@ -7,6 +7,7 @@ pub mod clusters;
 pub mod diff;
 pub mod embed;
 pub mod emerging;
+pub mod grow;
 pub mod join;
 pub mod map;
 pub mod names;
@@ -18,8 +19,6 @@ pub mod quality;
 pub mod regroup;
 pub mod split;
 pub mod survey;
-#[cfg(test)]
-mod testing;
 pub mod topics;
 
 pub use params::{ClusterMethod, ClusterParams, MapMethod, MapParams, Params};

@@ -365,7 +365,8 @@ impl SemascopeApp {
             Modal::new(id).area(area).frame(frame).backdrop_color(theme.veil)
         };
         if let Some(import) = self.session.import_sheet() {
-            modal("Import").show(ctx, |ui| import_sheet::show(ui, import, &mut self.import, wishes));
+            let open = self.session.corpus().map(|corpus| &**corpus);
+            modal("Import").show(ctx, |ui| import_sheet::show(ui, import, open, &mut self.import, wishes));
         }
         let closed = match self.sheet {
             None => false,
@@ -399,6 +400,8 @@ impl SemascopeApp {
         match action {
             Action::PickFiles => self.ask(Question::Open, frame),
             Action::PickModelFolder => self.ask(Question::ModelFolder, frame),
+            Action::PickWatchedFile => self.ask(Question::WatchedFile, frame),
+            Action::PickWatchedFolder => self.ask(Question::WatchedFolder, frame),
             Action::PickClustersFile if self.session.clusters().is_some() => {
                 self.ask(Question::ClustersFile, frame)
             }

@@ -41,6 +41,8 @@ pub enum Question {
     FileWithoutTexts,
     ReportFile,
     CacheFolder,
+    WatchedFile,
+    WatchedFolder,
 }
 
 /// Dialogs under way.
@@ -76,6 +78,14 @@ impl Dialogs {
             }
             Question::ModelFolder => {
                 let picked = dialog.set_title("Choose the folder of a model").pick_folder();
+                Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked)))
+            }
+            Question::WatchedFile => {
+                let picked = dialog.set_title("Choose a file to watch").pick_file();
+                Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked)))
+            }
+            Question::WatchedFolder => {
+                let picked = dialog.set_title("Choose a folder to watch").pick_folder();
                 Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked)))
             }
             Question::CacheFolder => {
@@ -148,6 +158,7 @@ fn answer(question: Question, mut paths: Vec<PathBuf>, wishes: &mut Wishes) {
     match question {
         Question::Open => {}
         Question::ModelFolder => wishes.push(Command::SetModel(Some(path))),
+        Question::WatchedFile | Question::WatchedFolder => wishes.push(Command::Watch(Some(path))),
         Question::CacheFolder => wishes.push(Command::MoveCache(Some(path))),
         Question::ClustersFile => wishes.push(Command::ExportClusters(file(path))),
         Question::PictureFile => wishes.act(Action::WritePicture(file(path))),

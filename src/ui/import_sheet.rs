@@ -5,9 +5,11 @@ use std::time::Duration;
 use egui::{Align, ComboBox, Key, Label, Layout, RichText, ScrollArea, TextStyle, Ui, vec2};
 use egui_extras::{Column as Width, TableBuilder};
 
-use crate::data::{ColumnKind, ReadReport};
+use crate::data::{ColumnKind, Corpus, ReadReport};
 use crate::io::read::{Format, Peek, ReadOptions, TextUnit};
-use crate::session::{Command, Import};
+use crate::session::{Command, Import, Purpose};
+use crate::stage::append::Duplicates;
+use crate::stage::join::JoinBy;
 
 use super::format;
 use super::icons;
@@ -55,11 +57,20 @@ pub struct ImportState {
     skipped_open: bool,
 }
 
-/// Draws the sheet.
-pub fn show(ui: &mut Ui, import: &Import, state: &mut ImportState, wishes: &mut Wishes) {
+/// Draws the sheet. `open` is what is open already: the file may join it.
+pub fn show(
+    ui: &mut Ui,
+    import: &Import,
+    open: Option<&Corpus>,
+    state: &mut ImportState,
+    wishes: &mut Wishes,
+) {
     ui.set_width(WIDTH.min(ui.ctx().content_rect().width() - 2.0 * SPACE_24));
     ui.spacing_mut().item_spacing.y = SPACE_8;
     heading(ui, import);
+    if let Some(open) = open {
+        purpose(ui, import, open, wishes);
+    }
     reading(ui, import, wishes);
     if let Some(sentence) = &import.error {
         error(ui, sentence);
@@ -75,7 +86,7 @@ pub fn show(ui: &mut Ui, import: &Import, state: &mut ImportState, wishes: &mut 
         });
     }
     widgets::hairline(ui);
-    footer(ui, import, wishes);
+    footer(ui, import, open.is_some(), wishes);
 }
 
 fn heading(ui: &mut Ui, import: &Import) {
@@ -90,6 +101,88 @@ fn heading(ui: &mut Ui, import: &Import) {
             );
         }
     });
+}
+
+/// What the file is for, while something is open.
+fn purpose(ui: &mut Ui, import: &Import, open: &Corpus, wishes: &mut Wishes) {
+    let name = format::elide_middle(&open.name, 32);
+    ui.horizontal_wrapped(|ui| {
+        for (purpose, caption, hint) in [
+            (
+                Purpose::Add,
+                format!("Add to “{name}”"),
+                "Its documents are embedded alone and placed in the map that is there; nothing else moves",
+            ),
+            (
+                Purpose::Join,
+                "Join as columns".to_owned(),
+                "Its columns are added to the documents that are there",
+            ),
+            (Purpose::Open, "Open instead".to_owned(), "It is opened in place of what is open"),
+        ] {
+            let chosen = import.purpose == purpose;
+            if ui.selectable_label(chosen, caption).on_hover_text(hint).clicked() && !chosen {
+                wishes.push(Command::SetPurpose(purpose));
+            }
+        }
+    });
+    match import.purpose {
+        Purpose::Open => {}
+        Purpose::Add => {
+            let mut leave_out = import.duplicates == Duplicates::LeaveOut;
+            if ui.checkbox(&mut leave_out, "Leave out documents that are there already").changed() {
+                let duplicates = if leave_out { Duplicates::LeaveOut } else { Duplicates::Add };
+                wishes.push(Command::SetDuplicates(duplicates));
+            }
+        }
+        Purpose::Join => join_by(ui, import, open, wishes),
+    }
+    widgets::hairline(ui);
+}
+
+/// By which columns the file joins what is open.
+fn join_by(ui: &mut Ui, import: &Import, open: &Corpus, wishes: &mut Wishes) {
+    let Some(corpus) = &import.corpus else {
+        widgets::caption(ui, "Reading the file…");
+        return;
+    };
+    let by = import.join_by.clone().unwrap_or(JoinBy::Order);
+    let mut chosen = by.clone();
+    ui.horizontal_wrapped(|ui| {
+        let order = matches!(by, JoinBy::Order);
+        if ui.radio(order, "In order").clicked() {
+            chosen = JoinBy::Order;
+        }
+        let (own, other) = match &by {
+            JoinBy::Columns { own, other } => (own.clone(), other.clone()),
+            JoinBy::Order => (open.columns[0].name.clone(), corpus.columns[0].name.clone()),
+        };
+        if ui.radio(!order, "Where").clicked() {
+            chosen = JoinBy::Columns { own: own.clone(), other: other.clone() };
+        }
+        ui.add_enabled_ui(!order, |ui| {
+            pick(ui, "is here", &own, 140.0, |ui| {
+                for column in &open.columns {
+                    if ui.selectable_label(column.name == own, &column.name).clicked() {
+                        chosen = JoinBy::Columns { own: column.name.clone(), other: other.clone() };
+                    }
+                }
+            });
+            pick(ui, "equals there", &other, 140.0, |ui| {
+                for column in &corpus.columns {
+                    if ui.selectable_label(column.name == other, &column.name).clicked() {
+                        chosen = JoinBy::Columns { own: own.clone(), other: column.name.clone() };
+                    }
+                }
+            });
+        });
+        if let (false, Some(found)) = (order, import.join_found) {
+            widgets::caption(ui, format!("suggested: finds {:.0} % of the documents", 100.0 * found));
+        }
+    });
+    if chosen != by {
+        wishes.push(Command::SetJoin(chosen));
+    }
 }
 
 /// How the file is read, in words and as choices.
@@ -406,7 +499,7 @@ fn remarks(ui: &mut Ui, import: &Import, peek: &Peek, state: &mut ImportState) {
     }
 }
 
-fn footer(ui: &mut Ui, import: &Import, wishes: &mut Wishes) {
+fn footer(ui: &mut Ui, import: &Import, joins: bool, wishes: &mut Wishes) {
     ui.horizontal(|ui| {
         let text = match &import.progress {
             _ if import.error.is_some() => String::new(),
@@ -424,7 +517,12 @@ fn footer(ui: &mut Ui, import: &Import, wishes: &mut Wishes) {
             let entered = ui.input(|input| input.key_pressed(Key::Enter))
                 && ui.memory(|memory| memory.focused().is_none());
             ui.add_enabled_ui(ready, |ui| {
-                if widgets::primary_button(ui, "Explore").clicked() || ready && entered {
+                let caption = match import.purpose {
+                    Purpose::Add if joins => "Add documents",
+                    Purpose::Join if joins => "Join columns",
+                    _ => "Explore",
+                };
+                if widgets::primary_button(ui, caption).clicked() || ready && entered {
                     wishes.push(Command::ConfirmImport);
                 }
             });

@@ -117,6 +117,7 @@ fn notice(ui: &mut egui::Ui, notice: &Notice, wishes: &mut Wishes) -> bool {
                     NoticeAction::Reveal(path) => wishes.act(Action::Reveal(path.clone())),
                     NoticeAction::ShowEdits => wishes.push(Command::FocusCluster(None)),
                     NoticeAction::ComputeMissing => wishes.push(Command::ComputeMissing),
+                    NoticeAction::Undo => wishes.push(Command::Undo),
                     NoticeAction::Revert => wishes.push(Command::Revert),
                     NoticeAction::ReportProblem => wishes.act(Action::Open(Sheet::Problem)),
                 }

@@ -28,7 +28,8 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
             widgets::caption(ui, format!("Opening {}…", format::elide_middle(&name, 48)));
         }
         let opening = session.loading().and_then(|(_, progress)| progress).map(|progress| (None, progress));
-        match reading.or(opening).or_else(|| running(session)) {
+        let growing = session.growing().and_then(|(_, progress)| progress).map(|progress| (None, progress));
+        match reading.or(opening).or(growing).or_else(|| running(session)) {
             Some((step, progress)) => {
                 bar(ui, &progress);
                 ui.label(RichText::new(text(&progress)).text_style(TextStyle::Small));

@@ -39,6 +39,9 @@ pub enum Action {
     PickReportFile,
     /// Ask for the folder that the cache moves to.
     PickCacheFolder,
+    /// Ask for a file, or a folder, that feeds what is open.
+    PickWatchedFile,
+    PickWatchedFolder,
     /// Draw the map into a picture and write it.
     WritePicture(PathBuf),
     /// Save to the project's own file; ask where, if there is none.

@@ -27,6 +27,8 @@ mod row;
 mod sniff;
 mod source;
 mod table;
+#[cfg(test)]
+pub(crate) mod testing;
 mod window;
 
 use std::collections::BTreeMap;

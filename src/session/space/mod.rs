@@ -81,6 +81,8 @@ pub(super) struct Space {
     pub colouring: Colouring,
     /// What was done by hand.
     pub edits: Arc<Edits>,
+    /// Which corpus this is of those that the open one has been while it grew.
+    pub ground: u64,
 }
 
 /// How many earlier values a step remembers, so that undo repeats no work: a map is 8 MB at a million points,
@@ -114,6 +116,7 @@ impl Space {
             selection: Arc::new(Vec::new()),
             colouring: Colouring::default(),
             edits: Arc::default(),
+            ground: 0,
         }
     }
 

@@ -19,7 +19,7 @@ const MOST_TOKENS: usize = 512;
 
 /// Whether a step has parameters to show.
 pub fn has_some(step: Step) -> bool {
-    matches!(step, Step::Embed | Step::Neighbours | Step::Map | Step::Clusters)
+    matches!(step, Step::Corpus | Step::Embed | Step::Neighbours | Step::Map | Step::Clusters)
 }
 
 /// Draws the parameters of `step`.
@@ -42,10 +42,59 @@ pub fn show(ui: &mut Ui, session: &Session, step: Step, wishes: &mut Wishes) {
         }
         Step::Map => map(ui, &mut params, n),
         Step::Clusters => clusters(ui, &mut params, n),
-        Step::Corpus | Step::Quality | Step::Names | Step::Topics => {}
+        Step::Corpus => source(ui, session, wishes),
+        Step::Quality | Step::Names | Step::Topics => {}
     }
     if params != *before {
         wishes.push(Command::SetParams(Box::new(params)));
+    }
+}
+
+/// Where the documents came from, and what feeds them.
+fn source(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
+    let name_of =
+        |path: &std::path::Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    if let Some(path) = session.corpus().and_then(|corpus| corpus.source.as_deref()) {
+        named(ui, "Read from", "The file that the documents were read from", |ui| {
+            let text = RichText::new(name_of(path)).text_style(TextStyle::Small);
+            ui.add(egui::Label::new(text).truncate()).on_hover_text(path.display().to_string());
+        });
+    }
+    match session.watched() {
+        Some(path) => {
+            widgets::caption(ui, format!("Takes over what changes in {}", name_of(path)));
+            ui.horizontal_wrapped(|ui| {
+                if ui.button("Read now").clicked() {
+                    wishes.push(Command::Refresh);
+                }
+                if ui.button("Stop watching").clicked() {
+                    wishes.push(Command::Watch(None));
+                }
+            });
+        }
+        None => {
+            ui.horizontal_wrapped(|ui| {
+                if let Some(path) = session.corpus().and_then(|corpus| corpus.source.clone()) {
+                    let hint =
+                        "Read the file again: only texts that changed are embedded, and nothing else moves";
+                    if ui.button("Read again").on_hover_text(hint).clicked() {
+                        wishes.push(Command::Refresh);
+                    }
+                    let hint = "Take over what changes in the file from now on";
+                    if ui.button("Watch it").on_hover_text(hint).clicked() {
+                        wishes.push(Command::Watch(Some(path)));
+                    }
+                }
+                let hint = "New documents of this file or folder are added from now on";
+                if ui.button("Watch a file…").on_hover_text(hint).clicked() {
+                    wishes.act(Action::PickWatchedFile);
+                }
+                if ui.button("Watch a folder…").on_hover_text(hint).clicked() {
+                    wishes.act(Action::PickWatchedFolder);
+                }
+            });
+            widgets::caption(ui, "Or drop a file on the window to add its documents or columns.");
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What tests of several steps need.
 
+use super::ReadOptions;
 use crate::data::Corpus;
-use crate::io::read::{self, ReadOptions};
 use crate::job::Ctx;
 
 /// The corpus in a file called `name` with this content.
@@ -9,5 +9,5 @@ pub fn corpus_of(name: &str, content: &str) -> Corpus {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, content).unwrap();
-    read::read(&path, &ReadOptions::default(), &Ctx::quiet()).unwrap()
+    super::read(&path, &ReadOptions::default(), &Ctx::quiet()).unwrap()
 }
