@@ -17,7 +17,7 @@ use std::time::Duration;
 use processes::{DIM, Dice, Home, copy_folder, short_texts, temporaries};
 use semascope::io::npy;
 
-const TEXTS: usize = 400;
+const TEXTS: usize = 200;
 
 fn one_line_of(output: &Output) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -108,7 +108,7 @@ fn reported(stdout: &str) -> usize {
 
 #[test]
 fn killed_while_embedding_no_finished_batch_is_lost() {
-    const TEXTS: usize = 400;
+    const TEXTS: usize = 200;
     let home = Home::new();
     let table = short_texts(TEXTS);
     fs::write(home.path("texts.csv"), &table).unwrap();
@@ -169,6 +169,8 @@ const EXPORT: &str = "clusters.csv";
 const PICTURE: &str = "map.png";
 const SAVE: &str = "project.semascope";
 
+const DOCUMENTS: usize = 120;
+
 /// A run of the whole flow whose files are long enough to be hit while they are written.
 struct Run {
     home: Home,
@@ -178,11 +180,10 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
-        const DOCUMENTS: usize = 200;
         let home = Home::new();
         for (corpus, seed) in ["a.csv", "b.csv"].into_iter().zip(1..) {
             let mut dice = Dice(seed);
-            let row = |i| format!("{i},{},{}\n", dice.words(3), dice.words(6_000));
+            let row = |i| format!("{i},{},{}\n", dice.words(3), dice.words(5_000));
             let table = format!("id,title,notes\n{}", (0..DOCUMENTS).map(row).collect::<String>());
             fs::write(home.path(corpus), table).unwrap();
         }
@@ -235,7 +236,7 @@ fn kill_while_writing(file: &str, seed: u64) {
         assert!(!end(child).0);
         copy_folder(&out, &run.references[corpus]);
         let opened = project::open(&run.references[corpus].join(SAVE), &Ctx::quiet()).unwrap();
-        assert!(opened.missing.is_empty() && opened.project.corpus.len() == 200, "{:?}", opened.missing);
+        assert!(opened.missing.is_empty() && opened.project.corpus.len() == DOCUMENTS, "{:?}", opened.missing);
     }
 
     let (mut dice, mut killed, mut hit, mut changed) = (Dice(seed), 0, 0, 0);

@@ -129,9 +129,12 @@ fn check_messages(mut bytes: &[u8]) -> io::Result<()> {
         let message = message.map_err(|_| damaged("a message in it makes no sense"))?;
         let body = take(usize::try_from(message.bodyLength()).map_err(|_| cut_short())?)?.len();
         let Some(batch) = message.header_as_record_batch() else { continue };
-        let lengths =
-            batch.buffers().into_iter().flatten().map(|buffer| usize::try_from(buffer.length()).ok());
-        let used = lengths.fold(Some(0usize), |sum, length| sum?.checked_add(length?));
+        let inside = |buffer: &arrow_ipc::Buffer| {
+            let (offset, length) = (buffer.offset().try_into().ok()?, usize::try_from(buffer.length()).ok()?);
+            body.checked_sub(offset).filter(|&room| length <= room).map(|_| length)
+        };
+        let used =
+            batch.buffers().into_iter().flatten().try_fold(0, |used, buffer| Some(used + inside(buffer)?));
         if batch.compression().is_some() || used.is_none_or(|used| used > body) {
             return Err(damaged("it says that it holds more than it does"));
         }

@@ -491,7 +491,7 @@ fn read_corpus(
     let cells =
         corpus_part::read(&file.bytes()[range], &about.columns, n, ctx).map_err(
             |error| match FileError::read(path, error) {
-                FileError::Read { source, .. } => damaged(source.to_string()),
+                FileError::Read { cause, .. } => damaged(cause.to_string()),
                 cancelled => cancelled,
             },
         )?;

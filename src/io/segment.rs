@@ -58,6 +58,11 @@ pub(super) fn begin(file: &mut File, dim: usize) -> io::Result<u64> {
     Ok(HEADER)
 }
 
+/// Whether there is room for a header at all.
+pub(super) fn has_header(file: &File) -> io::Result<bool> {
+    Ok(file.metadata()?.len() >= HEADER)
+}
+
 /// Writes a batch at `start`, through to the disk.
 pub(super) fn append(file: &mut File, start: u64, keys: &[Key], vectors: &[f32]) -> io::Result<Batch> {
     let count = (keys.len() as u64).to_le_bytes();

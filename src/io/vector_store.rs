@@ -209,6 +209,11 @@ impl VectorStore {
         let path = self.segment_path(number);
         let lock = if self.writer.is_none() { lock_of(&path).unwrap_or(None) } else { None };
         let mut file = OpenOptions::new().read(true).write(lock.is_some()).open(&path)?;
+        if lock.is_some() && !segment::has_header(&file)? {
+            // Whoever made it was killed before it came to that.
+            file.set_len(0)?;
+            segment::begin(&mut file, self.dim)?;
+        }
         let (batches, end) = segment::read(&mut file, self.dim)?;
         let index = self.segments.len();
         if let Some(lock) = lock {
@@ -241,8 +246,8 @@ impl VectorStore {
                 }
                 Err(error) => return Err(failed(error)),
             };
-            // Another process that found the new file before we locked it may have it.
-            let Some(lock) = lock_of(&path).map_err(failed)? else { continue };
+            // Another process that found the new file before we locked it may have it, or have deleted it.
+            let Some(lock) = lock_of(&path).map_err(failed)?.filter(|_| path.exists()) else { continue };
             let end = segment::begin(&mut file, self.dim).map_err(|error| {
                 // Without its beginning it is no segment: nobody could ever write to it.
                 let _ = fs::remove_file(&path);
@@ -439,10 +444,24 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_that_was_only_just_begun_is_used() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(&folder));
+        for begun in [&b""[..], b"SEMAVEC1\x03"] {
+            fs::write(folder.path().join("store/0.vectors"), begun).unwrap();
+            let mut store = open(&folder);
+            store.append(&[key(1)], &[1., 2., 3.]).unwrap();
+            drop(store);
+            assert_eq!(found(&mut open(&folder), 1), [1]);
+            assert_eq!(segments_in(&folder.path().join("store")).len(), 1);
+        }
+    }
+
+    #[test]
     fn a_segment_of_garbage_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
         drop(open(&folder));
-        fs::write(folder.path().join("store/0.vectors"), b"garbage").unwrap();
+        fs::write(folder.path().join("store/0.vectors"), b"garbage that is no header").unwrap();
         let mut store = open(&folder);
         store.append(&[key(1)], &[1., 2., 3.]).unwrap();
         drop(store);

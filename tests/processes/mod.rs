@@ -141,9 +141,9 @@ impl Dice {
     }
 }
 
-/// A table of `n` texts of a dozen words; no two are alike.
+/// A table of `n` texts of nine words; no two are alike.
 pub fn short_texts(n: usize) -> String {
     let mut dice = Dice(n as u64);
-    let rows = (0..n).map(|i| format!("{i},{} {i}\n", dice.words(12)));
+    let rows = (0..n).map(|i| format!("{i},{} {i}\n", dice.words(8)));
     format!("id,text\n{}", rows.collect::<String>())
 }
