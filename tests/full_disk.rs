@@ -141,7 +141,7 @@ fn a_small_file_system_that_fills_up_is_named_and_what_to_do() {
     let disk = home.path("disk");
     fs::create_dir(&disk).unwrap();
     let mount =
-        Command::new("mount").args(["-t", "tmpfs", "-o", "size=400k,mode=777", "none"]).arg(&disk).output();
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=200k,mode=777", "none"]).arg(&disk).output();
     if !mount.is_ok_and(|output| output.status.success()) {
         eprintln!("Skipped: this user may not mount a file system.");
         return;

@@ -236,7 +236,11 @@ fn kill_while_writing(file: &str, seed: u64) {
         assert!(!end(child).0);
         copy_folder(&out, &run.references[corpus]);
         let opened = project::open(&run.references[corpus].join(SAVE), &Ctx::quiet()).unwrap();
-        assert!(opened.missing.is_empty() && opened.project.corpus.len() == DOCUMENTS, "{:?}", opened.missing);
+        assert!(
+            opened.missing.is_empty() && opened.project.corpus.len() == DOCUMENTS,
+            "{:?}",
+            opened.missing
+        );
     }
 
     let (mut dice, mut killed, mut hit, mut changed) = (Dice(seed), 0, 0, 0);
