@@ -541,7 +541,7 @@ fn a_million_documents_are_saved_and_opened() {
     let (written, passed, memory) =
         (read("io", "write_bytes"), read("io", "wchar"), read("status", "RssAnon"));
     let begun = std::time::Instant::now();
-    let ((), peak) =
+    let (_, peak) =
         peak_of(|| project::save(&path, &project, &SaveOptions::default(), &Ctx::quiet()).unwrap());
     println!(
         "saved in {:?}: file {}, passed to the system {}, written to the disk {}, peak of the heap {peak}, RssAnon {} kB before and {} kB after",

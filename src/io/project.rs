@@ -186,7 +186,12 @@ pub fn save(path: &Path, project: &Project, options: &SaveOptions, ctx: &Ctx) ->
 }
 
 /// Writes every byte once (but for the sizes before each part, which are known after it), a block at a time.
-fn write(sink: impl Write + io::Seek, project: &Project, options: &SaveOptions, ctx: &Ctx) -> io::Result<Key> {
+fn write(
+    sink: impl Write + io::Seek,
+    project: &Project,
+    options: &SaveOptions,
+    ctx: &Ctx,
+) -> io::Result<Key> {
     let mut zip = ZipWriter::new(sink);
     let parts = parts_of(project);
     let manifest = manifest_of(project, options, &parts)?;
