@@ -113,6 +113,61 @@ fn the_single_steps_give_what_run_gives() {
 }
 
 #[test]
+fn the_map_of_a_project_is_the_map_of_its_run_and_saves_to_the_same_bytes() {
+    use semascope::io::project::{SaveOptions, open, save};
+    use semascope::job::Ctx;
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let out = home.path().join("out");
+    let arguments =
+        ["run", file.to_str().unwrap(), "--text", "text", "--out", out.to_str().unwrap(), "--quiet"];
+    assert_ok(&semascope(home.path(), &arguments));
+    let path = out.join("project.semascope");
+    let opened = open(&path, &Ctx::quiet()).unwrap();
+    assert!(opened.missing.is_empty(), "{:?}", opened.missing);
+    let layout = opened.project.layout.as_ref().unwrap();
+    let mut rows = csv::Reader::from_path(out.join("clusters.csv")).unwrap();
+    for (row, position) in rows.records().map(Result::unwrap).zip(layout.positions.iter()) {
+        let exported = [4, 5].map(|column| row[column].parse::<f32>().unwrap().to_bits());
+        assert_eq!(exported, position.map(f32::to_bits));
+    }
+    let again = home.path().join("again.semascope");
+    save(&again, &opened.project, &SaveOptions::default(), &Ctx::quiet()).unwrap();
+    assert!(fs::read(&again).unwrap() == fs::read(&path).unwrap(), "the same project, another file");
+}
+
+#[test]
+fn without_texts_the_project_holds_no_piece_of_a_text() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    // Rows that cannot be read are reported with what stood there, and names may be whole documents.
+    let mut table = text(&file);
+    table.push_str("998,Zanzibar,cooking,1999\n999,\"an unfinished secret\n");
+    fs::write(&file, &table).unwrap();
+    let out = home.path().join("out");
+    let out_text = out.to_str().unwrap();
+    let arguments =
+        ["run", file.to_str().unwrap(), "--text", "text", "--no-texts", "--out", out_text, "--quiet"];
+    assert_ok(&semascope(home.path(), &arguments));
+    let project = fs::read(out.join("project.semascope")).unwrap();
+    let has = |piece: &str| {
+        project.windows(piece.len()).any(|window| window.eq_ignore_ascii_case(piece.as_bytes()))
+    };
+    assert!(has("astronomy") && has("1990"), "the other columns stay");
+    let mut rows = csv::Reader::from_path(out.join("clusters.csv")).unwrap();
+    for row in rows.records().map(Result::unwrap) {
+        // Titles and keywords are single words and pairs; a piece of three is from a text.
+        let words: Vec<&str> = row[1].split_whitespace().collect();
+        assert!(words.len() == 1 || words.windows(3).all(|piece| !has(&piece.join(" "))), "{:?}", &row[1]);
+    }
+    assert!(!has("Zanzibar") && !has("unfinished"), "a text is in the file");
+    let opened = semascope::io::project::open(&out.join("project.semascope"), &semascope::job::Ctx::quiet());
+    let opened = opened.unwrap();
+    assert_eq!(opened.missing, ["The texts were left out when this project was saved."]);
+    assert!(opened.project.layout.is_some() && opened.project.names.is_some());
+}
+
+#[test]
 fn given_vectors_take_the_place_of_a_model() {
     let home = tempfile::tempdir().unwrap();
     let file = small_corpus(home.path());

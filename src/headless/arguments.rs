@@ -129,6 +129,9 @@ pub struct RunArguments {
     /// Write cells that a spreadsheet would run as formulas as they are
     #[arg(long)]
     pub raw: bool,
+    /// Leave the texts out of project.semascope (clusters.csv holds them all the same)
+    #[arg(long)]
+    pub no_texts: bool,
     #[command(flatten)]
     pub embedding: Embedding,
     #[command(flatten)]

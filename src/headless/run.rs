@@ -40,6 +40,10 @@ pub fn read_corpus(path: &Path, text: &[String], ctx: &Ctx) -> anyhow::Result<Co
     Ok(corpus)
 }
 
+/// Names of results.
+const CLUSTERS: &str = "clusters.csv";
+const PROJECT: &str = "project.semascope";
+
 /// Everything the flow gives.
 struct Results {
     corpus: Arc<Corpus>,
@@ -71,6 +75,7 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     let mut reporter = Reporter::start(&arguments.common)?;
     let ctx = reporter.ctx.clone();
     files::folder(&arguments.out)?;
+    atomic::check_writable(&arguments.out.join(CLUSTERS))?;
 
     let mut timings = Vec::new();
     let results = compute(arguments, &params, &mut timings, &ctx)?;
@@ -89,6 +94,7 @@ fn compute(
     ctx: &Ctx,
 ) -> anyhow::Result<Results> {
     let cache = Cache::open(None)?;
+    cache.remark().into_iter().for_each(|remark| ctx.warn(remark));
     let (corpus, matrix, embedder) = vectors(arguments, params, &cache, timings, ctx)?;
     let knn = timed(timings, "neighbours", || {
         stage::neighbours::run(&matrix, &params.neighbours, Some(&cache), ctx)
@@ -162,7 +168,7 @@ fn write(arguments: &RunArguments, params: &Params, results: &Results, ctx: &Ctx
     let out = &arguments.out;
     ctx.progress.begin("Writing", "files", 3, 0);
     clusters_csv::write(
-        &out.join("clusters.csv"),
+        &out.join(CLUSTERS),
         &results.corpus,
         Some(&results.layout),
         Some(&results.clusters),
@@ -184,7 +190,8 @@ fn write(arguments: &RunArguments, params: &Params, results: &Results, ctx: &Ctx
         params: serde_json::to_value(params.portable())?,
         ..Project::new(results.corpus.clone())
     };
-    project::save(&out.join("project.semascope"), &project, &SaveOptions { with_texts: true }, ctx)?;
+    let options = SaveOptions { with_texts: !arguments.no_texts };
+    project::save(&out.join(PROJECT), &project, &options, ctx)?;
     Ok(())
 }
 

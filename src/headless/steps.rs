@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::data::Layout;
 use crate::gpu;
 use crate::io::cache::Cache;
-use crate::io::{clusters_csv, npy};
+use crate::io::{atomic, clusters_csv, npy};
 use crate::job::Latest;
 use crate::model;
 use crate::stage::{self, ClusterMethod, Params};
@@ -22,7 +22,9 @@ pub fn embed(arguments: &EmbedArguments) -> anyhow::Result<()> {
     arguments.embedding.set(&mut params);
     let reporter = Reporter::start(&arguments.common)?;
     let ctx = &reporter.ctx;
+    atomic::check_writable(&arguments.out)?;
     let cache = Cache::open(None)?;
+    cache.remark().into_iter().for_each(|remark| ctx.warn(remark));
     let corpus = read_corpus(&arguments.file, &arguments.embedding.text, ctx)?;
     let embedder = stage::embed::embedder(&params, None, arguments.embedding.device.preference(), ctx)?;
     let done = stage::embed::run(&corpus, &embedder, &params.embed, &cache, ctx)?;
@@ -59,6 +61,7 @@ pub fn project(arguments: &ProjectArguments) -> anyhow::Result<()> {
     arguments.common.set(&mut params);
     params.map.method = arguments.method.method();
     let reporter = Reporter::start(&arguments.common)?;
+    atomic::check_writable(&arguments.out)?;
     let matrix = files::vectors(&arguments.vectors)?;
     let ctx = &reporter.ctx;
     let knn = match &arguments.knn {
@@ -90,6 +93,7 @@ pub fn cluster(arguments: &ClusterArguments) -> anyhow::Result<()> {
     arguments.common.set(&mut params);
     arguments.grouping.set(&mut params);
     let reporter = Reporter::start(&arguments.common)?;
+    atomic::check_writable(&arguments.out)?;
     let matrix = files::vectors(&arguments.vectors)?;
     let ctx = &reporter.ctx;
     let knn = stage::neighbours::run(&matrix, &params.neighbours, None, ctx)?;

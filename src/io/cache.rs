@@ -1,15 +1,18 @@
 //! What need not be computed twice: vectors by text, and matrices, neighbours and layouts by key.
 //!
-//! Everything here can be thrown away. A file that does not check out is deleted and counts as absent.
+//! Everything here can be thrown away, also while it is in use. A file that does not check out is deleted and counts
+//! as absent.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use super::scratch::{self, Scratch};
 use super::tensors::{self, Damage};
 pub use super::vector_store::VectorStore;
-use super::{FileError, atomic, npy};
+use super::{FileError, atomic, npy, vector_store};
 use crate::data::{Bytes, Element, Key, Knn, Layout, Matrix};
 
 /// The environment variable that overrides the cache's place.
@@ -30,7 +33,7 @@ pub struct Cache {
     folder: PathBuf,
     remark: Option<String>,
     /// The folder in use when the proper one cannot be written; it goes with the last clone.
-    _temporary: Option<Arc<tempfile::TempDir>>,
+    _temporary: Option<Arc<Scratch>>,
 }
 
 impl Cache {
@@ -39,6 +42,7 @@ impl Cache {
     /// Where that cannot be written, a temporary folder serves for this session and [`Cache::remark`] says so. Fails
     /// only if there is no such folder either.
     pub fn open(folder: Option<PathBuf>) -> Result<Self, FileError> {
+        scratch::sweep(&std::env::temp_dir());
         let Some(folder) = folder.or_else(default_folder) else {
             return Self::temporary("This system has no folder for caches".into());
         };
@@ -49,8 +53,8 @@ impl Cache {
     }
 
     fn temporary(cause: String) -> Result<Self, FileError> {
-        let temporary = tempfile::Builder::new().prefix("semascope-").tempdir();
-        let temporary = temporary.map_err(|error| FileError::write(&std::env::temp_dir(), error))?;
+        let place = std::env::temp_dir();
+        let temporary = Scratch::new(&place).map_err(|error| FileError::write(&place, error))?;
         prepare(temporary.path())?;
         let cause = cause.trim_end_matches('.');
         let remark = format!(
@@ -76,7 +80,7 @@ impl Cache {
         PARTS.iter().map(|part| size_of_folder(&self.folder.join(part))).sum()
     }
 
-    /// Deletes everything. Values in use stay valid, but stores that are open write to nowhere from here on.
+    /// Deletes everything. Values in use stay valid; a store that is written to is made again with what it had added.
     pub fn clear(&self) -> Result<(), FileError> {
         for part in PARTS {
             let folder = self.folder.join(part);
@@ -88,6 +92,33 @@ impl Cache {
             }
         }
         prepare(&self.folder)
+    }
+
+    /// Deletes whole files until the cache takes at most `max_bytes`: those whose last use is longest ago first, of
+    /// what is quickest to make again (matrices, neighbours, layouts) before vectors. Returns the bytes freed.
+    ///
+    /// Any number of processes may do so at once. Nothing that is being written goes, and values in use stay valid
+    /// (where the system keeps an open file from being deleted, it stays); thumbnails stay.
+    pub fn trim(&self, max_bytes: u64) -> u64 {
+        let mut excess = self.size().saturating_sub(max_bytes);
+        let derived =
+            [MATRICES, NEIGHBOURS, LAYOUTS].iter().flat_map(|part| entries(&self.folder.join(part)));
+        let derived = derived.filter(|path| path.extension().is_some_and(|ending| ending == ENDING));
+        let stores = entries(&self.folder.join(VECTORS));
+        let segments = stores.iter().flat_map(|store| vector_store::segments_in(store));
+        let mut freed = 0;
+        let mut delete = |files: Vec<PathBuf>, delete: fn(&Path) -> bool| {
+            for (_, size, path) in oldest_first(files) {
+                if excess > 0 && delete(&path) {
+                    tracing::info!("{} is deleted: the cache has grown too large", path.display());
+                    freed += size;
+                    excess = excess.saturating_sub(size);
+                }
+            }
+        };
+        delete(derived.collect(), |path| fs::remove_file(path).is_ok());
+        delete(segments.collect(), vector_store::delete_unused);
+        freed
     }
 
     /// The vectors that `model` has made so far, `dim` components each.
@@ -105,7 +136,7 @@ impl Cache {
         unit: bool,
     ) -> Result<Matrix, FileError> {
         let path = self.path(MATRICES, key);
-        atomic::replace(&path, |sink| {
+        replace(&path, |sink| {
             let shape = (rows.len(), store.dim());
             io::Write::write_all(sink, &tensors::matrix_header(key, made_by, unit, shape, Element::F32)?)?;
             store.copy_rows(rows, sink)
@@ -114,15 +145,10 @@ impl Cache {
         matrix.map_err(|damage| FileError::format(&path, format!("cannot be used: {damage}.")))
     }
 
-    /// The matrix that [`Cache::assemble`] or [`Cache::save_matrix`] left behind.
+    /// The matrix that [`Cache::assemble`] left behind.
     pub fn matrix(&self, key: Key) -> Option<Matrix> {
         let path = self.path(MATRICES, key);
         self.checked(&path, key, map_matrix(&path), |matrix| matrix.key)
-    }
-
-    /// Keeps a matrix that did not come from a store.
-    pub fn save_matrix(&self, matrix: &Matrix) -> Result<(), FileError> {
-        atomic::replace(&self.path(MATRICES, matrix.key), |sink| tensors::write_matrix(sink, matrix))
     }
 
     /// The neighbours kept under `key`.
@@ -133,7 +159,7 @@ impl Cache {
 
     /// Keeps neighbours.
     pub fn save_knn(&self, knn: &Knn) -> Result<(), FileError> {
-        atomic::replace(&self.path(NEIGHBOURS, knn.key), |sink| tensors::write_knn(sink, knn))
+        replace(&self.path(NEIGHBOURS, knn.key), |sink| tensors::write_knn(sink, knn))
     }
 
     /// The layout kept under `key`.
@@ -144,7 +170,7 @@ impl Cache {
 
     /// Keeps a layout.
     pub fn save_layout(&self, layout: &Layout) -> Result<(), FileError> {
-        atomic::replace(&self.path(LAYOUTS, layout.key), |sink| tensors::write_layout(sink, layout))
+        replace(&self.path(LAYOUTS, layout.key), |sink| tensors::write_layout(sink, layout))
     }
 
     /// Gives up the layout kept under `key`; that there is none is no failure.
@@ -161,7 +187,7 @@ impl Cache {
     /// Keeps a small picture (PNG) of the file at `of`; returns its name for [`Cache::thumbnail`].
     pub fn save_thumbnail(&self, of: &Path, png: &[u8]) -> Result<String, FileError> {
         let name = format!("{}.png", Key::of("thumbnail", 1).text(&of.to_string_lossy()).finish());
-        atomic::replace_with(&self.folder.join(THUMBNAILS).join(&name), png)?;
+        replace(&self.folder.join(THUMBNAILS).join(&name), |sink| io::Write::write_all(sink, png))?;
         Ok(name)
     }
 
@@ -183,7 +209,7 @@ impl Cache {
     }
 
     fn path(&self, part: &str, key: Key) -> PathBuf {
-        self.folder.join(part).join(format!("{key}.safetensors"))
+        self.folder.join(part).join(format!("{key}.{ENDING}"))
     }
 
     /// What was read, if it is what it should be; deletes the file otherwise.
@@ -195,7 +221,10 @@ impl Cache {
         key_of: impl Fn(&T) -> Key,
     ) -> Option<T> {
         let cause = match read {
-            Ok(Ok(value)) if key_of(&value) == key => return Some(value),
+            Ok(Ok(value)) if key_of(&value) == key => {
+                touch(path);
+                return Some(value);
+            }
             Ok(Ok(_)) => "it holds another value".to_owned(),
             Ok(Err(damage)) => damage.to_string(),
             // Not there, or not readable now: not ours to judge.
@@ -209,6 +238,9 @@ impl Cache {
         None
     }
 }
+
+/// How the files of values end.
+const ENDING: &str = "safetensors";
 
 const PARTS: [&str; 5] = [VECTORS, MATRICES, NEIGHBOURS, LAYOUTS, THUMBNAILS];
 
@@ -225,8 +257,41 @@ fn prepare(folder: &Path) -> Result<(), FileError> {
         let folder = folder.join(part);
         fs::create_dir_all(&folder).map_err(|error| FileError::write(&folder, error))?;
         tempfile::tempfile_in(&folder).map_err(|error| FileError::write(&folder, error))?;
+        atomic::sweep(&folder);
     }
     Ok(())
+}
+
+/// As [`atomic::replace`], into a folder that somebody may have deleted meanwhile.
+fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut atomic::Sink<'_>) -> io::Result<()>,
+) -> Result<(), FileError> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| FileError::write(folder, error))?;
+    }
+    atomic::replace(path, write)
+}
+
+/// Notes that a file was of use. Where that cannot be noted it counts as old, which costs time at worst.
+fn touch(path: &Path) {
+    let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+}
+
+/// What lies in `folder`; nothing if that cannot be told.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).map(|all| all.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
+}
+
+/// Files with the time of their last use and their size in bytes.
+fn oldest_first(files: Vec<PathBuf>) -> Vec<(SystemTime, u64, PathBuf)> {
+    let known = |path: PathBuf| {
+        let metadata = path.metadata().ok()?;
+        Some((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), metadata.len(), path))
+    };
+    let mut files: Vec<_> = files.into_iter().filter_map(known).collect();
+    files.sort();
+    files
 }
 
 fn map_matrix(path: &Path) -> Result<Result<Matrix, Damage>, FileError> {
@@ -333,6 +398,80 @@ mod tests {
         cache.clear().unwrap();
         assert_eq!(cache.size(), 0);
         assert!(cache.load_layout(layout.key).is_none());
+    }
+
+    fn knn_called(name: &str) -> Knn {
+        Knn { key: Key::of(name, 1).finish(), ..knn() }
+    }
+
+    #[test]
+    fn trimming_lets_go_of_what_was_not_used_for_longest_and_of_vectors_last() {
+        let (_folder, cache) = cache();
+        let (model, text) = (Key::of("m", 1).finish(), Key::of("t", 1).finish());
+        let mut store = cache.vectors(model, 2).unwrap();
+        store.append(&[text], &[0.6, 0.8]).unwrap();
+        drop(store);
+        let all = ["a", "b", "c"].map(knn_called);
+        for (age, knn) in all.iter().enumerate() {
+            cache.save_knn(knn).unwrap();
+            let file = File::options().write(true).open(cache.path(NEIGHBOURS, knn.key)).unwrap();
+            let ago = std::time::Duration::from_secs(3600 * (age as u64 + 1));
+            file.set_modified(SystemTime::now() - ago).unwrap();
+        }
+        assert!(cache.load_knn(all[2].key).is_some(), "the oldest is used again");
+        let (whole, one) = (cache.size(), cache.path(NEIGHBOURS, all[0].key).metadata().unwrap().len());
+        assert_eq!(cache.trim(whole), 0);
+        assert_eq!(cache.trim(whole - 1), one);
+        assert_eq!(all.each_ref().map(|knn| cache.load_knn(knn.key).is_some()), [true, false, true]);
+        cache.trim(whole - 3 * one);
+        assert_eq!(cache.vectors(model, 2).unwrap().find(&[text]), [Some(0)], "vectors stay longest");
+        assert_eq!(cache.trim(0) + 3 * one, whole);
+        assert_eq!(cache.vectors(model, 2).unwrap().find(&[text]), [None]);
+    }
+
+    #[test]
+    fn trimming_leaves_what_is_being_written() {
+        let (_folder, cache) = cache();
+        let (model, text) = (Key::of("m", 1).finish(), Key::of("t", 1).finish());
+        let mut store = cache.vectors(model, 2).unwrap();
+        store.append(&[text], &[0.6, 0.8]).unwrap();
+        let half = cache.path(NEIGHBOURS, knn().key);
+        atomic::replace(&half, |sink| {
+            io::Write::write_all(sink, b"half")?;
+            cache.trim(0);
+            io::Write::write_all(sink, b"whole")
+        })
+        .unwrap();
+        assert_eq!(fs::read(half).unwrap(), b"halfwhole");
+        drop(store);
+        assert_eq!(cache.vectors(model, 2).unwrap().find(&[text]), [Some(0)]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_cache_deleted_under_the_app_is_made_again_and_values_in_use_stay() {
+        let (folder, cache) = cache();
+        let (model, text, key) =
+            (Key::of("m", 1).finish(), Key::of("t", 1).finish(), Key::of("k", 1).finish());
+        let mut store = cache.vectors(model, 2).unwrap();
+        store.append(&[text], &[0.6, 0.8]).unwrap();
+        fs::remove_dir_all(folder.path().join("cache")).unwrap();
+        let rows = store.find(&[text]);
+        let matrix = cache.assemble(&store, &rows, key, "a model", true).unwrap();
+        fs::remove_dir_all(folder.path().join("cache")).unwrap();
+        assert_eq!(&*matrix.block(0..1), [0.6, 0.8]);
+        cache.save_knn(&knn()).unwrap();
+        assert!(cache.load_knn(knn().key).is_some());
+        cache.save_thumbnail(Path::new("a"), b"png").unwrap();
+    }
+
+    #[test]
+    fn what_a_dead_process_left_in_the_cache_is_deleted_at_the_next_start() {
+        let (folder, cache) = cache();
+        let left_over = cache.folder().join(MATRICES).join(".semascope-aB3xYz.tmp");
+        fs::write(&left_over, b"half a matrix").unwrap();
+        Cache::open(Some(folder.path().join("cache"))).unwrap();
+        assert!(!left_over.exists());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `clusters.csv`: the input as it was, with each document's place on the map, cluster and title.
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::io;
 use std::path::Path;
 
 use csv::{Terminator, Writer, WriterBuilder};
@@ -33,15 +33,14 @@ pub fn write(
     let columns: Vec<_> = corpus.columns.iter().filter(|column| !column.name.starts_with(OURS)).collect();
     let cell = |text| if raw { Cow::Borrowed(text) } else { guarded(text) };
     ctx.progress.begin("Writing clusters.csv", "documents", corpus.len() as u64, 0);
-    atomic::replace(path, |sink| {
-        let mut csv = writer(sink);
+    replace(path, |csv| {
         for column in &columns {
             csv.write_field(cell(&column.name).as_bytes())?;
         }
         csv.write_record(["semascope_x", "semascope_y", "semascope_cluster", "semascope_cluster_title"])?;
         for i in 0..corpus.len() {
             if i % BATCH == 0 {
-                ctx.cancel.check()?;
+                ctx.cancel.check().map_err(io::Error::from)?;
                 ctx.progress.set(i as u64);
             }
             for column in &columns {
@@ -55,25 +54,39 @@ pub fn write(
             let label = label.map_or_else(String::new, |label| label.to_string());
             csv.write_record([x.as_bytes(), y.as_bytes(), label.as_bytes(), cell(title).as_bytes()])?;
         }
-        csv.flush()
+        Ok(())
     })
 }
 
 /// Writes the columns `row` (counted from 0) and `semascope_cluster` (empty where unclustered).
 pub fn write_labels(path: &Path, clusters: &Clusters) -> Result<(), FileError> {
-    atomic::replace(path, |sink| {
-        let mut csv = writer(sink);
+    replace(path, |csv| {
         csv.write_record(["row", "semascope_cluster"])?;
         for i in 0..clusters.labels.len() {
             let label = label(clusters, i).map_or_else(String::new, |label| label.to_string());
             csv.write_record([i.to_string(), label])?;
         }
+        Ok(())
+    })
+}
+
+fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut Writer<&mut atomic::Sink<'_>>) -> csv::Result<()>,
+) -> Result<(), FileError> {
+    atomic::replace(path, |sink| {
+        let mut csv = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(sink);
+        write(&mut csv).map_err(io_error)?;
         csv.flush()
     })
 }
 
-fn writer<W: Write>(sink: W) -> Writer<W> {
-    WriterBuilder::new().terminator(Terminator::CRLF).from_writer(sink)
+/// The error that is inside: its kind tells what to do.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        kind => io::Error::other(format!("{kind:?}")),
+    }
 }
 
 fn label(clusters: &Clusters, i: usize) -> Option<u32> {

@@ -26,6 +26,9 @@ const BATCH_BYTES: usize = 16 << 20;
 /// Cells of files above this size go to a temporary file that is mapped, instead of into memory.
 const SPILL_OVER: usize = 256 << 20;
 
+/// What comes before the length of a message.
+const CONTINUATION: [u8; 4] = [0xff; 4];
+
 /// The field metadata that says what a column holds, for other readers of the file.
 const KIND: &str = "kind";
 
@@ -76,6 +79,7 @@ pub(super) fn read(bytes: &[u8], names: &[String], n: usize, ctx: &Ctx) -> io::R
 }
 
 fn read_stream(bytes: &[u8], names: &[String], n: usize, ctx: &Ctx) -> io::Result<Vec<Strings>> {
+    check_messages(bytes)?;
     let reader = StreamReader::try_new(bytes, None).map_err(io_error)?;
     let schema = reader.schema();
     let same = schema.fields().len() == names.len()
@@ -101,6 +105,40 @@ fn read_stream(bytes: &[u8], names: &[String], n: usize, ctx: &Ctx) -> io::Resul
         return Err(damaged("it holds another number of documents than the manifest says"));
     }
     Ok(columns)
+}
+
+/// Makes sure that no message holds more than its bytes: compressed content, or columns that share their bytes, would
+/// take many times the file's size in memory.
+fn check_messages(mut bytes: &[u8]) -> io::Result<()> {
+    let cut_short = || damaged("it is cut short");
+    let mut take = |length: usize| -> io::Result<&[u8]> {
+        let (taken, rest) = bytes.split_at_checked(length).ok_or_else(cut_short)?;
+        bytes = rest;
+        Ok(taken)
+    };
+    loop {
+        let mut length = take(size_of::<u32>())?;
+        if length == CONTINUATION {
+            length = take(size_of::<u32>())?;
+        }
+        let length = length.try_into().map_or(0, u32::from_le_bytes);
+        if length == 0 {
+            return Ok(());
+        }
+        let message = arrow_ipc::root_as_message(take(length as usize)?);
+        let message = message.map_err(|_| damaged("a message in it makes no sense"))?;
+        let body = take(usize::try_from(message.bodyLength()).map_err(|_| cut_short())?)?.len();
+        let Some(batch) = message.header_as_record_batch() else { continue };
+        let inside = |buffer: &arrow_ipc::Buffer| {
+            let (offset, length) = (buffer.offset().try_into().ok()?, usize::try_from(buffer.length()).ok()?);
+            body.checked_sub(offset).filter(|&room| length <= room).map(|_| length)
+        };
+        let used =
+            batch.buffers().into_iter().flatten().try_fold(0, |used, buffer| Some(used + inside(buffer)?));
+        if batch.compression().is_some() || used.is_none_or(|used| used > body) {
+            return Err(damaged("it says that it holds more than it does"));
+        }
+    }
 }
 
 /// One column as it is read: its text in memory or in a temporary file, and where each cell ends.

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::job::Cancelled;
 
 /// A file that could not be read, written or understood.
+///
+/// The sentence holds the cause, so that there is no [`source`](std::error::Error::source) to tell beside it.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    #[error("{} could not be read: {source}.{}", path.display(), advice(source))]
-    Read { path: PathBuf, source: io::Error },
-    #[error("{} could not be written: {source}.{}", path.display(), advice(source))]
-    Write { path: PathBuf, source: io::Error },
+    #[error("{} could not be read: {cause}.{}", path.display(), advice(cause))]
+    Read { path: PathBuf, cause: io::Error },
+    #[error("{} could not be written: {cause}.{}", path.display(), advice(cause))]
+    Write { path: PathBuf, cause: io::Error },
     /// The file is there but is not what it should be: `problem` goes on after the file's name and says what to do.
     #[error("{} {problem}", path.display())]
     Format { path: PathBuf, problem: String },
@@ -22,12 +24,12 @@ pub enum FileError {
 impl FileError {
     /// `source` happened while `path` was read. A [`Cancelled`] that travelled inside comes out again.
     pub fn read(path: &Path, source: io::Error) -> Self {
-        Self::unless_cancelled(source, |source| Self::Read { path: path.into(), source })
+        Self::unless_cancelled(source, |cause| Self::Read { path: path.into(), cause })
     }
 
     /// `source` happened while `path` was written. A [`Cancelled`] that travelled inside comes out again.
     pub fn write(path: &Path, source: io::Error) -> Self {
-        Self::unless_cancelled(source, |source| Self::Write { path: path.into(), source })
+        Self::unless_cancelled(source, |cause| Self::Write { path: path.into(), cause })
     }
 
     /// `path` is not what it should be: `problem` as in "is empty. Choose another file."
@@ -77,6 +79,12 @@ mod tests {
         let sentence = error.to_string();
         assert!(sentence.starts_with("out/map.npy could not be written"), "{sentence}");
         assert!(sentence.contains("Free some space"), "{sentence}");
+    }
+
+    #[test]
+    fn the_cause_is_told_once() {
+        let error = anyhow::Error::from(FileError::read(Path::new("x"), io::ErrorKind::NotFound.into()));
+        assert_eq!(format!("{error:#}"), error.to_string());
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! safetensors. Opening starts no work and needs neither the corpus file nor the model. The file is mapped, and the
 //! vectors are used where they lie. No absolute paths are inside.
 
-use std::collections::BTreeSet;
-use std::io::{self, Cursor, Write};
+use std::collections::{BTreeSet, HashSet};
+use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,11 +13,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
+use zip::{CompressionMethod, ZipWriter};
 
 use super::edits_form::{edits_from_json, edits_to_json};
+use super::exact::{self, Exact};
+use super::stored_zip::StoredZip;
 use super::tensors::{self, Damage};
-use super::{FileError, atomic, corpus_part, npy};
+use super::{FileError, atomic, corpus_part, npy, withheld};
 use crate::data::{
     Bytes, Clusters, Column, Corpus, Edits, Key, Knn, Layout, MapQuality, Matrix, Members, Names, ReadReport,
     Typed,
@@ -38,6 +40,19 @@ const LAYOUT: &str = "layout.safetensors";
 const QUALITY: &str = "quality.safetensors";
 const CLUSTERS: &str = "clusters.safetensors";
 const MEMBERS: &str = "members.safetensors";
+
+/// Where the manifest holds the parameters, and what the window showed.
+const PARAMS: &str = "/params";
+const VIEW: &str = "/view";
+
+/// Values in a manifest: many times what the largest one has, few enough that they fit into memory.
+const MOST_VALUES: usize = 8_000_000;
+
+/// Things that cannot be had are told one by one up to this many.
+const MOST_MISSING: usize = 20;
+
+/// Characters of an unknown part's name that are told.
+const LONGEST_NAME: usize = 60;
 
 /// Parts start at multiples of this, so that vectors can be used where they lie.
 const ALIGNMENT: u16 = 64;
@@ -147,6 +162,9 @@ struct Manifest {
     params: Value,
     #[serde(default)]
     view: Value,
+    /// Numbers in `params` and `view` that the JSON reader would miss by a bit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    exact: Vec<Exact>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -164,23 +182,31 @@ struct CorpusAbout {
 
 /// Saves a project, replacing the file at `path` only once the new one is whole. Returns its [`Opened::id`].
 pub fn save(path: &Path, project: &Project, options: &SaveOptions, ctx: &Ctx) -> Result<Key, FileError> {
-    atomic::replace(path, |sink| {
-        let mut zip = ZipWriter::new(sink);
-        let parts = parts_of(project);
-        let manifest = manifest_of(project, options, &parts)?;
-        ctx.progress.begin("Saving", "parts", parts.len() as u64 + 1, 0);
-        start(&mut zip, MANIFEST)?;
-        let manifest = serde_json::to_vec_pretty(&manifest)?;
-        zip.write_all(&manifest)?;
-        for part in &parts {
-            ctx.cancel.check()?;
-            ctx.progress.advance(1);
-            start(&mut zip, part)?;
-            write_part(&mut zip, part, project, options, ctx)?;
-        }
-        zip.finish()?;
-        Ok(id_of(&manifest))
-    })
+    atomic::replace(path, |sink| write(sink, project, options, ctx))
+}
+
+/// Writes every byte once (but for the sizes before each part, which are known after it), a block at a time.
+fn write(
+    sink: impl Write + io::Seek,
+    project: &Project,
+    options: &SaveOptions,
+    ctx: &Ctx,
+) -> io::Result<Key> {
+    let mut zip = ZipWriter::new(sink);
+    let parts = parts_of(project);
+    let manifest = manifest_of(project, options, &parts)?;
+    ctx.progress.begin("Saving", "parts", parts.len() as u64 + 1, 0);
+    start(&mut zip, MANIFEST)?;
+    let manifest = serde_json::to_vec_pretty(&manifest)?;
+    zip.write_all(&manifest)?;
+    for part in &parts {
+        ctx.cancel.check()?;
+        ctx.progress.advance(1);
+        start(&mut zip, part)?;
+        write_part(&mut zip, part, project, options, ctx)?;
+    }
+    zip.finish()?;
+    Ok(id_of(&manifest))
 }
 
 fn start<W: Write + io::Seek>(zip: &mut ZipWriter<W>, name: &str) -> io::Result<()> {
@@ -241,7 +267,9 @@ fn manifest_of(project: &Project, options: &SaveOptions, parts: &[String]) -> io
         // The cause may quote the row.
         report.skipped_rows.clear();
     }
-    let topics = project.topics.iter().map(|(_, names)| serde_json::to_value(names));
+    let withheld = if options.with_texts { HashSet::new() } else { withheld::documents_in_names(project) };
+    let told = |names: &Names| serde_json::to_value(withheld::without(names, &withheld));
+    let topics = project.topics.iter().map(|(_, names)| told(names));
     let lists = lists_of(project);
     Ok(Manifest {
         format: FORMAT.into(),
@@ -257,14 +285,15 @@ fn manifest_of(project: &Project, options: &SaveOptions, parts: &[String]) -> io
             without_texts: !options.with_texts,
         },
         parts: parts.to_vec(),
-        names: serde_json::to_value(&project.names)?,
+        names: project.names.as_deref().map(told).transpose()?.unwrap_or_default(),
         topics: topics.collect::<Result<_, _>>()?,
         edits: lists.edits,
-        edited_names: serde_json::to_value(&project.edited_names)?,
+        edited_names: project.edited_names.as_deref().map(told).transpose()?.unwrap_or_default(),
         selection: lists.selection,
         stale: project.stale.clone(),
         params: project.params.clone(),
         view: project.view.clone(),
+        exact: [exact::missed(&project.params, PARAMS), exact::missed(&project.view, VIEW)].concat(),
     })
 }
 
@@ -288,7 +317,7 @@ fn write_part(
                 columns.map(|(column, blank)| if blank { &Typed::Text } else { &column.typed }).collect();
             tensors::write_typed(sink, &columns)
         }
-        VECTORS => project.matrix.iter().try_for_each(|matrix| tensors::write_matrix(sink, matrix)),
+        VECTORS => project.matrix.iter().try_for_each(|matrix| tensors::write_matrix(sink, matrix, ctx)),
         NEIGHBOURS => project.knn.iter().try_for_each(|knn| tensors::write_knn(sink, knn)),
         LAYOUT => project.layout.iter().try_for_each(|layout| tensors::write_layout(sink, layout)),
         QUALITY => project.quality.iter().try_for_each(|quality| tensors::write_quality(sink, quality)),
@@ -302,22 +331,23 @@ fn write_part(
     }
 }
 
-/// Opens a project.
+/// Opens a project. Nothing in the file is believed unseen: it may come from anywhere.
 ///
 /// A part that is missing, damaged or unknown is listed in [`Opened::missing`] and the rest is opened. Fails if the
 /// file is no project, or its manifest or its documents are damaged.
 pub fn open(path: &Path, ctx: &Ctx) -> Result<Opened, FileError> {
     let map: Bytes = Arc::new(npy::map(path)?);
-    let mut file = Package::open(path, &map)?;
-    let (manifest, read_only, id) = read_manifest(path, &mut file)?;
+    let file = package(path, (*map).as_ref())?;
+    let (manifest, read_only, id) = read_manifest(path, &file)?;
     ctx.progress.begin("Opening", "parts", manifest.parts.len() as u64, 0);
     let mut missing = Missing::default();
-    let corpus = read_corpus(path, &mut file, &manifest, &mut missing, ctx)?;
+    let corpus = read_corpus(path, &file, &manifest, &mut missing, ctx)?;
     let n = corpus.len();
     if manifest.corpus.without_texts {
         missing.0.push("The texts were left out when this project was saved.".into());
     }
-    let mut take = Taker { file: &mut file, manifest: &manifest, missing: &mut missing, ctx };
+    let parts = manifest.parts.iter().map(String::as_str).collect();
+    let mut take = Taker { file: &file, parts, missing: &mut missing, ctx };
     let matrix = take.part(VECTORS, "vectors", |range, _| {
         let matrix = if MAP_VECTORS {
             tensors::read_matrix(map.clone(), range)?
@@ -397,27 +427,34 @@ pub fn open(path: &Path, ctx: &Ctx) -> Result<Opened, FileError> {
         params: manifest.params,
         view: manifest.view,
     };
-    Ok(Opened { project, id, read_only, missing: missing.0 })
+    Ok(Opened { project, id, read_only, missing: missing.told() })
 }
 
 /// The manifest, why the project must not be saved over, if so, and the manifest's key.
-fn read_manifest(path: &Path, file: &mut Package<'_>) -> Result<(Manifest, Option<String>, Key), FileError> {
+fn read_manifest(path: &Path, file: &StoredZip<'_>) -> Result<(Manifest, Option<String>, Key), FileError> {
     let damaged = |cause: String| {
         let problem = format!("is damaged: its manifest cannot be read ({cause}). Use another copy of it.");
         FileError::format(path, problem)
     };
-    let bytes = match file.part(MANIFEST) {
-        Ok(Some(range)) => &file.bytes[range],
+    let bytes = match file.find(MANIFEST) {
+        Ok(Some(range)) => &file.bytes()[range],
         Ok(None) => return Err(no_project(path)),
         Err(damage) => return Err(damaged(damage.to_string())),
     };
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+    // A value takes far more memory than the two bytes that are enough to write it.
+    if bytes.iter().filter(|byte| b",[{".contains(byte)).count() > MOST_VALUES {
+        return Err(damaged("it holds more than any manifest has".into()));
+    }
+    let mut value: Value = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
     if value["format"] != FORMAT {
         return Err(no_project(path));
     }
     let version = value["version"].as_u64().unwrap_or_default();
     let newer = format!("was saved by a newer Semascope (format {version}; this one knows {FORMAT_VERSION})");
     let is_newer = version > FORMAT_VERSION;
+    // Unreadable ones fail below, with the rest.
+    let exact = Vec::<Exact>::deserialize(&value["exact"]).unwrap_or_default();
+    exact::restore(&mut value, &exact);
     let manifest = serde_json::from_value(value).map_err(|error| {
         if is_newer {
             FileError::format(path, format!("{newer} and cannot be opened by this one. Update the app."))
@@ -439,7 +476,7 @@ fn no_project(path: &Path) -> FileError {
 
 fn read_corpus(
     path: &Path,
-    file: &mut Package<'_>,
+    file: &StoredZip<'_>,
     manifest: &Manifest,
     missing: &mut Missing,
     ctx: &Ctx,
@@ -453,19 +490,19 @@ fn read_corpus(
     if about.text_columns.is_empty() || !about.text_columns.iter().all(known) {
         return Err(damaged("the manifest names no text column".into()));
     }
-    let range = file.part(CELLS).map_err(|damage| damaged(damage.to_string()))?;
+    let range = file.find(CELLS).map_err(|damage| damaged(damage.to_string()))?;
     let range = range.ok_or_else(|| damaged("they are not in the file".into()))?;
     let n = about.documents;
     let cells =
-        corpus_part::read(&file.bytes[range], &about.columns, n, ctx).map_err(
+        corpus_part::read(&file.bytes()[range], &about.columns, n, ctx).map_err(
             |error| match FileError::read(path, error) {
-                FileError::Read { source, .. } => damaged(source.to_string()),
+                FileError::Read { cause, .. } => damaged(cause.to_string()),
                 cancelled => cancelled,
             },
         )?;
-    let typed = file.part(TYPED).and_then(|range| {
+    let typed = file.find(TYPED).and_then(|range| {
         let range = range.ok_or_else(|| Damage::new("it is not in the file"))?;
-        tensors::read_typed(&file.bytes[range], about.columns.len(), n)
+        tensors::read_typed(&file.bytes()[range], about.columns.len(), n)
     });
     let typed = missing.note("kinds of the columns", typed);
     let typed = typed.unwrap_or_else(|| vec![Typed::Text; about.columns.len()]);
@@ -510,21 +547,31 @@ impl Missing {
     }
 
     /// Notes the parts that this version knows nothing about.
-    fn unknown(&mut self, file: &Package<'_>, levels: usize) {
-        let known = [MANIFEST, CELLS, TYPED, VECTORS, NEIGHBOURS, LAYOUT, QUALITY, CLUSTERS, MEMBERS];
-        let topics: Vec<String> = (0..levels).map(topics_part).collect();
-        for name in file.names() {
-            if !known.contains(&&*name) && !topics.contains(&name) {
-                self.0.push(format!("The part {name} is not known to this version."));
-            }
+    fn unknown(&mut self, file: &StoredZip<'_>, levels: usize) {
+        let parts = [MANIFEST, CELLS, TYPED, VECTORS, NEIGHBOURS, LAYOUT, QUALITY, CLUSTERS, MEMBERS];
+        let known: HashSet<String> = (0..levels).map(topics_part).chain(parts.map(str::to_owned)).collect();
+        let unknown = file.names().filter(|name| !known.contains(*name));
+        // The name comes from the file: it may hold anything.
+        let shown = |name: &str| name.escape_debug().take(LONGEST_NAME).collect::<String>();
+        self.0.extend(unknown.map(|name| format!("The part {} is not known to this version.", shown(name))));
+    }
+
+    /// The first of them, and how many more there are.
+    fn told(mut self) -> Vec<String> {
+        let more = self.0.len().saturating_sub(MOST_MISSING);
+        if more > 0 {
+            self.0.truncate(MOST_MISSING);
+            self.0.push(format!("So it is with {more} more."));
         }
+        self.0
     }
 }
 
 /// Takes parts out one after the other, noting those that cannot be had.
 struct Taker<'t, 'f> {
-    file: &'t mut Package<'f>,
-    manifest: &'t Manifest,
+    file: &'t StoredZip<'f>,
+    /// What the manifest lists.
+    parts: HashSet<&'t str>,
     missing: &'t mut Missing,
     ctx: &'t Ctx,
 }
@@ -538,55 +585,99 @@ impl<'f> Taker<'_, 'f> {
         read: impl FnOnce(Range<usize>, &'f [u8]) -> Result<T, Damage>,
     ) -> Result<Option<T>, FileError> {
         self.ctx.cancel.check()?;
-        if !self.manifest.parts.iter().any(|part| part == name) {
+        if !self.parts.contains(name) {
             return Ok(None);
         }
         self.ctx.progress.advance(1);
-        let bytes = self.file.bytes;
-        let range = self.file.part(name);
-        let value = range.and_then(|range| {
+        let value = self.file.find(name).and_then(|range| {
             let range = range.ok_or_else(|| Damage::new("it is not in the file"))?;
-            read(range.clone(), &bytes[range])
+            read(range.clone(), &self.file.bytes()[range])
         });
         Ok(self.missing.note(what, value))
     }
 }
 
-/// The mapped zip.
-struct Package<'b> {
-    bytes: &'b [u8],
-    zip: ZipArchive<Cursor<&'b [u8]>>,
+fn package<'b>(path: &Path, bytes: &'b [u8]) -> Result<StoredZip<'b>, FileError> {
+    StoredZip::new(bytes).map_err(|damage| {
+        if bytes.starts_with(b"PK\x03\x04") {
+            let problem = format!("is damaged or cut short ({damage}). Copy or download it again.");
+            FileError::format(path, problem)
+        } else {
+            no_project(path)
+        }
+    })
 }
 
-impl<'b> Package<'b> {
-    fn open(path: &Path, map: &'b Bytes) -> Result<Self, FileError> {
-        let bytes = (**map).as_ref();
-        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
-            if bytes.starts_with(b"PK\x03\x04") {
-                let problem = format!("is damaged or cut short ({error}). Copy or download it again.");
-                FileError::format(path, problem)
-            } else {
-                no_project(path)
-            }
-        })?;
-        Ok(Self { bytes, zip })
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Seek, SeekFrom};
+
+    use super::*;
+    use crate::data::Recall;
+
+    /// Counts what goes in, and how much of it is written over what was there.
+    #[derive(Default)]
+    struct Counting {
+        file: Cursor<Vec<u8>>,
+        written: u64,
+        over: u64,
+        longest_over: u64,
     }
 
-    /// Where a part lies in the file, if it is there; its checksum was compared.
-    fn part(&mut self, name: &str) -> Result<Option<Range<usize>>, Damage> {
-        let Some(index) = self.zip.index_for_name(name) else { return Ok(None) };
-        let mut file = self.zip.by_index(index).map_err(|error| Damage::new(error.to_string()))?;
-        if file.compression() != CompressionMethod::Stored {
-            return Err(Damage::new("it is compressed"));
+    impl Write for Counting {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let (at, end) = (self.file.position(), self.file.get_ref().len() as u64);
+            let over = (bytes.len() as u64).min(end - at);
+            self.over += over;
+            self.longest_over = self.longest_over.max(over);
+            self.written += bytes.len() as u64;
+            self.file.write(bytes)
         }
-        let size = io::copy(&mut file, &mut io::sink()).map_err(|error| Damage::new(error.to_string()))?;
-        let start = file.data_start().ok_or_else(|| Damage::new("it is nowhere"))?;
-        let end = start.checked_add(size).filter(|&end| end <= self.bytes.len() as u64);
-        let end = end.ok_or_else(|| Damage::new("it is cut short"))?;
-        Ok(Some(start as usize..end as usize))
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 
-    fn names(&self) -> Vec<String> {
-        self.zip.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect()
+    impl Seek for Counting {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.file.seek(to)
+        }
+    }
+
+    #[test]
+    fn every_byte_is_written_once_but_for_the_sizes_before_each_part() {
+        let n = 3_000;
+        let column = |name: &str, length: usize| Column {
+            name: name.into(),
+            cells: (0..n).map(|i| format!("{i:0length$}")).collect(),
+            typed: Typed::Text,
+        };
+        let key = Key::of("test", 1).finish();
+        let corpus = Corpus {
+            key,
+            name: "test".into(),
+            source: None,
+            columns: vec![column("a", 900), column("b", 20)],
+            text_columns: vec![0],
+            report: ReadReport::default(),
+        };
+        let mut project = Project::new(Arc::new(corpus));
+        project.matrix = Some(Arc::new(Matrix::from_vec(key, "m", false, 384, vec![0.5; n * 384])));
+        project.knn = Some(Arc::new(Knn {
+            key,
+            k: 15,
+            indices: vec![0; n * 15],
+            similarities: vec![0.5; n * 15],
+            recall: Recall::Exact,
+            method: "exact".into(),
+        }));
+        let mut sink = Counting::default();
+        write(&mut sink, &project, &SaveOptions::default(), &Ctx::quiet()).unwrap();
+        let size = sink.file.get_ref().len() as u64;
+        let parts = parts_of(&project).len() as u64 + 1;
+        assert!(size > 7_000_000);
+        assert_eq!(sink.written, size + sink.over);
+        assert!(sink.over <= 64 * parts && sink.longest_over < 64, "{} bytes were written twice", sink.over);
     }
 }

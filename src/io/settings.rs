@@ -81,6 +81,8 @@ pub struct Settings {
     pub recents: Vec<Recent>,
     /// Where the cache is, if a person chose the place.
     pub cache_folder: Option<PathBuf>,
+    /// Bytes that the cache may take; `None`: as many as it wants.
+    pub cache_limit: Option<u64>,
     pub export: ExportOptions,
     /// Where they came from and go to; settings that were not loaded are not saved.
     #[serde(skip)]

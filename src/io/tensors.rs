@@ -18,12 +18,16 @@ use crate::data::{
     Bytes, Clusters, ColumnKind, Element, Key, Knn, Layout, MapQuality, Matrix, Members, NO_CODE, Recall,
     Strings, Typed, UNCLUSTERED,
 };
+use crate::job::Ctx;
 
 // Arrays go from memory to the file as they are, and the file is little-endian.
 const _: () = assert!(cfg!(target_endian = "little"));
 
 /// The entry of the header's metadata that is ours.
 const OURS: &str = "semascope";
+
+/// Bytes of vectors written between two looks at the cancel flag.
+const BLOCK: usize = 8 << 20;
 
 /// Why a part cannot be used, as in "the labels are too few".
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -165,10 +169,13 @@ pub(super) fn matrix_header(
     header(&Sealed { check: None, about }, &[(VECTORS.into(), dtype, vec![rows, dim])])
 }
 
-pub(super) fn write_matrix(sink: &mut impl Write, matrix: &Matrix) -> io::Result<()> {
+pub(super) fn write_matrix(sink: &mut impl Write, matrix: &Matrix, ctx: &Ctx) -> io::Result<()> {
     let shape = (matrix.rows(), matrix.dim());
     sink.write_all(&matrix_header(matrix.key, &matrix.made_by, matrix.unit, shape, matrix.element())?)?;
-    sink.write_all(matrix.raw())
+    matrix.raw().chunks(BLOCK).try_for_each(|block| {
+        ctx.cancel.check()?;
+        sink.write_all(block)
+    })
 }
 
 /// The matrix whose file lies at `range` in `bytes`, which it keeps.
@@ -208,7 +215,8 @@ pub(super) fn read_knn(bytes: &[u8]) -> Result<Knn, Damage> {
     };
     let indices: Vec<u32> = part.values("indices", Dtype::U32)?;
     ensure(indices.iter().all(|&i| (i as usize) < n), "a neighbour is not a document")?;
-    let similarities = part.shaped("similarities", Dtype::F32, &[n, k])?;
+    let similarities: Vec<f32> = part.shaped("similarities", Dtype::F32, &[n, k])?;
+    ensure(similarities.iter().all(|s| s.is_finite()), "a similarity is no number")?;
     Ok(Knn { key: about.key, k, indices, similarities, recall: about.recall, method: about.method })
 }
 
@@ -228,7 +236,8 @@ pub(super) fn write_layout(sink: &mut impl Write, layout: &Layout) -> io::Result
 pub(super) fn read_layout(bytes: &[u8]) -> Result<Layout, Damage> {
     let (about, part) = Part::read::<LayoutAbout>(bytes)?;
     let n = part.info("positions", Dtype::F32)?.shape.first().copied().unwrap_or(0);
-    let positions = part.shaped("positions", Dtype::F32, &[n, 2])?;
+    let positions: Vec<[f32; 2]> = part.shaped("positions", Dtype::F32, &[n, 2])?;
+    ensure(positions.iter().flatten().all(|x| x.is_finite()), "a position is no number")?;
     Ok(Layout { key: about.key, positions: Arc::new(positions), method: about.method, epochs: about.epochs })
 }
 
@@ -279,7 +288,8 @@ pub(super) fn read_clusters(bytes: &[u8]) -> Result<Clusters, Damage> {
     let (about, part) = Part::read::<ClustersAbout>(bytes)?;
     let ClustersAbout { key, count, method } = about;
     let labels: Vec<u32> = part.values("labels", Dtype::U32)?;
-    let strengths = part.shaped("strengths", Dtype::F32, &[labels.len()])?;
+    let strengths: Vec<f32> = part.shaped("strengths", Dtype::F32, &[labels.len()])?;
+    ensure(strengths.iter().all(|s| s.is_finite()), "a strength is no number")?;
     ensure(count <= labels.len(), "there are more clusters than documents")?;
     let known = |&label: &u32| label == UNCLUSTERED || (label as usize) < count;
     ensure(labels.iter().all(known), "a label belongs to no cluster")?;

@@ -2,65 +2,73 @@
 //!
 //! A store is a folder of segments, `0.vectors`, `1.vectors` …. Each process appends to a segment that it alone
 //! holds the lock of and reads the others as they were when it opened them, so any number of them can work at once.
-//! A segment is a header and records; a record is one batch, synced before the next begins:
+//! What a segment looks like inside is written in [`segment`](super::segment).
 //!
-//! | bytes | what |
-//! |---|---|
-//! | 8 | how many vectors, `count` |
-//! | 32 | blake3 of `count` and the keys |
-//! | 32 | blake3 of the vectors |
-//! | 16 × `count` | the keys of the texts |
-//! | 4 × dim × `count` | the vectors, f32, little-endian |
-//!
-//! Only the last record can be torn. It is checked when a segment is opened, and cut off by whoever may write there.
+//! A batch is synced before the next begins. When its vectors are asked for the first time they are compared with
+//! their checksum; those of a damaged batch count as absent, and the others stay.
 
-use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use memmap2::Mmap;
 
+use super::segment::{self, Batch};
 use super::{FileError, atomic};
-use crate::data::{KEY_BYTES, Key};
+use crate::data::Key;
 
-/// What a segment starts with; the dimension follows as 4 bytes, padded to 16.
-const MAGIC: &[u8; 8] = b"SEMAVEC1";
-const HEADER: u64 = 16;
-
-/// Bytes of a record before its keys.
-const RECORD_HEADER: u64 = 8 + 2 * HASH;
-const HASH: u64 = 32;
+/// How segments end.
+const ENDING: &str = "vectors";
 
 /// An append-only store of the vectors of one model, `dim` components each.
 pub struct VectorStore {
     folder: PathBuf,
     dim: usize,
     segments: Vec<Segment>,
+    batches: Vec<StoredBatch>,
     /// The place of every stored vector, in the order they were found and appended.
     places: Vec<Place>,
     rows: HashMap<Key, u64>,
-    /// Index of the segment that is ours to write to, once there is one.
     writer: Option<Writer>,
+    remade: bool,
 }
 
 struct Segment {
     path: PathBuf,
     file: File,
-    /// Up to where it holds whole records.
+    /// Up to where it holds whole batches.
     end: u64,
 }
 
+/// The segment that is ours to write to.
 struct Writer {
     segment: usize,
+    /// Where what this store has written begins.
+    own: u64,
     /// Held as long as the store is open; the system lets go of it when the process ends, however it ends.
     _lock: File,
 }
 
+struct StoredBatch {
+    segment: usize,
+    batch: Batch,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Unread,
+    Whole,
+    Damaged,
+}
+
 #[derive(Clone, Copy)]
 struct Place {
-    segment: u32,
-    offset: u64,
+    batch: u32,
+    /// Which vector of the batch it is.
+    index: u32,
 }
 
 impl VectorStore {
@@ -70,11 +78,13 @@ impl VectorStore {
             folder: folder.to_owned(),
             dim,
             segments: Vec::new(),
+            batches: Vec::new(),
             places: Vec::new(),
             rows: HashMap::new(),
             writer: None,
+            remade: false,
         };
-        std::fs::create_dir_all(folder).map_err(|error| FileError::write(folder, error))?;
+        store.make_folder()?;
         for number in segment_numbers(folder).map_err(|error| FileError::read(folder, error))? {
             let path = store.segment_path(number);
             // A segment that cannot be read costs only the time to compute its vectors again.
@@ -85,50 +95,83 @@ impl VectorStore {
         Ok(store)
     }
 
-    /// How many vectors there are.
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
     /// Components a vector.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// The row of each text in this store, for [`Cache::assemble`](super::cache::Cache::assemble).
-    pub fn find(&self, keys: &[Key]) -> Vec<Option<u64>> {
+    /// Whether somebody deleted the store while it was open, and it was made anew with what this one had written.
+    pub fn was_remade(&self) -> bool {
+        self.remade
+    }
+
+    /// The row of each text in this store, for [`Cache::assemble`](super::cache::Cache::assemble); `None` where
+    /// there is no vector, or one that does not match its checksum.
+    pub fn find(&mut self, keys: &[Key]) -> Vec<Option<u64>> {
+        let batch_of = |key| Some(self.places[usize::try_from(*self.rows.get(key)?).ok()?].batch);
+        let asked: HashSet<u32> = keys.iter().filter_map(batch_of).collect();
+        let mut damaged = HashSet::new();
+        for &index in &asked {
+            let StoredBatch { segment, ref batch, state } = self.batches[index as usize];
+            if state == State::Unread {
+                let Segment { path, file, .. } = &mut self.segments[segment];
+                let whole = segment::matches(file, batch, self.dim).unwrap_or(false);
+                if !whole {
+                    tracing::warn!(
+                        "{} vectors in {} are damaged and made again",
+                        batch.count,
+                        path.display()
+                    );
+                    damaged.insert(index);
+                }
+                self.batches[index as usize].state = if whole { State::Whole } else { State::Damaged };
+            }
+        }
+        if !damaged.is_empty() {
+            let places = &self.places;
+            self.rows.retain(|_, row| !damaged.contains(&places[*row as usize].batch));
+        }
+        self.touch(&asked);
         keys.iter().map(|key| self.rows.get(key).copied()).collect()
+    }
+
+    /// Notes that the segments of these batches are of use: the cache lets go of others first.
+    fn touch(&self, batches: &HashSet<u32>) {
+        let segments: HashSet<usize> = batches.iter().map(|&b| self.batches[b as usize].segment).collect();
+        for segment in segments {
+            // Where times cannot be set the segment counts as old, which costs time at worst.
+            let _ = self.segments[segment].file.set_modified(SystemTime::now());
+        }
     }
 
     /// Adds one batch: `vectors` holds `keys.len()` × `dim` values. Once this returned they are on the disk; after
     /// a failure the store is as it was before.
+    ///
+    /// If somebody deleted the folder meanwhile it is made again, with all that this store had added.
     pub fn append(&mut self, keys: &[Key], vectors: &[f32]) -> Result<(), FileError> {
         assert_eq!(vectors.len(), keys.len() * self.dim, "a vector a key");
         if keys.is_empty() {
             return Ok(());
         }
+        self.restore_if_deleted()?;
         let index = self.writable()?;
-        let segment = &mut self.segments[index];
-        let record = Record::new(keys, vectors);
-        let start = segment.end;
-        if let Err(error) = record.write(&mut segment.file, start, vectors) {
-            // What is there of the record would be taken for torn; without it the next batch has a clean start.
-            let _ = segment.file.set_len(start);
-            return Err(FileError::write(&segment.path, error));
-        }
-        segment.end = start + record_size(keys.len() as u64, self.dim).unwrap_or(0);
-        self.index(index, start, keys);
+        let Segment { path, file, end } = &mut self.segments[index];
+        let batch = match segment::append(file, *end, keys, vectors) {
+            Ok(batch) => batch,
+            Err(error) => {
+                // What is there of the batch would be taken for torn; without it the next has a clean start.
+                let _ = file.set_len(*end);
+                return Err(FileError::write(path, error));
+            }
+        };
+        *end = batch.end(self.dim);
+        self.index(index, batch, keys, State::Whole);
         Ok(())
     }
 
     /// Copies the rows, in that order, to `sink`; `None` becomes a row of zeros.
     pub(super) fn copy_rows(&self, rows: &[Option<u64>], sink: &mut impl Write) -> io::Result<()> {
-        // SAFETY: segments are only ever appended to, or cut at a place beyond every record that anybody knows.
+        // SAFETY: segments are only ever appended to, or cut at a place beyond every batch that anybody knows.
         let map = |segment: &Segment| unsafe { Mmap::map(&segment.file) };
         let maps = self.segments.iter().map(map).collect::<io::Result<Vec<_>>>()?;
         let width = self.dim * size_of::<f32>();
@@ -145,36 +188,41 @@ impl VectorStore {
 
     fn bytes_of<'m>(&self, row: u64, maps: &'m [Mmap], width: usize) -> Option<&'m [u8]> {
         let place = self.places.get(usize::try_from(row).ok()?)?;
-        let start = place.offset as usize;
-        maps.get(place.segment as usize)?.get(start..start + width)
+        let StoredBatch { segment, batch, .. } = self.batches.get(place.batch as usize)?;
+        let start = batch.vectors() as usize + place.index as usize * width;
+        maps.get(*segment)?.get(start..start + width)
+    }
+
+    fn make_folder(&self) -> Result<(), FileError> {
+        let made = fs::create_dir_all(&self.folder);
+        made.map_err(|error| FileError::write(&self.folder, error))?;
+        self.folder.parent().into_iter().for_each(atomic::sync_folder);
+        Ok(())
     }
 
     fn segment_path(&self, number: u32) -> PathBuf {
-        self.folder.join(format!("{number}.vectors"))
-    }
-
-    /// The lock of segment `number`, unless another process holds it. It is a file of its own, because on some
-    /// systems a locked file cannot be read by others.
-    fn lock(&self, number: u32) -> io::Result<Option<File>> {
-        let path = self.folder.join(format!("{number}.lock"));
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-        Ok(file.try_lock().is_ok().then_some(file))
+        self.folder.join(format!("{number}.{ENDING}"))
     }
 
     /// Reads the keys of segment `number`, and makes it ours to write to if we have none yet and it is free.
     fn load(&mut self, number: u32) -> io::Result<()> {
         let path = self.segment_path(number);
-        let lock = if self.writer.is_none() { self.lock(number).unwrap_or(None) } else { None };
+        let lock = if self.writer.is_none() { lock_of(&path).unwrap_or(None) } else { None };
         let mut file = OpenOptions::new().read(true).write(lock.is_some()).open(&path)?;
-        let Records { heads, end } = read_segment(&mut file, self.dim)?;
+        if lock.is_some() && !segment::has_header(&file)? {
+            // Whoever made it was killed before it came to that.
+            file.set_len(0)?;
+            segment::begin(&mut file, self.dim)?;
+        }
+        let (batches, end) = segment::read(&mut file, self.dim)?;
         let index = self.segments.len();
         if let Some(lock) = lock {
             file.set_len(end)?;
-            self.writer = Some(Writer { segment: index, _lock: lock });
+            self.writer = Some(Writer { segment: index, own: end, _lock: lock });
         }
         self.segments.push(Segment { path, file, end });
-        for (start, keys) in heads {
-            self.index(index, start, &keys);
+        for (batch, keys) in batches {
+            self.index(index, batch, &keys, State::Unread);
         }
         Ok(())
     }
@@ -184,6 +232,7 @@ impl VectorStore {
         if let Some(writer) = &self.writer {
             return Ok(writer.segment);
         }
+        self.make_folder()?;
         let mut number = 0;
         loop {
             let path = self.segment_path(number);
@@ -197,144 +246,88 @@ impl VectorStore {
                 }
                 Err(error) => return Err(failed(error)),
             };
-            // Another process that found the new file before we locked it may have it.
-            let Some(lock) = self.lock(number).map_err(failed)? else { continue };
-            let mut header = MAGIC.to_vec();
-            header.extend((self.dim as u64).to_le_bytes());
-            file.write_all(&header).map_err(failed)?;
+            // Another process that found the new file before we locked it may have it, or have deleted it.
+            let Some(lock) = lock_of(&path).map_err(failed)?.filter(|_| path.exists()) else { continue };
+            let end = segment::begin(&mut file, self.dim).map_err(|error| {
+                // Without its beginning it is no segment: nobody could ever write to it.
+                let _ = fs::remove_file(&path);
+                failed(error)
+            })?;
             atomic::sync_folder(&self.folder);
-            self.segments.push(Segment { path, file, end: HEADER });
+            self.segments.push(Segment { path, file, end });
             let segment = self.segments.len() - 1;
-            self.writer = Some(Writer { segment, _lock: lock });
+            self.writer = Some(Writer { segment, own: end, _lock: lock });
             return Ok(segment);
         }
     }
 
-    /// Notes the vectors of the record at `start`.
-    fn index(&mut self, segment: usize, start: u64, keys: &[Key]) {
-        let first = start + RECORD_HEADER + (keys.len() * KEY_BYTES) as u64;
-        for (i, key) in keys.iter().enumerate() {
-            let offset = first + (i * self.dim * size_of::<f32>()) as u64;
+    /// Writes what this store has added to a new segment, if the one it wrote to was deleted: the open file still
+    /// holds it.
+    fn restore_if_deleted(&mut self) -> Result<(), FileError> {
+        let Some(writer) = self.writer.take_if(|writer| !self.segments[writer.segment].path.exists()) else {
+            return Ok(());
+        };
+        self.remade = true;
+        let lost = writer.segment;
+        let restored = self.writable()?;
+        let own: Vec<usize> = (0..self.batches.len())
+            .filter(|&b| self.batches[b].segment == lost && self.batches[b].batch.start >= writer.own)
+            .collect();
+        for b in own {
+            let Some([from, to]) = self.segments.get_disjoint_mut([lost, restored]).ok() else { continue };
+            let batch = &mut self.batches[b];
+            let failed = |error| FileError::write(&to.path, error);
+            let copied = segment::copy(&mut from.file, &batch.batch, &mut to.file, to.end, self.dim);
+            batch.batch = copied.map_err(failed)?;
+            batch.segment = restored;
+            to.end = batch.batch.end(self.dim);
+        }
+        Ok(())
+    }
+
+    /// Notes the vectors of a batch.
+    fn index(&mut self, segment: usize, batch: Batch, keys: &[Key], state: State) {
+        let number = self.batches.len() as u32;
+        for (index, key) in keys.iter().enumerate() {
             self.rows.insert(*key, self.places.len() as u64);
-            self.places.push(Place { segment: segment as u32, offset });
+            self.places.push(Place { batch: number, index: index as u32 });
         }
+        self.batches.push(StoredBatch { segment, batch, state });
     }
 }
 
-/// What is written before the vectors of a batch.
-struct Record {
-    head: Vec<u8>,
-}
-
-impl Record {
-    fn new(keys: &[Key], vectors: &[f32]) -> Self {
-        let count = (keys.len() as u64).to_le_bytes();
-        let keys: Vec<u8> = keys.iter().flat_map(|key| key.to_bytes()).collect();
-        let mut head = count.to_vec();
-        head.extend(hash(&[&count, &keys]));
-        head.extend(hash(&[bytemuck::cast_slice(vectors)]));
-        head.extend(keys);
-        Self { head }
-    }
-
-    fn write(&self, file: &mut File, start: u64, vectors: &[f32]) -> io::Result<()> {
-        file.seek(SeekFrom::Start(start))?;
-        file.write_all(&self.head)?;
-        file.write_all(bytemuck::cast_slice(vectors))?;
-        file.sync_data()
-    }
-}
-
-fn hash(pieces: &[&[u8]]) -> [u8; HASH as usize] {
-    let mut hasher = blake3::Hasher::new();
-    for piece in pieces {
-        hasher.update(piece);
-    }
-    *hasher.finalize().as_bytes()
-}
-
-/// Bytes of a record, unless they are more than any file has.
-fn record_size(count: u64, dim: usize) -> Option<u64> {
-    let vector = KEY_BYTES as u64 + (dim as u64).checked_mul(size_of::<f32>() as u64)?;
-    count.checked_mul(vector)?.checked_add(RECORD_HEADER)
-}
-
-/// The whole records of a segment.
-struct Records {
-    /// Where each starts, and whose vectors it holds.
-    heads: Vec<(u64, Vec<Key>)>,
-    /// Where the last of them ends.
-    end: u64,
-}
-
-fn read_segment(file: &mut File, dim: usize) -> io::Result<Records> {
-    let size = file.metadata()?.len();
-    let mut header = [0; HEADER as usize];
-    file.read_exact(&mut header)?;
-    if header[..8] != MAGIC[..] || header[8..] != (dim as u64).to_le_bytes() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no store of vectors of this length"));
-    }
-    let mut heads = Vec::new();
-    let mut at = HEADER;
-    let mut last_check = [0; HASH as usize];
-    while let Some((keys, vectors_check)) = read_record_head(file, at, size, dim)? {
-        let start = at;
-        at += record_size(keys.len() as u64, dim).unwrap_or(0);
-        last_check = vectors_check;
-        heads.push((start, keys));
-    }
-    // The batches before the last were synced before it was begun.
-    if let Some((start, keys)) = heads.last() {
-        let mut vectors = vec![0; keys.len() * dim * size_of::<f32>()];
-        file.seek(SeekFrom::Start(at - vectors.len() as u64))?;
-        file.read_exact(&mut vectors)?;
-        if hash(&[&vectors]) != last_check {
-            at = *start;
-            heads.pop();
-        }
-    }
-    Ok(Records { heads, end: at })
-}
-
-/// The keys of the record at `at` and the hash of its vectors; `None` unless it is whole in a file of `size` bytes.
-fn read_record_head(
-    file: &mut File,
-    at: u64,
-    size: u64,
-    dim: usize,
-) -> io::Result<Option<(Vec<Key>, [u8; HASH as usize])>> {
-    if size.saturating_sub(at) < RECORD_HEADER {
-        return Ok(None);
-    }
-    file.seek(SeekFrom::Start(at))?;
-    let (mut count, mut keys_check, mut vectors_check) = ([0; 8], [0; HASH as usize], [0; HASH as usize]);
-    file.read_exact(&mut count)?;
-    file.read_exact(&mut keys_check)?;
-    file.read_exact(&mut vectors_check)?;
-    let vectors = u64::from_le_bytes(count);
-    let fits = record_size(vectors, dim).is_some_and(|bytes| bytes <= size - at);
-    if vectors == 0 || !fits {
-        return Ok(None);
-    }
-    let mut keys = vec![0; vectors as usize * KEY_BYTES];
-    file.read_exact(&mut keys)?;
-    if hash(&[&count, &keys]) != keys_check {
-        return Ok(None);
-    }
-    let keys = keys.as_chunks::<KEY_BYTES>().0.iter().map(|bytes| Key::from_bytes(*bytes)).collect();
-    Ok(Some((keys, vectors_check)))
+/// The lock of the segment at `path`, unless another process holds it. It is a file of its own, because on some
+/// systems a locked file cannot be read by others.
+fn lock_of(path: &Path) -> io::Result<Option<File>> {
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(path.with_extension("lock"))?;
+    Ok(file.try_lock().is_ok().then_some(file))
 }
 
 /// The numbers of the segments in `folder`, ascending.
 fn segment_numbers(folder: &Path) -> io::Result<Vec<u32>> {
     let mut numbers = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        let number: Option<u32> = name.to_str().and_then(|name| name.strip_suffix(".vectors")?.parse().ok());
-        numbers.extend(number);
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_segment = path.extension().is_some_and(|ending| ending == ENDING);
+        let stem = path.file_stem().filter(|_| is_segment).and_then(|stem| stem.to_str());
+        numbers.extend(stem.and_then(|stem| stem.parse::<u32>().ok()));
     }
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// The segments of the store in `folder`.
+pub(super) fn segments_in(folder: &Path) -> Vec<PathBuf> {
+    let numbers = segment_numbers(folder).unwrap_or_default();
+    numbers.into_iter().map(|number| folder.join(format!("{number}.{ENDING}"))).collect()
+}
+
+/// Deletes a segment unless somebody writes to it; whether it is gone. Those who read it keep what they have.
+pub(super) fn delete_unused(path: &Path) -> bool {
+    // The lock's file stays: two who made it anew at once would each believe they held it.
+    let lock = lock_of(path).unwrap_or(None);
+    lock.is_some() && fs::remove_file(path).is_ok()
 }
 
 #[cfg(test)]
@@ -347,79 +340,164 @@ mod tests {
         Key::of("text", i).finish()
     }
 
-    fn rows_of(store: &VectorStore, keys: &[Key]) -> Vec<f32> {
+    fn open(folder: &tempfile::TempDir) -> VectorStore {
+        VectorStore::open(&folder.path().join("store"), DIM).unwrap()
+    }
+
+    fn rows_of(store: &mut VectorStore, keys: &[Key]) -> Vec<f32> {
         let mut bytes = Vec::new();
-        store.copy_rows(&store.find(keys), &mut bytes).unwrap();
+        let rows = store.find(keys);
+        store.copy_rows(&rows, &mut bytes).unwrap();
         bytemuck::pod_collect_to_vec(&bytes)
+    }
+
+    /// Which of the keys 1, 2 … have a vector.
+    fn found(store: &mut VectorStore, keys: u32) -> Vec<u32> {
+        (1..=keys).filter(|&i| store.find(&[key(i)])[0].is_some()).collect()
+    }
+
+    /// A segment with batches of the keys 1, 2 and 3, 4; its path, its bytes, and where each batch starts and ends.
+    fn three_batches(folder: &tempfile::TempDir) -> (PathBuf, Vec<u8>, Vec<usize>) {
+        let mut store = open(folder);
+        let mut bounds = vec![16];
+        for keys in [&[1][..], &[2, 3], &[4]] {
+            let vectors: Vec<f32> = keys.iter().flat_map(|&i| [i as f32; DIM]).collect();
+            store.append(&keys.iter().map(|&i| key(i)).collect::<Vec<_>>(), &vectors).unwrap();
+            bounds.push(store.segments[0].end as usize);
+        }
+        let path = store.segments[0].path.clone();
+        drop(store);
+        let bytes = fs::read(&path).unwrap();
+        (path, bytes, bounds)
     }
 
     #[test]
     fn vectors_are_found_again_by_the_next_start() {
         let folder = tempfile::tempdir().unwrap();
-        let mut store = VectorStore::open(folder.path(), DIM).unwrap();
+        let mut store = open(&folder);
         store.append(&[key(1), key(2)], &[1., 2., 3., 4., 5., 6.]).unwrap();
         store.append(&[key(3)], &[7., 8., 9.]).unwrap();
         drop(store);
-        let store = VectorStore::open(folder.path(), DIM).unwrap();
+        let mut store = open(&folder);
         assert_eq!(store.find(&[key(3), key(9)]), [Some(2), None]);
-        assert_eq!(rows_of(&store, &[key(3), key(9), key(1)]), [7., 8., 9., 0., 0., 0., 1., 2., 3.]);
+        assert_eq!(rows_of(&mut store, &[key(3), key(9), key(1)]), [7., 8., 9., 0., 0., 0., 1., 2., 3.]);
     }
 
     #[test]
     fn a_torn_batch_is_forgotten_and_those_before_it_stay() {
         let folder = tempfile::tempdir().unwrap();
-        let mut store = VectorStore::open(folder.path(), DIM).unwrap();
-        store.append(&[key(1)], &[1., 2., 3.]).unwrap();
-        let whole = store.segments[0].end;
-        store.append(&[key(2)], &[4., 5., 6.]).unwrap();
-        let (path, end) = (store.segments[0].path.clone(), store.segments[0].end);
-        drop(store);
-        let full = std::fs::read(&path).unwrap();
-        for cut in whole..end {
-            std::fs::write(&path, &full[..cut as usize]).unwrap();
-            let mut store = VectorStore::open(folder.path(), DIM).unwrap();
-            assert_eq!(store.find(&[key(1), key(2)]), [Some(0), None], "cut at {cut}");
-            store.append(&[key(3)], &[7., 8., 9.]).unwrap();
+        let (path, full, bounds) = three_batches(&folder);
+        for cut in bounds[2]..bounds[3] {
+            fs::write(&path, &full[..cut]).unwrap();
+            let mut store = open(&folder);
+            assert_eq!(found(&mut store, 4), [1, 2, 3], "cut at {cut}");
+            store.append(&[key(5)], &[7., 8., 9.]).unwrap();
             drop(store);
-            let store = VectorStore::open(folder.path(), DIM).unwrap();
-            assert_eq!(rows_of(&store, &[key(1), key(3)]), [1., 2., 3., 7., 8., 9.], "cut at {cut}");
+            let mut store = open(&folder);
+            assert_eq!(rows_of(&mut store, &[key(1), key(5)]), [1., 1., 1., 7., 8., 9.], "cut at {cut}");
         }
     }
 
     #[test]
-    fn a_last_batch_with_wrong_bytes_is_forgotten() {
+    fn damage_costs_the_batch_it_is_in_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
-        let mut store = VectorStore::open(folder.path(), DIM).unwrap();
-        store.append(&[key(1)], &[1., 2., 3.]).unwrap();
-        let path = store.segments[0].path.clone();
-        drop(store);
-        let mut bytes = std::fs::read(&path).unwrap();
-        *bytes.last_mut().unwrap() ^= 0x40;
-        std::fs::write(&path, bytes).unwrap();
-        assert!(VectorStore::open(folder.path(), DIM).unwrap().is_empty());
+        let (path, full, bounds) = three_batches(&folder);
+        let batches = [&[1][..], &[2, 3], &[4]];
+        for at in bounds[0]..bounds[3] {
+            let hit = bounds[1..].iter().take_while(|&&end| end <= at).count();
+            let mut bytes = full.clone();
+            bytes[at] ^= 0x40;
+            fs::write(&path, bytes).unwrap();
+            let expected: Vec<u32> = (1..=4).filter(|i| !batches[hit].contains(i)).collect();
+            let mut store = open(&folder);
+            assert_eq!(found(&mut store, 4), expected, "byte {at}");
+            store.append(&[key(5)], &[5.; DIM]).unwrap();
+            drop(store);
+            assert_eq!(found(&mut open(&folder), 5), [&expected[..], &[5]].concat(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn pages_that_a_power_cut_left_empty_cost_only_their_batches() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, full, bounds) = three_batches(&folder);
+        let mut bytes = full;
+        bytes[bounds[1] + 4..bounds[2] - 1].fill(0);
+        bytes.extend([0; 5000]);
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(found(&mut open(&folder), 4), [1, 4]);
+        assert_eq!(fs::metadata(&path).unwrap().len(), bounds[3] as u64, "the empty pages are cut off");
     }
 
     #[test]
     fn two_at_once_write_to_segments_of_their_own() {
         let folder = tempfile::tempdir().unwrap();
-        let mut first = VectorStore::open(folder.path(), DIM).unwrap();
+        let mut first = open(&folder);
         first.append(&[key(1)], &[1., 1., 1.]).unwrap();
-        let mut second = VectorStore::open(folder.path(), DIM).unwrap();
+        let mut second = open(&folder);
         second.append(&[key(2)], &[2., 2., 2.]).unwrap();
         first.append(&[key(3)], &[3., 3., 3.]).unwrap();
         assert_eq!(second.find(&[key(1), key(2), key(3)]), [Some(0), Some(1), None]);
         drop((first, second));
-        let store = VectorStore::open(folder.path(), DIM).unwrap();
-        assert_eq!(rows_of(&store, &[key(1), key(2), key(3)]), [1., 1., 1., 2., 2., 2., 3., 3., 3.]);
+        let mut store = open(&folder);
+        assert_eq!(rows_of(&mut store, &[key(1), key(2), key(3)]), [1., 1., 1., 2., 2., 2., 3., 3., 3.]);
+    }
+
+    #[test]
+    fn a_segment_that_was_only_just_begun_is_used() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(&folder));
+        for begun in [&b""[..], b"SEMAVEC1\x03"] {
+            fs::write(folder.path().join("store/0.vectors"), begun).unwrap();
+            let mut store = open(&folder);
+            store.append(&[key(1)], &[1., 2., 3.]).unwrap();
+            drop(store);
+            assert_eq!(found(&mut open(&folder), 1), [1]);
+            assert_eq!(segments_in(&folder.path().join("store")).len(), 1);
+        }
     }
 
     #[test]
     fn a_segment_of_garbage_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("0.vectors"), b"garbage").unwrap();
-        let mut store = VectorStore::open(folder.path(), DIM).unwrap();
+        drop(open(&folder));
+        fs::write(folder.path().join("store/0.vectors"), b"garbage that is no header").unwrap();
+        let mut store = open(&folder);
         store.append(&[key(1)], &[1., 2., 3.]).unwrap();
         drop(store);
-        assert_eq!(VectorStore::open(folder.path(), DIM).unwrap().len(), 1);
+        assert_eq!(found(&mut open(&folder), 1), [1]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_store_deleted_while_open_is_made_again_with_what_it_had_added() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut earlier = open(&folder);
+        earlier.append(&[key(1)], &[1.; DIM]).unwrap();
+        drop(earlier);
+        let mut store = open(&folder);
+        store.append(&[key(2)], &[2.; DIM]).unwrap();
+        store.append(&[key(3)], &[3.; DIM]).unwrap();
+        assert!(!store.was_remade());
+        fs::remove_dir_all(folder.path().join("store")).unwrap();
+        store.append(&[key(4)], &[4.; DIM]).unwrap();
+        assert!(store.was_remade());
+        assert_eq!(found(&mut store, 4), [1, 2, 3, 4], "what is in use stays valid");
+        assert_eq!(rows_of(&mut store, &[key(3), key(1)]), [3., 3., 3., 1., 1., 1.]);
+        drop(store);
+        let mut store = open(&folder);
+        assert_eq!(found(&mut store, 4), [2, 3, 4]);
+        assert_eq!(rows_of(&mut store, &[key(4), key(2)]), [4., 4., 4., 2., 2., 2.]);
+    }
+
+    #[test]
+    fn a_segment_in_use_is_not_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = open(&folder);
+        store.append(&[key(1)], &[1.; DIM]).unwrap();
+        let [segment] = &segments_in(&folder.path().join("store"))[..] else { panic!("one segment") };
+        assert!(!delete_unused(segment));
+        drop(store);
+        assert!(delete_unused(segment) && !segment.exists());
     }
 }

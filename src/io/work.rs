@@ -338,7 +338,7 @@ impl Work {
             let put = &mut |members: &Members| store.members(members);
             record.insert("edits".into(), change_to_json::<FileError>(&change, put)?);
         }
-        store.values(&mut record, before, wanted, sources)?;
+        store.values(&mut record, before, wanted, sources, ctx)?;
         if record.is_empty() {
             return Ok(0);
         }
@@ -455,6 +455,7 @@ impl Store<'_> {
         before: &Project,
         wanted: &Project,
         sources: &Sources<'_>,
+        ctx: &Ctx,
     ) -> Result<(), FileError> {
         let mut made = Map::new();
         let key = |matrix: &Option<Arc<crate::data::Matrix>>| matrix.as_ref().map(|matrix| matrix.key);
@@ -466,7 +467,7 @@ impl Store<'_> {
                     let name = format!("vectors-{}.safetensors", matrix.key);
                     let cached = sources.cache.map(|cache| cache.matrix_path(matrix.key));
                     if !self.link(&name, cached) {
-                        self.put(&name, |sink| tensors::write_matrix(sink, matrix))?;
+                        self.put(&name, |sink| tensors::write_matrix(sink, matrix, ctx))?;
                     }
                     json!({ "file": name })
                 }

@@ -51,6 +51,10 @@ pub fn key(corpus: &Corpus, embedder: &Embedder, params: &EmbedParams) -> Key {
     Key::of("corpus embedding", 1).input(corpus.key).input(embedder.key_with(params)).finish()
 }
 
+/// What is said when the cache vanishes.
+const REMADE: &str = "The cache was deleted while texts were being embedded. It was made again, with everything that \
+                      this run had finished; what earlier runs had left there is gone.";
+
 fn text_key(text: &str) -> Key {
     Key::of("text", 1).text(text).finish()
 }
@@ -90,7 +94,7 @@ pub fn keep(
 /// Embeds every document of `corpus`: `corpus.len()` × `embedder.dim()`, a row of zeros for an empty text.
 ///
 /// Each finished batch goes into the cache at once, so that a run that was stopped goes on where it was. A cache
-/// that cannot be written costs a warning, not the work.
+/// that cannot be opened, or is deleted meanwhile, costs a warning, not the work.
 pub fn run(
     corpus: &Corpus,
     embedder: &Embedder,
@@ -114,7 +118,7 @@ pub fn run(
             None
         }
     };
-    let known = store.as_ref().map_or_else(|| vec![None; n], |store| store.find(&keys));
+    let known = store.as_mut().map_or_else(|| vec![None; n], |store| store.find(&keys));
     let missing: Vec<usize> = (0..n).filter(|&i| known[i].is_none()).collect();
     let cached = n - missing.len();
 
@@ -128,7 +132,12 @@ pub fn run(
             .embed(&texts, params, ctx, &mut |rows, vectors| {
                 if let Some(open) = store.as_mut() {
                     let batch: Vec<Key> = rows.iter().map(|&row| keys[row]).collect();
-                    return open.append(&batch, vectors).map_err(Into::into);
+                    let remade_before = open.was_remade();
+                    open.append(&batch, vectors)?;
+                    if open.was_remade() && !remade_before {
+                        ctx.warn(REMADE);
+                    }
+                    return Ok(());
                 }
                 for (&row, vector) in rows.iter().zip(vectors.chunks_exact(dim)) {
                     in_memory[row * dim..(row + 1) * dim].copy_from_slice(vector);
@@ -140,7 +149,7 @@ pub fn run(
             })?;
     let seconds = started.elapsed().as_secs_f64();
 
-    let matrix = match &store {
+    let matrix = match &mut store {
         Some(store) => {
             let rows = store.find(&keys);
             cache.assemble(store, &rows, key, embedder.name(), embedder.unit()).map_err(StageError::failed)?
