@@ -17,6 +17,6 @@ pub use corpus::{Column, ColumnKind, Corpus, DATE_EMPTY, NO_CODE, ReadReport, Sk
 pub use key::{KEY_BYTES, Key, KeyBuilder};
 pub use knn::{Knn, Recall};
 pub use layout::{Layout, MapQuality};
-pub use matrix::{Element, Matrix};
+pub use matrix::{Element, LARGEST_HALF, Matrix};
 pub use names::{ClusterName, Keyword, Names};
 pub use strings::{Bytes, Offsets, Strings, StringsBuilder};

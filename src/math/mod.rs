@@ -9,6 +9,7 @@ pub mod density;
 mod exact;
 pub mod exemplars;
 pub mod fuzzy;
+pub mod halves;
 pub mod hash;
 mod hnsw;
 pub mod kd_tree;

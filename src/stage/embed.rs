@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::data::{Corpus, Key, Matrix};
+use crate::data::{Corpus, Element, Key, Matrix, Recall};
 use crate::embed::{EmbedParams, Embedder, Texts};
 use crate::io::cache::Cache;
 use crate::job::Ctx;
+use crate::math::halves;
 use crate::model::{DevicePreference, ModelSource};
 
 use super::{Params, StageError};
@@ -46,6 +47,9 @@ pub fn embedder(
 pub fn key(corpus: &Corpus, embedder: &Embedder, params: &EmbedParams) -> Key {
     Key::of("corpus embedding", 1).input(corpus.key).input(embedder.key_with(params)).finish()
 }
+
+/// The figure of the same vectors is the same each time.
+const HALF_SEED: u64 = 0;
 
 fn text_key(text: &str) -> Key {
     Key::of("text", 1).text(text).finish()
@@ -112,4 +116,77 @@ pub fn run(
         None => Matrix::from_vec(key, embedder.name(), embedder.unit(), dim, in_memory),
     };
     Ok(Embedded { matrix, cached, truncated: report.truncated, seconds })
+}
+
+/// A copy of `matrix` in half precision, in the cache: half the room, and [`Matrix::kept`] says how many of its `k`
+/// neighbours each vector keeps. Vectors that are halves already stay as they are.
+///
+/// A cache that cannot be written costs a warning and memory, not the work.
+pub fn halve(matrix: Matrix, k: usize, cache: &Cache, ctx: &Ctx) -> Result<Matrix, StageError> {
+    if matrix.element() == Element::F16 {
+        return Ok(matrix);
+    }
+    let key = Key::of("half precision", 1).input(matrix.key).params(&k).finish();
+    if let Some(known) = cache.matrix(key).filter(|known| known.kept.is_some()) {
+        return Ok(known);
+    }
+    let kept = halves::kept(&matrix, k, HALF_SEED, ctx).map_err(|error| {
+        if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
+    })?;
+    match cache.halve(&matrix, key, kept) {
+        Ok(half) => Ok(half),
+        Err(error) => {
+            ctx.warn(format!("The vectors in half precision stay in memory: {error}"));
+            in_memory(&matrix, key, kept)
+        }
+    }
+}
+
+fn in_memory(matrix: &Matrix, key: Key, kept: Recall) -> Result<Matrix, StageError> {
+    let halves = matrix.halves(0..matrix.rows()).map_err(|value| {
+        StageError::Failed(format!("{value} is beyond what half precision holds. Keep full precision."))
+    })?;
+    let bytes = Arc::new(bytemuck::cast_slice::<_, u8>(&halves).to_vec());
+    let shape = (matrix.rows(), matrix.dim());
+    Matrix::from_bytes(key, &matrix.made_by, matrix.unit, shape, Element::F16, bytes, 0)
+        .map(|half| half.with_kept(Some(kept)))
+        .ok_or_else(|| StageError::Failed("The vectors in half precision are incomplete.".into()))
+}
+
+/// Vectors in a few words: "384 dimensions, all-MiniLM-L6-v2".
+pub fn summary(matrix: &Matrix) -> String {
+    let precision = match (matrix.element(), matrix.kept) {
+        (Element::F32, _) => String::new(),
+        (Element::F16, Some(Recall::Estimated { share, .. })) => {
+            format!(", half precision ({:.1} % of neighbours kept)", 100.0 * share)
+        }
+        (Element::F16, _) => ", half precision".into(),
+    };
+    format!("{} dimensions, {}{precision}", matrix.dim(), matrix.made_by)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full() -> Matrix {
+        let key = Key::of("full", 1).finish();
+        let values = (0..200 * 16).map(|i| crate::math::hash::normal(1, i) as f32).collect();
+        Matrix::from_vec(key, "a model", false, 16, values)
+    }
+
+    #[test]
+    fn halved_vectors_say_what_they_keep_and_are_there_at_the_second_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(Some(folder.path().to_owned())).unwrap();
+        let half = halve(full(), 5, &cache, &Ctx::quiet()).unwrap();
+        assert_eq!((half.element(), half.rows(), half.dim()), (Element::F16, 200, 16));
+        let words = summary(&half);
+        assert!(words.starts_with("16 dimensions, a model, half precision ("), "{words}");
+        let again = halve(full(), 5, &cache, &Ctx::quiet()).unwrap();
+        assert_eq!((again.key, again.kept, again.raw()), (half.key, half.kept, half.raw()));
+        assert_ne!(half.key, full().key);
+        assert_eq!(halve(half.clone(), 5, &cache, &Ctx::quiet()).unwrap().key, half.key);
+        assert_eq!(summary(&full()), "16 dimensions, a model");
+    }
 }

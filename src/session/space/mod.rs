@@ -11,15 +11,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Clusters, Corpus, Key, Knn, Layout, MapQuality, Matrix, Names};
+use crate::data::{Clusters, Corpus, Element, Key, Knn, Layout, MapQuality, Matrix, Names};
 use crate::embed::Embedder;
 use crate::io::cache::Cache;
 use crate::io::project::Project;
-use crate::job::{Event, Latest};
+use crate::job::{Ctx, Event, Latest};
 use crate::math::umap::UmapParams;
 use crate::model::{DevicePreference, ModelSource};
 use crate::stage::topics::NamedTopics;
-use crate::stage::{self, ClusterMethod, MapMethod, MapParams, Params};
+use crate::stage::{self, ClusterMethod, MapMethod, MapParams, Params, StageError};
 
 use super::cell::{Cell, News};
 use super::{Colouring, Notice, NoticeAction, Severity, Step, Wake};
@@ -172,18 +172,28 @@ impl Space {
     }
 
     fn fill_given(&mut self, matrix: Arc<Matrix>, params: &Params) {
-        let summary = format!("{} dimensions, {}", matrix.dim(), matrix.made_by);
+        let summary = stage::embed::summary(&matrix);
         let request = self.embed_request(params);
         self.embedded.fill(request, Embedded { matrix, embedder: None, summary, truncated: 0 });
     }
 
     fn embed_request(&self, params: &Params) -> Key {
         let key = Key::of("embed request", 1).input(self.corpus.key);
-        match &self.vectors {
-            Vectors::ByModel => key.params(&params.model).params(&params.embed).finish(),
-            Vectors::File(path) => key.text(&path.to_string_lossy()).finish(),
-            Vectors::Given(matrix) => key.input(matrix.key).finish(),
-        }
+        let key = match &self.vectors {
+            Vectors::ByModel => key.params(&params.model).params(&params.embed),
+            Vectors::File(path) => key.text(&path.to_string_lossy()),
+            Vectors::Given(matrix) => key.input(matrix.key),
+        };
+        key.params(&self.halves(params)).finish()
+    }
+
+    /// Whether vectors are to be halved that are not in half precision already.
+    fn halves(&self, params: &Params) -> bool {
+        let given = match &self.vectors {
+            Vectors::Given(matrix) => Some(matrix.element()),
+            Vectors::ByModel | Vectors::File(_) => None,
+        };
+        params.half && given != Some(Element::F16)
     }
 
     fn knn_request(&self, params: &Params) -> Option<Key> {
@@ -348,27 +358,41 @@ impl Space {
         embedder: Option<&LoadedModel>,
         wake: &Wake,
     ) {
-        if let Vectors::Given(matrix) = &self.vectors {
-            return self.fill_given(matrix.clone(), params);
-        }
+        let halves = self.halves(params).then_some(params.neighbours.k);
         let corpus = self.corpus.clone();
-        if let Vectors::File(path) = &self.vectors {
-            let path = path.clone();
-            self.embedded.start("vectors", request, wake.clone(), move |_| {
-                let matrix = Arc::new(stage::open::vectors(&path, &corpus, None)?);
-                let summary = format!("{} dimensions, {}", matrix.dim(), matrix.made_by);
-                Ok(Embedded { matrix, embedder: None, summary, truncated: 0 })
+        let given: Option<Box<dyn FnOnce() -> Result<Matrix, StageError> + Send>> = match &self.vectors {
+            Vectors::Given(matrix) if halves.is_none() => return self.fill_given(matrix.clone(), params),
+            Vectors::Given(matrix) => {
+                let matrix = matrix.clone();
+                Some(Box::new(move || Ok((*matrix).clone())))
+            }
+            Vectors::File(path) => {
+                let (path, corpus) = (path.clone(), corpus.clone());
+                Some(Box::new(move || stage::open::vectors(&path, &corpus, None)))
+            }
+            Vectors::ByModel => None,
+        };
+        let (params, cache) = (params.clone(), cache.clone());
+        let in_precision = move |matrix: Matrix, cache: &Cache, ctx: &Ctx| match halves {
+            Some(k) => stage::embed::halve(matrix, k, cache, ctx),
+            None => Ok(matrix),
+        };
+        if let Some(given) = given {
+            self.embedded.start("vectors", request, wake.clone(), move |ctx| {
+                let matrix = in_precision(given()?, &cache, ctx)?;
+                let summary = stage::embed::summary(&matrix);
+                Ok(Embedded { matrix: Arc::new(matrix), embedder: None, summary, truncated: 0 })
             });
             return;
         }
-        let (params, cache) = (params.clone(), cache.clone());
         let loaded = embedder.cloned();
         self.embedded.start("embed", request, wake.clone(), move |ctx| {
             let embedder = stage::embed::embedder(&params, loaded, DevicePreference::Auto, ctx)?;
             let done = stage::embed::run(&corpus, &embedder, &params.embed, &cache, ctx)?;
-            let summary = format!("{} dimensions, {}", done.matrix.dim(), embedder.name());
+            let matrix = in_precision(done.matrix, &cache, ctx)?;
+            let summary = stage::embed::summary(&matrix);
             Ok(Embedded {
-                matrix: Arc::new(done.matrix),
+                matrix: Arc::new(matrix),
                 embedder: Some((params.source(), embedder)),
                 summary,
                 truncated: done.truncated,
@@ -446,7 +470,9 @@ impl Space {
             Step::Names => self.names.again(),
             Step::Topics => self.topics.again(),
         }
-        if let (Step::Embed, Vectors::Given(matrix)) = (step, &self.vectors) {
+        if let (Step::Embed, Vectors::Given(matrix)) = (step, &self.vectors)
+            && !self.halves(params)
+        {
             self.fill_given(matrix.clone(), params);
         }
     }
