@@ -108,15 +108,25 @@ impl Importing {
     }
 
     /// Takes other columns as the text.
-    pub fn set_text_columns(&mut self, columns: Vec<usize>, params: &Params) {
+    pub fn set_text_columns(&mut self, columns: Vec<usize>) {
         let Some(corpus) = &self.sheet.corpus else { return };
         if columns.is_empty() || columns.iter().any(|&c| c >= corpus.columns.len()) {
             return;
         }
         let names = columns.iter().map(|&c| corpus.columns[c].name.clone()).collect();
         self.sheet.options.text_columns = Some(names);
-        self.sheet.corpus = Some(Arc::new(corpus.with_text_columns(columns)));
-        self.count(params);
+        // All cells are hashed again: too long for the window's thread where they are many.
+        let corpus = corpus.clone();
+        self.reading =
+            Job::spawn("text columns", self.wake.clone(), move |_| Ok(corpus.with_text_columns(columns)))
+                .ok();
+        self.counting = None;
+        self.sheet.survey = None;
+    }
+
+    /// Whether the documents, or the choice of their texts, are not there yet.
+    pub fn is_reading(&self) -> bool {
+        self.reading.is_some()
     }
 
     /// Starts counting over the chosen texts; older counts no longer hold.

@@ -103,7 +103,7 @@ impl Session {
             }
             Command::SetTextColumns(columns) => {
                 if let Some(importing) = &mut self.importing {
-                    importing.set_text_columns(columns, &self.params);
+                    importing.set_text_columns(columns);
                 }
             }
             Command::SetColumnKind(name, kind) => {
@@ -274,9 +274,9 @@ impl Session {
         let Some(outcome) = self.loading.as_ref().and_then(|(_, job)| job.poll()) else { return };
         let Some((path, _)) = self.loading.take() else { return };
         match outcome {
-            Outcome::Done(Ok(Loaded::Corpus(corpus))) => self.explore(corpus, Vectors::ByModel),
+            Outcome::Done(Ok(Loaded::Corpus(corpus))) => self.explore(Arc::new(corpus), Vectors::ByModel),
             Outcome::Done(Ok(Loaded::Ready(corpus, matrix))) => {
-                self.explore(corpus, Vectors::Given(Arc::new(matrix)));
+                self.explore(Arc::new(corpus), Vectors::Given(Arc::new(matrix)));
             }
             Outcome::Done(Ok(Loaded::Project(opened))) => self.take_project(*opened, &path),
             Outcome::Done(Err(StageError::Cancelled)) => {}
@@ -295,7 +295,7 @@ impl Session {
     fn poll_importing(&mut self) {
         let Some(importing) = &mut self.importing else { return };
         importing.poll(&self.params);
-        if !importing.sheet.confirmed {
+        if !importing.sheet.confirmed || importing.is_reading() {
             return;
         }
         let Some(corpus) = importing.sheet.corpus.clone() else { return };
@@ -304,10 +304,10 @@ impl Session {
             None => Vectors::ByModel,
         };
         self.importing = None;
-        self.explore((*corpus).clone(), vectors);
+        self.explore(corpus, vectors);
     }
 
-    fn explore(&mut self, corpus: Corpus, vectors: Vectors) {
+    fn explore(&mut self, corpus: Arc<Corpus>, vectors: Vectors) {
         if corpus.report.skipped > 0 {
             let (skipped, name) = (corpus.report.skipped, &corpus.name);
             let text = format!("{skipped} rows of {name} could not be read and were skipped.");
@@ -315,7 +315,7 @@ impl Session {
         }
         self.params.clusters.kmeans.k = self.params.clusters.kmeans.k.min(corpus.len().max(1));
         self.view_state = serde_json::Value::Null;
-        self.space = Some(Space::new(Arc::new(corpus), vectors));
+        self.space = Some(Space::new(corpus, vectors));
     }
 
     fn take_project(&mut self, opened: project::Opened, path: &Path) {
@@ -356,7 +356,14 @@ impl Session {
             thumbnail,
         };
         self.settings.push_recent(recent);
-        if let Err(error) = self.settings.save() {
+        // A disk may take its time, and the window's thread has none.
+        let settings = self.settings.clone();
+        let saving = Job::spawn("save settings", self.wake.clone(), move |_| {
+            if let Err(error) = settings.save() {
+                tracing::warn!("the settings could not be saved: {error}");
+            }
+        });
+        if let Err(error) = saving {
             tracing::warn!("the settings could not be saved: {error}");
         }
     }

@@ -67,6 +67,8 @@ pub(super) struct Space {
     /// The parameters that the moving map follows now.
     steered: Option<UmapParams>,
     first_map: bool,
+    /// Of which clusters the unclustered were counted, and how many they are.
+    counted: std::cell::Cell<Option<(Key, usize)>>,
     pub focus: Option<u32>,
     pub focus_cluster: Option<u32>,
     pub selection: Arc<Vec<u32>>,
@@ -101,6 +103,7 @@ impl Space {
             live: Latest::default(),
             steered: None,
             first_map: false,
+            counted: std::cell::Cell::new(None),
             focus: None,
             focus_cluster: None,
             selection: Arc::new(Vec::new()),
