@@ -1,12 +1,13 @@
-//! Neighbours of many rows, found in four steps:
+//! Neighbours of many rows, found in five steps:
 //!
 //! 1. a random sample of the rows, the landmarks, goes into a navigable graph (HNSW, Malkov and Yashunin 2018, by
 //!    `hnsw_rs`, in memory), and every row looks up its nearest landmarks there;
-//! 2. the rows that share a landmark are a cell, and all pairs of a cell are compared by one product; the more rows,
-//!    the more cells each is in;
-//! 3. the best of all its cells make each row's list in a graph, which a best-first search over coded vectors
-//!    ([`Graph::swept`]) improves until a sample of rows has nearly all its true neighbours;
-//! 4. what is on the lists is compared exactly and sorted.
+//! 2. the rows that share a landmark are a cell, and all pairs of a cell are compared by one product; the best of all
+//!    its cells make each row's list in a graph;
+//! 3. some rows try how far a best-first search over coded vectors ([`Graph::swept`]) gets in that graph: where it
+//!    gets not far enough, every row looks up twice as many landmarks, and the cells are compared again;
+//! 4. that search improves all lists, until a sample of rows has nearly all its true neighbours;
+//! 5. what is on the lists is compared exactly and sorted.
 //!
 //! Most comparisons happen in products of blocks, at several times the speed of those that a graph asks for one by
 //! one. The landmarks are inserted one after the other, so that the result depends on the seed and not on the
@@ -33,11 +34,14 @@ use crate::job::{Cancelled, Ctx};
 const ROWS_PER_LANDMARK: usize = 128;
 const CELL_PER_NEIGHBOUR: usize = 8;
 
-/// How many cells a row is in: this many of [`FEW_ROWS`], growing with the cube root of the rows. Twice as many cells
-/// cost four times the products, yet less than the sweeps they save: of a million averaged word vectors, 4 hold .59
-/// of the neighbours, 8 hold .83 and 12 hold .91.
+/// How many cells a row is in at first, and at most. Twice as many cost four times the products, yet less than the
+/// sweeps they save where neighbourhoods are hard to walk through: of a million averaged word vectors 4 cells hold .59
+/// of the neighbours, 8 hold .83 and 16 hold .95.
 const OVERLAP: usize = 4;
-const FEW_ROWS: f64 = 32_768.0;
+const MOST_OVERLAP: usize = 32;
+
+/// Where the search that is tried finds less than this, there are too few cells.
+const PROMISING: f32 = 0.94;
 
 /// A cell this many times the mean is compared in parts: a landmark in the midst of everything collects many rows.
 const LARGEST_CELL: usize = 8;
@@ -72,14 +76,27 @@ const MOST_ROWS_TO_COMPARE: usize = 150_000;
 pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists, Recall), Cancelled> {
     // Coded cosines are a little off: a longer list lets the true neighbours in.
     let mut width = (k + k / 2 + 2).min(rows.len() - 1);
-    let near = Cells::of(rows, k, seed, ctx)?.compared(rows, k, width, ctx)?;
+    let landmarks = Landmarks::of(rows, k, seed, ctx)?;
+    let mut overlap = OVERLAP;
+    let mut homes = landmarks.ordered(rows, overlap, ctx)?;
     let codes = Codes::of(rows, ctx)?;
-    let mut graph = Graph::of(&codes, width, ctx, |row, candidates| {
-        candidates.extend_from_slice(near[row as usize / BLOCK].ids(row as usize % BLOCK));
-    })?;
-    drop(near);
-
     let truth = Truth::of(rows, k, seed, ctx)?;
+    let near = Near::of(rows.len(), width);
+    let mut graph = loop {
+        near.compare(rows, &landmarks.cells(&homes, overlap), k, ctx)?;
+        let graph = Graph::of(&codes, width, ctx, |row, candidates| near.of_row(row, candidates))?;
+        let tried = graph.tried(&codes, truth.queries(), ctx)?;
+        let promise = truth
+            .share(rows, |row| truth.queries().binary_search(&(row as u32)).map_or(&[], |at| &tried[at]));
+        tracing::debug!("{overlap} cells a row: a search finds {promise} of the neighbours");
+        if promise >= PROMISING || overlap >= MOST_OVERLAP {
+            break graph;
+        }
+        overlap *= 2;
+        homes = landmarks.homes(rows, overlap, ctx)?;
+    };
+    drop((near, homes, landmarks));
+
     let mut share = truth.share(rows, |row| graph.near(row));
     for sweep in 1..=MOST_SWEEPS {
         tracing::debug!("before round {sweep}: {share} of the neighbours, {width} looked at");
@@ -116,24 +133,16 @@ impl Distance<f32> for CosineDistance {
     }
 }
 
-/// How many cells each of `n` rows is in.
-fn overlap(n: usize) -> usize {
-    (OVERLAP as f64 * (n as f64 / FEW_ROWS).max(1.0).cbrt()).round() as usize
+/// Some of the rows, to which all others are nearer or farther.
+struct Landmarks {
+    index: Hnsw<'static, f32, CosineDistance>,
+    count: usize,
 }
 
-/// Which rows are compared with each other.
-struct Cells {
-    /// The rows of each cell, ascending.
-    members: Vec<Vec<u32>>,
-}
-
-impl Cells {
-    /// Finds the landmarks of each row, and reorders `rows` so that those with the same nearest landmark follow each
-    /// other.
-    fn of(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<Self, Cancelled> {
-        let n = rows.len();
+impl Landmarks {
+    fn of(rows: &Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<Self, Cancelled> {
         let per_landmark = ROWS_PER_LANDMARK.max(CELL_PER_NEIGHBOUR * k);
-        let landmarks = sample(n, (n / per_landmark).max(1), seed);
+        let landmarks = sample(rows.len(), (rows.len() / per_landmark).max(1), seed);
         ctx.progress.begin("Placing landmarks", "points", landmarks.len() as u64, 0);
         let index = Hnsw::new(LINKS, landmarks.len(), LEVELS, WIDTH_TO_INSERT, CosineDistance);
         let mut vectors = Vec::new();
@@ -145,11 +154,13 @@ impl Cells {
             }
             ctx.progress.advance(ids.len() as u64);
         }
+        Ok(Self { index, count: landmarks.len() })
+    }
 
-        ctx.progress.begin("Finding landmarks", "points", n as u64, 0);
-        let overlap = overlap(n);
-        // Nearest first, [`NOBODY`] where there are fewer.
-        let mut homes = vec![NOBODY; n * overlap];
+    /// The `overlap` nearest landmarks of each row, nearest first, [`NOBODY`] where there are fewer.
+    fn homes(&self, rows: &Rows, overlap: usize, ctx: &Ctx) -> Result<Vec<u32>, Cancelled> {
+        ctx.progress.begin("Finding landmarks", "points", rows.len() as u64, 0);
+        let mut homes = vec![NOBODY; rows.len() * overlap];
         homes.par_chunks_mut(BLOCK * overlap).enumerate().try_for_each_init(
             Vec::new,
             |vectors, (block, homes)| {
@@ -157,48 +168,65 @@ impl Cells {
                 let count = homes.len() / overlap;
                 rows.block(block * BLOCK..block * BLOCK + count, vectors);
                 for (homes, vector) in homes.chunks_mut(overlap).zip(vectors.chunks(rows.dim())) {
-                    let found = index.search(vector, overlap, overlap + MORE_TO_FIND);
+                    let found = self.index.search(vector, overlap, overlap + MORE_TO_FIND);
                     homes.iter_mut().zip(found).for_each(|(home, found)| *home = found.d_id as u32);
                 }
                 ctx.progress.advance(count as u64);
                 Ok(())
             },
         )?;
+        Ok(homes)
+    }
 
-        let mut order: Vec<u32> = (0..n as u32).collect();
+    /// The same, with `rows` reordered so that those with the same nearest landmark follow each other.
+    fn ordered(&self, rows: &mut Rows, overlap: usize, ctx: &Ctx) -> Result<Vec<u32>, Cancelled> {
+        let homes = self.homes(rows, overlap, ctx)?;
+        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
         order.sort_by_key(|&row| homes[row as usize * overlap]);
         rows.reorder(&order);
-        let largest = (LARGEST_CELL * overlap * n / landmarks.len()).max(BLOCK);
-        let mut part_of = vec![NOBODY; landmarks.len()];
-        let mut members: Vec<Vec<u32>> = Vec::with_capacity(landmarks.len());
-        for (row, &old) in order.iter().enumerate() {
-            let homes = &homes[old as usize * overlap..(old as usize + 1) * overlap];
+        let of_row = |&row: &u32| &homes[row as usize * overlap..(row as usize + 1) * overlap];
+        Ok(order.iter().flat_map(of_row).copied().collect())
+    }
+
+    /// The rows of each cell, ascending; a cell of too many is cut in parts.
+    fn cells(&self, homes: &[u32], overlap: usize) -> Vec<Vec<u32>> {
+        let largest = (LARGEST_CELL * homes.len() / self.count).max(BLOCK);
+        let mut part_of = vec![NOBODY; self.count];
+        let mut members: Vec<Vec<u32>> = Vec::with_capacity(self.count);
+        for (row, homes) in (0u32..).zip(homes.chunks(overlap)) {
             for &home in homes.iter().filter(|home| **home != NOBODY) {
                 let part = &mut part_of[home as usize];
                 if *part == NOBODY || members[*part as usize].len() >= largest {
                     *part = members.len() as u32;
                     members.push(Vec::new());
                 }
-                members[*part as usize].push(row as u32);
+                members[*part as usize].push(row);
             }
         }
-        Ok(Self { members })
+        members
+    }
+}
+
+/// For each row the best of the others in its cells, in blocks of [`BLOCK`] rows.
+struct Near(Vec<Mutex<Best>>);
+
+impl Near {
+    fn of(n: usize, width: usize) -> Self {
+        Self((0..n).step_by(BLOCK).map(|start| Mutex::new(Best::new(BLOCK.min(n - start), width))).collect())
     }
 
-    /// For each row the `width` best of the others in its cells, of each the `k` best, in blocks of [`BLOCK`] rows.
-    fn compared(&self, rows: &Rows, k: usize, width: usize, ctx: &Ctx) -> Result<Vec<Best>, Cancelled> {
+    /// Compares all pairs of each cell, and offers each row its `k` best there.
+    fn compare(&self, rows: &Rows, cells: &[Vec<u32>], k: usize, ctx: &Ctx) -> Result<(), Cancelled> {
         let n = rows.len();
         ctx.progress.begin("Finding neighbours", "points", n as u64, 0);
-        let lists: Vec<Mutex<Best>> =
-            (0..n).step_by(BLOCK).map(|start| Mutex::new(Best::new(BLOCK.min(n - start), width))).collect();
-        let locked = |block: usize| lists[block].lock().unwrap_or_else(PoisonError::into_inner);
-        let total: usize = self.members.iter().map(Vec::len).sum();
+        let total: usize = cells.iter().map(Vec::len).sum();
         let done = AtomicUsize::new(0);
-        self.members.par_iter().try_for_each_init(Tile::default, |tile, members| {
+        cells.par_iter().try_for_each_init(Tile::default, |tile, members| {
             let best = tile.compare_all(rows, members, k, ctx)?;
             let mut at = 0;
             for rows in members.chunk_by(|a, b| *a as usize / BLOCK == *b as usize / BLOCK) {
-                let mut list = locked(rows[0] as usize / BLOCK);
+                let mut list =
+                    self.0[rows[0] as usize / BLOCK].lock().unwrap_or_else(PoisonError::into_inner);
                 for &row in rows {
                     for (similarity, id) in best.list(at) {
                         list.offer_again(row as usize % BLOCK, similarity, id);
@@ -209,7 +237,12 @@ impl Cells {
             let done = done.fetch_add(members.len(), Ordering::Relaxed) + members.len();
             ctx.progress.set((n as u128 * done as u128 / total as u128) as u64);
             Ok(())
-        })?;
-        Ok(lists.into_iter().map(|list| list.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
+        })
+    }
+
+    /// Appends the ids in the list of `row`.
+    fn of_row(&self, row: u32, ids: &mut Vec<u32>) {
+        let list = self.0[row as usize / BLOCK].lock().unwrap_or_else(PoisonError::into_inner);
+        ids.extend_from_slice(list.ids(row as usize % BLOCK));
     }
 }
