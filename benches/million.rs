@@ -268,7 +268,7 @@ fn commands(bench: &mut Bench, n: usize) {
     bench.timed("show one legend entry alone, and all", |_| Command::SoloEntry(3));
     bench.timed("give an entry a colour", |run| Command::SetEntryColour(2, Some([run as u8, 9, 9])));
     bench.timed("select half of the documents", |run| {
-        Command::Select((0..n as u32).filter(|&i| draw(i as usize, run as u64) % 2 == 0).collect())
+        Command::Select((0..n as u32).filter(|&i| draw(i as usize, run as u64).is_multiple_of(2)).collect())
     });
     bench.session.apply(Command::Select(Vec::new()));
 }
