@@ -5,7 +5,8 @@
 //! 2. the rows that share a landmark are a cell, and all pairs of a cell are compared by one product; the best of all
 //!    its cells make each row's list in a graph;
 //! 3. some rows try how far a best-first search over coded vectors ([`Graph::swept`]) gets in that graph: where it
-//!    gets not far enough, every row looks up twice as many landmarks, and the cells are compared again;
+//!    gets not far enough, every row looks up twice as many landmarks, and the cells are compared again (or every
+//!    pair is, where that costs less);
 //! 4. that search improves all lists, until a sample of rows has nearly all its true neighbours;
 //! 5. what is on the lists is compared exactly and sorted.
 //!
@@ -43,8 +44,9 @@ const MOST_OVERLAP: usize = 32;
 /// Where the search that is tried finds less than this, there are too few cells.
 const PROMISING: f32 = 0.94;
 
-/// A cell this many times the mean is compared in parts: a landmark in the midst of everything collects many rows.
-const LARGEST_CELL: usize = 8;
+/// A cell this many times the mean is compared in parts: a landmark in the midst of everything collects many rows (a
+/// few of a million's have sixty times the mean; whole, they would make most of the work).
+const LARGEST_CELL: usize = 4;
 
 /// Links a landmark, the width of the search that inserts it, and how many more than wanted the search for a row's
 /// landmarks looks at.
@@ -60,15 +62,10 @@ const BLOCK: usize = 512;
 /// Enough of the true neighbours to stop; the promise is .95.
 const ENOUGH: f32 = 0.96;
 
-/// Sweeps after which the lists are taken as they are, and how many of them keep the first width: later ones,
-/// which only data without structure needs, take half as much again each.
+/// Sweeps after which the lists are taken as they are, and how many of them keep the first width: later ones, which
+/// only data with little structure needs, take half as much again each.
 const MOST_SWEEPS: usize = 6;
 const NARROW_SWEEPS: usize = 2;
-
-/// Vectors without structure have no neighbourhoods to walk through: where fewer than this share is found after
-/// the narrow sweeps, comparing every pair costs less than ever wider ones, up to so many rows.
-const HOPELESS: f32 = 0.8;
-const MOST_ROWS_TO_COMPARE: usize = 150_000;
 
 /// The `k` nearest of all other rows for each row, nearest first, and how many of the true ones they hold; `k` is
 /// smaller than the number of rows. The rows are put into another order on the way, in which near ones lie close
@@ -93,6 +90,10 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
             break graph;
         }
         overlap *= 2;
+        if landmarks.compare_more_than_half(rows.len(), overlap) {
+            rows.reorder_as_read();
+            return Ok((exact::nearest(rows, k, ctx)?, Recall::Exact));
+        }
         homes = landmarks.homes(rows, overlap, ctx)?;
     };
     drop((near, homes, landmarks));
@@ -105,10 +106,6 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
         }
         ctx.progress.begin(&format!("Improving neighbours, round {sweep}"), "points", rows.len() as u64, 0);
         if sweep > NARROW_SWEEPS {
-            if share < HOPELESS && rows.len() <= MOST_ROWS_TO_COMPARE {
-                rows.reorder_as_read();
-                return Ok((exact::nearest(rows, k, ctx)?, Recall::Exact));
-            }
             width = (width + width / 2).min(rows.len() - 1);
         }
         graph = graph.swept(&codes, width, ctx)?;
@@ -155,6 +152,12 @@ impl Landmarks {
             ctx.progress.advance(ids.len() as u64);
         }
         Ok(Self { index, count: landmarks.len() })
+    }
+
+    /// Whether cells that overlap so much come near to comparing every pair of `n` rows, most of them several times:
+    /// vectors without structure, for which comparing every pair once costs less.
+    fn compare_more_than_half(&self, n: usize, overlap: usize) -> bool {
+        2 * overlap * overlap >= self.count
     }
 
     /// The `overlap` nearest landmarks of each row, nearest first, [`NOBODY`] where there are fewer.
