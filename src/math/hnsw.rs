@@ -90,7 +90,7 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
             break graph;
         }
         overlap *= 2;
-        if landmarks.compare_more_than_half(rows.len(), overlap) {
+        if landmarks.compare_more_than_half(overlap) {
             rows.reorder_as_read();
             return Ok((exact::nearest(rows, k, ctx)?, Recall::Exact));
         }
@@ -154,9 +154,9 @@ impl Landmarks {
         Ok(Self { index, count: landmarks.len() })
     }
 
-    /// Whether cells that overlap so much come near to comparing every pair of `n` rows, most of them several times:
-    /// vectors without structure, for which comparing every pair once costs less.
-    fn compare_more_than_half(&self, n: usize, overlap: usize) -> bool {
+    /// Whether cells that overlap so much come near to comparing every pair, and many of them several times: then
+    /// comparing every pair once costs less.
+    fn compare_more_than_half(&self, overlap: usize) -> bool {
         2 * overlap * overlap >= self.count
     }
 
