@@ -35,11 +35,12 @@ use crate::job::{Cancelled, Ctx};
 const ROWS_PER_LANDMARK: usize = 128;
 const CELL_PER_NEIGHBOUR: usize = 8;
 
-/// How many cells a row is in at first, and at most. Twice as many cost four times the products, yet less than the
+/// How many cells a row is in at first (twice as many of [`MANY_ROWS`]), and at most. Twice as many cost four times the products, yet less than the
 /// sweeps they save where neighbourhoods are hard to walk through: of a million averaged word vectors 4 cells hold .59
 /// of the neighbours, 8 hold .83 and 16 hold .95.
 const OVERLAP: usize = 4;
 const MOST_OVERLAP: usize = 32;
+const MANY_ROWS: usize = 1 << 18;
 
 /// Where the search that is tried finds less than this, there are too few cells.
 const PROMISING: f32 = 0.94;
@@ -59,8 +60,9 @@ const LEVELS: usize = 16;
 /// Landmarks inserted, and rows of a cell multiplied, between two looks at whether to stop.
 const BLOCK: usize = 512;
 
-/// Enough of the true neighbours to stop; the promise is .95.
+/// Enough of the true neighbours to stop while rounds are cheap; the promise, which is enough once they are not.
 const ENOUGH: f32 = 0.96;
+const PROMISED: f32 = 0.95;
 
 /// Sweeps after which the lists are taken as they are, and how many of them keep the first width: later ones, which
 /// only data with little structure needs, take half as much again each.
@@ -74,7 +76,7 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
     // Coded cosines are a little off: a longer list lets the true neighbours in.
     let mut width = (k + k / 2 + 2).min(rows.len() - 1);
     let landmarks = Landmarks::of(rows, k, seed, ctx)?;
-    let mut overlap = OVERLAP;
+    let mut overlap = if rows.len() < MANY_ROWS { OVERLAP } else { 2 * OVERLAP };
     let mut homes = landmarks.ordered(rows, overlap, ctx)?;
     let codes = Codes::of(rows, ctx)?;
     let truth = Truth::of(rows, k, seed, ctx)?;
@@ -101,7 +103,7 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
     let mut share = truth.share(rows, |row| graph.near(row));
     for sweep in 1..=MOST_SWEEPS {
         tracing::debug!("before round {sweep}: {share} of the neighbours, {width} looked at");
-        if share >= ENOUGH {
+        if share >= if sweep > NARROW_SWEEPS { PROMISED } else { ENOUGH } {
             break;
         }
         ctx.progress.begin(&format!("Improving neighbours, round {sweep}"), "points", rows.len() as u64, 0);
