@@ -87,7 +87,7 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
         let tried = graph.tried(&codes, truth.queries(), ctx)?;
         let promise = truth
             .share(rows, |row| truth.queries().binary_search(&(row as u32)).map_or(&[], |at| &tried[at]));
-        tracing::debug!("{overlap} cells a row: a search finds {promise} of the neighbours");
+        tracing::info!("{overlap} cells a row: a search finds {promise} of the neighbours");
         if promise >= PROMISING || overlap >= MOST_OVERLAP {
             break graph;
         }
@@ -102,7 +102,7 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
 
     let mut share = truth.share(rows, |row| graph.near(row));
     for sweep in 1..=MOST_SWEEPS {
-        tracing::debug!("before round {sweep}: {share} of the neighbours, {width} looked at");
+        tracing::info!("before round {sweep}: {share} of the neighbours, {width} looked at");
         if share >= if sweep > NARROW_SWEEPS { PROMISED } else { ENOUGH } {
             break;
         }
