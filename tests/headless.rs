@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use common::{SMALL, small_corpus};
+use semascope::data::Element;
 
 /// Runs `semascope` with a cache and settings of its own.
 fn semascope(home: &Path, arguments: &[&str]) -> Output {
@@ -58,6 +59,30 @@ fn run_writes_one_row_a_document_a_picture_a_project_and_a_report() {
     assert!((2..=12).contains(&count), "four subjects, but {count} clusters");
     let project = semascope::io::project::open(&out.join("project.semascope"), &semascope::job::Ctx::quiet());
     assert_eq!(project.unwrap().project.corpus.len(), SMALL);
+}
+
+#[test]
+fn vectors_in_half_precision_are_halves_and_the_report_says_what_they_keep() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let (file, full, half) = (file.to_str().unwrap(), path("v.npy"), path("h.npy"));
+    let run = |arguments: &[&str]| {
+        assert_ok(&semascope(home.path(), &[arguments, &["--text", "text", "--quiet"]].concat()));
+    };
+    run(&["embed", file, "--out", &full]);
+    run(&["embed", file, "--half", "--out", &half]);
+    run(&["run", file, "--half", "--vectors", &full, "--out", &path("out")]);
+    let halves = semascope::io::npy::read_matrix(Path::new(&half)).unwrap();
+    assert_eq!((halves.element(), halves.rows()), (Element::F16, SMALL));
+    let report: serde_json::Value =
+        serde_json::from_str(&text(&home.path().join("out/report.json"))).unwrap();
+    let precision = &report["vectors"]["precision"];
+    assert_eq!(precision["kind"], "half");
+    assert!(precision["neighbours_kept"]["share"].as_f64().unwrap() > 0.95, "{precision}");
+    let project = Path::new(&path("out")).join("project.semascope");
+    let project = semascope::io::project::open(&project, &semascope::job::Ctx::quiet()).unwrap().project;
+    assert_eq!(project.matrix.unwrap().raw(), halves.raw());
 }
 
 #[test]

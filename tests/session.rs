@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::{SMALL, small_corpus};
+use semascope::data::{Element, Recall};
 use semascope::io::cache::Cache;
 use semascope::io::settings::Settings;
 use semascope::job::{Ctx, Latest};
@@ -92,6 +93,36 @@ fn a_changed_parameter_recomputes_only_what_lies_downstream() {
     assert_eq!(session.clusters().unwrap().count, 7);
     assert!(!Arc::ptr_eq(&clusters, session.clusters().unwrap()));
     assert!(Arc::ptr_eq(&layout, session.layout().unwrap()), "the map was not computed again");
+}
+
+#[test]
+fn vectors_in_half_precision_wait_to_be_asked_for_and_say_what_they_keep() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = explored(home.path());
+    let mut params = session.params().clone();
+    params.half = true;
+    session.apply(Command::SetParams(Box::new(params)));
+    assert_eq!(session.step(Step::Embed).state, StepState::Stale);
+    assert_eq!(session.matrix().unwrap().element(), Element::F32);
+    session.apply(Command::Recompute(Step::Embed));
+    until(&mut session, "vectors in half precision", is_done);
+    let matrix = session.matrix().unwrap();
+    assert!(
+        matches!(matrix.kept, Some(Recall::Estimated { share, .. }) if share > 0.95),
+        "{:?}",
+        matrix.kept
+    );
+    let summary = session.step(Step::Embed).summary;
+    assert!(summary.contains("half precision (") && summary.contains("% of neighbours kept"), "{summary}");
+
+    let path = home.path().join("half.semascope");
+    session.apply(Command::SaveProject(path.clone()));
+    until(&mut session, "the project", |s| !s.is_busy());
+    session.apply(Command::CloseCorpus);
+    session.apply(Command::Open(vec![path]));
+    until(&mut session, "the project again", |s| s.corpus().is_some());
+    assert_eq!(session.step(Step::Embed).summary, summary);
+    assert!(is_done(&session), "nothing is computed again");
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, Key};
+use super::{Bytes, Key, Recall};
 
 /// How one component is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ impl Element {
     }
 }
 
+/// The largest number in half precision.
+pub const LARGEST_HALF: f32 = 65_504.0;
+
 /// `rows` × `dim` vectors, row-major, little-endian, in memory or in a mapped file.
 ///
 /// Algorithms read it in blocks of rows and never assume that all of it is one slice in memory.
@@ -37,6 +41,8 @@ pub struct Matrix {
     pub made_by: String,
     /// Whether every row (but rows of zeros) has length one.
     pub unit: bool,
+    /// Of a copy in half precision: how many of the neighbours that the vectors had before are their neighbours still.
+    pub kept: Option<Recall>,
     rows: usize,
     dim: usize,
     element: Element,
@@ -63,6 +69,7 @@ impl Matrix {
             key,
             made_by: made_by.into(),
             unit,
+            kept: None,
             rows,
             dim,
             element: Element::F32,
@@ -84,7 +91,22 @@ impl Matrix {
     ) -> Option<Self> {
         let needed = rows.checked_mul(dim)?.checked_mul(element.size())?.checked_add(start)?;
         let enough = (*bytes).as_ref().len() >= needed;
-        enough.then(|| Self { key, made_by: made_by.into(), unit, rows, dim, element, bytes, start })
+        enough.then(|| Self {
+            key,
+            made_by: made_by.into(),
+            unit,
+            kept: None,
+            rows,
+            dim,
+            element,
+            bytes,
+            start,
+        })
+    }
+
+    /// The same vectors, with what is known of them as a copy in half precision.
+    pub fn with_kept(self, kept: Option<Recall>) -> Self {
+        Self { kept, ..self }
     }
 
     /// Number of vectors.
@@ -122,6 +144,18 @@ impl Matrix {
         }
     }
 
+    /// The rows in `range` in half precision; fails with the first value that is beyond what a half holds
+    /// ([`LARGEST_HALF`]).
+    pub fn halves(&self, range: Range<usize>) -> Result<Vec<f16>, f32> {
+        let rows = self.block(range);
+        let mut halves = vec![f16::ZERO; rows.len()];
+        halves.convert_from_f32_slice(&rows);
+        match halves.iter().zip(rows.iter()).find(|(half, _)| !half.is_finite()) {
+            None => Ok(halves),
+            Some((_, &value)) => Err(value),
+        }
+    }
+
     /// Row `i`.
     pub fn row(&self, i: usize) -> Cow<'_, [f32]> {
         self.block(i..i + 1)
@@ -153,6 +187,15 @@ mod tests {
             Matrix::from_bytes(key, "test", false, (2, 2), Element::F16, Arc::new(halves), 0).unwrap();
         assert_eq!(&*matrix.row(1), &[0.25, 2.0]);
         assert_eq!(matrix.ranges(1).collect::<Vec<_>>(), [0..1, 1..2]);
+    }
+
+    #[test]
+    fn what_a_half_cannot_hold_is_named() {
+        let key = Key::of("test", 1).finish();
+        let fits = Matrix::from_vec(key, "test", false, 2, vec![0.1, LARGEST_HALF]);
+        assert_eq!(fits.halves(0..1).unwrap(), [f16::from_f32(0.1), f16::MAX]);
+        let beyond = Matrix::from_vec(key, "test", false, 2, vec![0.1, -1e6]);
+        assert_eq!(beyond.halves(0..1), Err(-1e6));
     }
 
     #[test]

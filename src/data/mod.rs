@@ -22,7 +22,7 @@ pub use gather::TypedRows;
 pub use key::{KEY_BYTES, Key, KeyBuilder};
 pub use knn::{Knn, Recall};
 pub use layout::{Layout, MapQuality};
-pub use matrix::{Element, Matrix};
+pub use matrix::{Element, LARGEST_HALF, Matrix};
 pub use names::{ClusterName, Keyword, Names};
 pub use row_map::{NO_ROW, RowMap, pair};
 pub use strings::{Bytes, Offsets, Strings, StringsBuilder};

@@ -23,7 +23,7 @@ pub struct Arguments {
 pub enum Command {
     /// The whole flow: clusters.csv, map.png, project.semascope, report.json
     Run(RunArguments),
-    /// Texts to vectors: n×d f32, one row a document (an empty text is a row of zeros)
+    /// Texts to vectors: n×d f32 (f16 with --half), one row a document (an empty text is a row of zeros)
     Embed(EmbedArguments),
     /// The nearest neighbours of vectors: indices.npy, similarities.npy, report.json
     Knn(KnnArguments),
@@ -95,6 +95,9 @@ pub struct Embedding {
     /// What happens to longer texts
     #[arg(long, value_enum, default_value_t = LongText::Truncate)]
     pub long: LongText,
+    /// Keep vectors in half precision: half the room (the report says how many neighbours they keep)
+    #[arg(long)]
+    pub half: bool,
     /// Where the model runs
     #[arg(long, value_enum, default_value_t = Device::Auto)]
     pub device: Device,
@@ -213,6 +216,7 @@ impl Embedding {
     pub fn set(&self, params: &mut Params) {
         params.model = (self.model != "builtin").then(|| PathBuf::from(&self.model));
         params.embed.max_tokens = self.max_tokens;
+        params.half = self.half;
         params.embed.long = match self.long {
             LongText::Truncate => Long::Truncate,
             LongText::Chunk => Long::Chunk,

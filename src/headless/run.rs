@@ -19,7 +19,7 @@ use crate::stage::{self, Params};
 
 use super::arguments::RunArguments;
 use super::reporter::Reporter;
-use super::{files, picture};
+use super::{files, picture, steps};
 
 /// Reads the corpus in `path`, with the named columns as its text.
 pub fn read_corpus(path: &Path, text: &[String], ctx: &Ctx) -> anyhow::Result<Corpus> {
@@ -96,6 +96,11 @@ fn compute(
     let cache = Cache::open(None)?;
     cache.remark().into_iter().for_each(|remark| ctx.warn(remark));
     let (corpus, matrix, embedder) = vectors(arguments, params, &cache, timings, ctx)?;
+    let matrix = if params.half {
+        timed(timings, "halve", || stage::embed::halve(matrix, params.neighbours.k, &cache, ctx))?
+    } else {
+        matrix
+    };
     let knn = timed(timings, "neighbours", || {
         stage::neighbours::run(&matrix, &params.neighbours, Some(&cache), ctx)
     })?;
@@ -226,6 +231,7 @@ fn report(
         },
         "vectors": {
             "made_by": results.matrix.made_by, "dimensions": results.matrix.dim(), "unit": results.matrix.unit,
+            "precision": steps::precision(&results.matrix),
         },
         "neighbours": {
             "k": results.knn.k, "method": results.knn.method, "recall": results.knn.recall,

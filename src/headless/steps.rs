@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde_json::json;
 
-use crate::data::Layout;
+use crate::data::{Element, Layout, Matrix};
 use crate::gpu;
 use crate::io::cache::Cache;
 use crate::io::{atomic, clusters_csv, npy};
@@ -28,12 +28,26 @@ pub fn embed(arguments: &EmbedArguments) -> anyhow::Result<()> {
     let corpus = read_corpus(&arguments.file, &arguments.embedding.text, ctx)?;
     let embedder = stage::embed::embedder(&params, None, arguments.embedding.device.preference(), ctx)?;
     let done = stage::embed::run(&corpus, &embedder, &params.embed, &cache, ctx)?;
-    npy::write_matrix(&arguments.out, &done.matrix)?;
+    let matrix = if params.half {
+        stage::embed::halve(done.matrix, params.neighbours.k, &cache, ctx)?
+    } else {
+        done.matrix
+    };
+    npy::write_matrix(&arguments.out, &matrix)?;
     reporter.finish(&json!({
-        "documents": done.matrix.rows(), "dimensions": done.matrix.dim(), "model": embedder.name(),
+        "documents": matrix.rows(), "dimensions": matrix.dim(), "model": embedder.name(),
         "cached": done.cached, "truncated": done.truncated, "seconds": done.seconds,
+        "precision": precision(&matrix),
     }));
     Ok(())
+}
+
+/// How vectors are kept: "full" or "half", and how many of their neighbours halves keep.
+pub fn precision(matrix: &Matrix) -> serde_json::Value {
+    match matrix.element() {
+        Element::F32 => json!({"kind": "full"}),
+        Element::F16 => json!({"kind": "half", "neighbours_kept": matrix.kept}),
+    }
 }
 
 /// `knn V.npy --k 15 --out DIR`

@@ -13,13 +13,16 @@ use super::scratch::{self, Scratch};
 use super::tensors::{self, Damage};
 pub use super::vector_store::VectorStore;
 use super::{FileError, atomic, npy, vector_store};
-use crate::data::{Bytes, Element, Key, Knn, Layout, Matrix};
+use crate::data::{Bytes, Element, Key, Knn, Layout, Matrix, Recall};
 
 /// The environment variable that overrides the cache's place.
 pub const PLACE_VARIABLE: &str = "SEMASCOPE_CACHE";
 
 /// The app's folder name among those of others.
 pub(super) const APP: &str = "semascope";
+
+/// Rows that are converted at a time.
+const BLOCK_ROWS: usize = 4096;
 
 const VECTORS: &str = "vectors";
 const MATRICES: &str = "matrices";
@@ -138,11 +141,32 @@ impl Cache {
         let path = self.path(MATRICES, key);
         replace(&path, |sink| {
             let shape = (rows.len(), store.dim());
-            io::Write::write_all(sink, &tensors::matrix_header(key, made_by, unit, shape, Element::F32)?)?;
+            io::Write::write_all(
+                sink,
+                &tensors::matrix_header(key, made_by, (unit, None), shape, Element::F32)?,
+            )?;
             store.copy_rows(rows, sink)
         })?;
-        let matrix = map_matrix(&path)?;
-        matrix.map_err(|damage| FileError::format(&path, format!("cannot be used: {damage}.")))
+        just_written(&path)
+    }
+
+    /// Writes a copy of `matrix` in half precision under `key`, block by block, and maps it; `kept` is what is known
+    /// of it. All values must fit into halves.
+    pub fn halve(&self, matrix: &Matrix, key: Key, kept: Recall) -> Result<Matrix, FileError> {
+        let path = self.path(MATRICES, key);
+        replace(&path, |sink| {
+            let (shape, looks) = ((matrix.rows(), matrix.dim()), (matrix.unit, Some(kept)));
+            io::Write::write_all(
+                sink,
+                &tensors::matrix_header(key, &matrix.made_by, looks, shape, Element::F16)?,
+            )?;
+            matrix.ranges(BLOCK_ROWS).try_for_each(|rows| {
+                let halves =
+                    matrix.halves(rows).map_err(|value| io::Error::other(format!("{value} is no half")))?;
+                io::Write::write_all(sink, bytemuck::cast_slice(&halves))
+            })
+        })?;
+        just_written(&path)
     }
 
     /// The matrix that [`Cache::assemble`] left behind.
@@ -294,6 +318,10 @@ fn oldest_first(files: Vec<PathBuf>) -> Vec<(SystemTime, u64, PathBuf)> {
     files
 }
 
+fn just_written(path: &Path) -> Result<Matrix, FileError> {
+    map_matrix(path)?.map_err(|damage| FileError::format(path, format!("cannot be used: {damage}.")))
+}
+
 fn map_matrix(path: &Path) -> Result<Result<Matrix, Damage>, FileError> {
     let map = npy::map(path)?;
     let range = 0..map.len();
@@ -321,7 +349,6 @@ fn size_of_folder(folder: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Recall;
 
     fn cache() -> (tempfile::TempDir, Cache) {
         let folder = tempfile::tempdir().unwrap();
@@ -354,6 +381,19 @@ mod tests {
         assert_eq!((again.unit, again.made_by.as_str(), again.rows()), (true, "a model", 2));
         assert_eq!(again.raw(), matrix.raw());
         assert!(cache.matrix(text).is_none());
+    }
+
+    #[test]
+    fn halves_come_back_with_what_is_known_of_them() {
+        let (_folder, cache) = cache();
+        let of = |name| Key::of(name, 1).finish();
+        let full = Matrix::from_vec(of("full"), "a model", true, 2, vec![0.6, 0.8, 1.0, 0.0]);
+        let kept = Recall::Estimated { share: 0.99, queries: 2 };
+        let half = cache.halve(&full, of("half"), kept).unwrap();
+        assert_eq!((half.element(), half.key, half.kept), (Element::F16, of("half"), Some(kept)));
+        let again = cache.matrix(of("half")).unwrap();
+        assert_eq!((again.kept, again.raw()), (Some(kept), half.raw()));
+        assert!((again.row(0)[0] - 0.6).abs() < 1e-3);
     }
 
     #[test]

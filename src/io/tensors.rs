@@ -148,6 +148,8 @@ struct MatrixAbout {
     key: Key,
     made_by: String,
     unit: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kept: Option<Recall>,
 }
 
 /// The name of the one array of vectors.
@@ -157,7 +159,7 @@ const VECTORS: &str = "vectors";
 pub(super) fn matrix_header(
     key: Key,
     made_by: &str,
-    unit: bool,
+    (unit, kept): (bool, Option<Recall>),
     (rows, dim): (usize, usize),
     element: Element,
 ) -> io::Result<Vec<u8>> {
@@ -165,13 +167,14 @@ pub(super) fn matrix_header(
         Element::F32 => Dtype::F32,
         Element::F16 => Dtype::F16,
     };
-    let about = MatrixAbout { key, made_by: made_by.into(), unit };
+    let about = MatrixAbout { key, made_by: made_by.into(), unit, kept };
     header(&Sealed { check: None, about }, &[(VECTORS.into(), dtype, vec![rows, dim])])
 }
 
 pub(super) fn write_matrix(sink: &mut impl Write, matrix: &Matrix, ctx: &Ctx) -> io::Result<()> {
     let shape = (matrix.rows(), matrix.dim());
-    sink.write_all(&matrix_header(matrix.key, &matrix.made_by, matrix.unit, shape, matrix.element())?)?;
+    let looks = (matrix.unit, matrix.kept);
+    sink.write_all(&matrix_header(matrix.key, &matrix.made_by, looks, shape, matrix.element())?)?;
     matrix.raw().chunks(BLOCK).try_for_each(|block| {
         ctx.cancel.check()?;
         sink.write_all(block)
@@ -188,6 +191,7 @@ pub(super) fn read_matrix(bytes: Bytes, range: Range<usize>) -> Result<Matrix, D
     let &[rows, dim] = &info.shape[..] else { return Err(Damage::new("the vectors are not a table")) };
     let start = range.start + part.start + info.data_offsets.0;
     Matrix::from_bytes(about.key, about.made_by, about.unit, (rows, dim), element, bytes.clone(), start)
+        .map(|matrix| matrix.with_kept(about.kept))
         .ok_or_else(|| Damage::new("it is cut short"))
 }
 

@@ -10,7 +10,7 @@ mod worker;
 
 pub use cancel::{Cancel, Cancelled};
 pub use latest::Latest;
-pub use priority::step_back;
+pub use priority::{promptly, step_back};
 pub use progress::{Progress, Snapshot};
 pub use worker::{Job, Outcome};
 

@@ -32,12 +32,32 @@ impl<T: Send + 'static> Job<T> {
         wake: Arc<dyn Fn() + Send + Sync>,
         work: impl FnOnce(&Ctx) -> T + Send + 'static,
     ) -> std::io::Result<Self> {
+        Self::start(name, wake, work, true)
+    }
+
+    /// The same for short work that a person waits for: it does not step back for others.
+    pub fn spawn_prompt(
+        name: &str,
+        wake: Arc<dyn Fn() + Send + Sync>,
+        work: impl FnOnce(&Ctx) -> T + Send + 'static,
+    ) -> std::io::Result<Self> {
+        Self::start(name, wake, work, false)
+    }
+
+    fn start(
+        name: &str,
+        wake: Arc<dyn Fn() + Send + Sync>,
+        work: impl FnOnce(&Ctx) -> T + Send + 'static,
+        steps_back: bool,
+    ) -> std::io::Result<Self> {
         let (send_event, events) = channel();
         let (send_outcome, outcome) = channel();
         let ctx = Ctx::new(send_event, wake);
         let inner = ctx.clone();
         std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            step_back();
+            if steps_back {
+                step_back();
+            }
             let result = match catch_unwind(AssertUnwindSafe(|| work(&inner))) {
                 Ok(value) => Outcome::Done(value),
                 Err(panic) => Outcome::Panicked(message_of(&*panic)),

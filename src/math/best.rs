@@ -52,6 +52,26 @@ impl Best {
         self.floors[row] = similarities[last];
     }
 
+    /// Like [`Best::offer`] for an id that may have been offered before, with a similarity that differs by rounding:
+    /// the greater one holds, so that the order of the offers still does not matter.
+    pub fn offer_again(&mut self, row: usize, similarity: f32, id: u32) {
+        if similarity < self.floors[row] {
+            return;
+        }
+        let range = row * self.k..(row + 1) * self.k;
+        if let Some(at) = self.ids[range.clone()].iter().position(|&known| known == id) {
+            if self.similarities[range.start + at] >= similarity {
+                return;
+            }
+            // Those behind it move up, and the last place is free for it.
+            let (ids, similarities) = (&mut self.ids[range.clone()], &mut self.similarities[range]);
+            ids[at..].rotate_left(1);
+            similarities[at..].rotate_left(1);
+            (ids[self.k - 1], similarities[self.k - 1]) = (NOBODY, f32::NEG_INFINITY);
+        }
+        self.offer(row, similarity, id);
+    }
+
     /// Makes all lists empty again.
     pub fn clear(&mut self) {
         self.ids.fill(NOBODY);
@@ -62,6 +82,12 @@ impl Best {
     /// All places of all rows with their similarities; those after the last taken one hold [`NOBODY`].
     pub fn places(&self) -> (&[u32], &[f32]) {
         (&self.ids, &self.similarities)
+    }
+
+    /// What is in the list of `row`, best first.
+    pub fn list(&self, row: usize) -> impl Iterator<Item = (f32, u32)> + '_ {
+        let ids = self.ids(row);
+        self.similarities[row * self.k..].iter().copied().zip(ids.iter().copied())
     }
 
     /// The ids in the list of `row`, best first.
@@ -96,6 +122,26 @@ mod tests {
             let mut best = Best::new(1, k);
             offers.iter().for_each(|&(similarity, id)| best.offer(0, similarity, id));
             prop_assert_eq!(best.ids(0), &expected[..]);
+        }
+
+        #[test]
+        fn offers_that_come_again_count_once_by_the_greatest_whatever_the_order(
+            offers in prop::collection::vec((0u8..20, 0u32..12), 0..60), k in 1usize..10, turn in 0usize..60,
+        ) {
+            let mut offers: Vec<(f32, u32)> = offers.into_iter().map(|(s, id)| (f32::from(s), id)).collect();
+            let mut greatest = std::collections::BTreeMap::<u32, f32>::new();
+            for &(similarity, id) in &offers {
+                let known = greatest.entry(id).or_insert(similarity);
+                *known = known.max(similarity);
+            }
+            let mut sorted: Vec<(f32, u32)> = greatest.into_iter().map(|(id, s)| (s, id)).collect();
+            sorted.sort_by(crate::math::rows::nearer);
+            sorted.truncate(k);
+            let turn = turn.min(offers.len());
+            offers.rotate_left(turn);
+            let mut best = Best::new(1, k);
+            offers.iter().for_each(|&(similarity, id)| best.offer_again(0, similarity, id));
+            prop_assert_eq!(best.list(0).collect::<Vec<_>>(), sorted);
         }
     }
 }

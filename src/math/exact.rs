@@ -63,29 +63,10 @@ pub fn nearest_of(
     k: usize,
     ctx: &Ctx,
 ) -> Result<Vec<Vec<(f32, u32)>>, Cancelled> {
-    let n = rows.len();
-    let best = Mutex::new(Best::new(queries.len(), k));
-    (0..n.div_ceil(BLOCK)).into_par_iter().try_for_each_init(
-        || {
-            let mut tile = Tile::default();
-            rows.gather(queries.iter().copied(), &mut tile.left);
-            tile
-        },
-        |tile, block| {
-            ctx.cancel.check()?;
-            rows.block(range(block, n), &mut tile.right);
-            tile.multiply(rows.dim(), queries.len(), 0..range(block, n).len());
-            // A query's own product must not count as a neighbour.
-            for (query, &id) in
-                queries.iter().enumerate().filter(|(_, id)| range(block, n).contains(&(**id as usize)))
-            {
-                tile.products[query * tile.width + id as usize - block * BLOCK] = f32::NEG_INFINITY;
-            }
-            tile.offer_to_left(&mut locked(&best), 0, None, |column| (block * BLOCK + column) as u32);
-            Ok(())
-        },
-    )?;
-    let best = best.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut vectors = Vec::new();
+    rows.gather(queries.iter().copied(), &mut vectors);
+    let best =
+        best_of(&vectors, queries, rows.dim(), k, rows.len(), |range, out| rows.block(range, out), ctx)?;
     let queries = queries.par_iter().enumerate();
     Ok(queries
         .map_init(Scratch::default, |scratch, (query, &id)| {
@@ -93,6 +74,36 @@ pub fn nearest_of(
             rows.rank(id, others, scratch)
         })
         .collect())
+}
+
+/// The `k` best of `n` rows for each of `queries`, unit vectors of `dim` components that are the rows `ids`
+/// themselves and not their own neighbours. `read` gives a block of rows, as unit vectors.
+pub fn best_of(
+    queries: &[f32],
+    ids: &[u32],
+    dim: usize,
+    k: usize,
+    n: usize,
+    read: impl Fn(std::ops::Range<usize>, &mut Vec<f32>) + Sync,
+    ctx: &Ctx,
+) -> Result<Best, Cancelled> {
+    let best = Mutex::new(Best::new(ids.len(), k));
+    (0..n.div_ceil(BLOCK)).into_par_iter().try_for_each_init(
+        || Tile { left: queries.to_vec(), ..Tile::default() },
+        |tile, block| {
+            ctx.cancel.check()?;
+            let rows = range(block, n);
+            read(rows.clone(), &mut tile.right);
+            tile.multiply(dim, ids.len(), 0..rows.len());
+            // A query's own product must not count as a neighbour.
+            for (query, &id) in ids.iter().enumerate().filter(|(_, id)| rows.contains(&(**id as usize))) {
+                tile.products[query * tile.width + id as usize - block * BLOCK] = f32::NEG_INFINITY;
+            }
+            tile.offer_to_left(&mut locked(&best), 0, None, |column| (block * BLOCK + column) as u32);
+            Ok(())
+        },
+    )?;
+    Ok(best.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Exact cosines and order for the ids that `candidates` gives each row, of which at least `k` must be given.

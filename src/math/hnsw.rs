@@ -1,15 +1,21 @@
-//! Neighbours of many rows, found in four steps:
+//! Neighbours of many rows, found in five steps:
 //!
 //! 1. a random sample of the rows, the landmarks, goes into a navigable graph (HNSW, Malkov and Yashunin 2018, by
 //!    `hnsw_rs`, in memory), and every row looks up its nearest landmarks there;
-//! 2. the rows that share a landmark are a cell, and all pairs of a cell are compared by one product;
-//! 3. the lists from its cells make each row's list in a graph, which a best-first search over coded vectors
-//!    ([`Graph::swept`]) improves until a sample of rows has nearly all its true neighbours;
-//! 4. what is on the lists is compared exactly and sorted.
+//! 2. the rows that share a landmark are a cell, and all pairs of a cell are compared by one product; the best of all
+//!    its cells make each row's list in a graph;
+//! 3. some rows try how far a best-first search over coded vectors ([`Graph::swept`]) gets in that graph: where it
+//!    gets not far enough, every row looks up twice as many landmarks, and the cells are compared again (or every
+//!    pair is, where that costs less);
+//! 4. that search improves all lists, until a sample of rows has nearly all its true neighbours;
+//! 5. what is on the lists is compared exactly and sorted.
 //!
 //! Most comparisons happen in products of blocks, at several times the speed of those that a graph asks for one by
 //! one. The landmarks are inserted one after the other, so that the result depends on the seed and not on the
 //! number of threads.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use hnsw_rs::prelude::{Distance, Hnsw};
 use rayon::prelude::*;
@@ -29,64 +35,79 @@ use crate::job::{Cancelled, Ctx};
 const ROWS_PER_LANDMARK: usize = 128;
 const CELL_PER_NEIGHBOUR: usize = 8;
 
-/// How many cells a row is in.
+/// How many cells a row is in at first (twice as many of [`MANY_ROWS`]), and at most. Twice as many cost four times the products, yet less than the
+/// sweeps they save where neighbourhoods are hard to walk through: of a million averaged word vectors 4 cells hold .59
+/// of the neighbours, 8 hold .83 and 16 hold .95.
 const OVERLAP: usize = 4;
+const MOST_OVERLAP: usize = 32;
+const MANY_ROWS: usize = 1 << 18;
 
-/// A cell this many times the mean is compared in parts: a landmark in the midst of everything collects many rows.
-const LARGEST_CELL: usize = 8;
+/// Where the search that is tried finds less than this, there are too few cells.
+const PROMISING: f32 = 0.94;
 
-/// Links a landmark, and the widths of the searches that insert it and that look up a row.
+/// A cell this many times the mean is compared in parts: a landmark in the midst of everything collects many rows (a
+/// few of a million's have sixty times the mean; whole, they would make most of the work).
+const LARGEST_CELL: usize = 4;
+
+/// Links a landmark, the width of the search that inserts it, and how many more than wanted the search for a row's
+/// landmarks looks at.
 const LINKS: usize = 8;
 const WIDTH_TO_INSERT: usize = 40;
-const WIDTH_TO_FIND: usize = 8;
+const MORE_TO_FIND: usize = 4;
 /// More levels than any sample needs.
 const LEVELS: usize = 16;
 
 /// Landmarks inserted, and rows of a cell multiplied, between two looks at whether to stop.
 const BLOCK: usize = 512;
 
-/// Enough of the true neighbours to stop; the promise is .95.
+/// Enough of the true neighbours to stop while rounds are cheap; the promise, which is enough once they are not.
 const ENOUGH: f32 = 0.96;
+const PROMISED: f32 = 0.95;
 
-/// Sweeps after which the lists are taken as they are, and how many of them keep the first width: later ones,
-/// which only data without structure needs, take half as much again each.
+/// Sweeps after which the lists are taken as they are, and how many of them keep the first width: later ones, which
+/// only data with little structure needs, take half as much again each.
 const MOST_SWEEPS: usize = 6;
 const NARROW_SWEEPS: usize = 2;
-
-/// Vectors without structure have no neighbourhoods to walk through: where fewer than this share is found after
-/// the narrow sweeps, comparing every pair costs less than ever wider ones, up to so many rows.
-const HOPELESS: f32 = 0.8;
-const MOST_ROWS_TO_COMPARE: usize = 150_000;
 
 /// The `k` nearest of all other rows for each row, nearest first, and how many of the true ones they hold; `k` is
 /// smaller than the number of rows. The rows are put into another order on the way, in which near ones lie close
 /// to each other in memory.
 pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists, Recall), Cancelled> {
-    let cells = Cells::of(rows, k, seed, ctx)?;
-    let cells = cells.in_order(rows);
-    let codes = Codes::of(rows, ctx)?;
-    let parts = cells.compared(rows, k, ctx)?;
     // Coded cosines are a little off: a longer list lets the true neighbours in.
     let mut width = (k + k / 2 + 2).min(rows.len() - 1);
-    let mut graph = Graph::of(&codes, width, ctx, |row, candidates| {
-        for (cell, at) in cells.homes(row) {
-            candidates.extend_from_slice(parts[cell].ids(at));
-        }
-    })?;
-    drop(parts);
-
+    let landmarks = Landmarks::of(rows, k, seed, ctx)?;
+    let mut overlap = if rows.len() < MANY_ROWS { OVERLAP } else { 2 * OVERLAP };
+    let mut homes = landmarks.ordered(rows, overlap, ctx)?;
+    let codes = Codes::of(rows, ctx)?;
     let truth = Truth::of(rows, k, seed, ctx)?;
+    let near = Near::of(rows.len(), width);
+    let mut graph = loop {
+        near.compare(rows, &landmarks.cells(&homes, overlap), k, ctx)?;
+        let graph = Graph::of(&codes, width, ctx, |row, candidates| near.of_row(row, candidates))?;
+        let tried = graph.tried(&codes, truth.queries(), ctx)?;
+        let promise = truth
+            .share(rows, |row| truth.queries().binary_search(&(row as u32)).map_or(&[], |at| &tried[at]));
+        tracing::info!("{overlap} cells a row: a search finds {promise} of the neighbours");
+        if promise >= PROMISING || overlap >= MOST_OVERLAP {
+            break graph;
+        }
+        overlap *= 2;
+        if landmarks.compare_more_than_half(overlap) {
+            rows.reorder_as_read();
+            return Ok((exact::nearest(rows, k, ctx)?, Recall::Exact));
+        }
+        homes = landmarks.homes(rows, overlap, ctx)?;
+    };
+    drop((near, homes, landmarks));
+
     let mut share = truth.share(rows, |row| graph.near(row));
     for sweep in 1..=MOST_SWEEPS {
-        if share >= ENOUGH {
+        tracing::info!("before round {sweep}: {share} of the neighbours, {width} looked at");
+        if share >= if sweep > NARROW_SWEEPS { PROMISED } else { ENOUGH } {
             break;
         }
         ctx.progress.begin(&format!("Improving neighbours, round {sweep}"), "points", rows.len() as u64, 0);
         if sweep > NARROW_SWEEPS {
-            if share < HOPELESS && rows.len() <= MOST_ROWS_TO_COMPARE {
-                rows.reorder_as_read();
-                return Ok((exact::nearest(rows, k, ctx)?, Recall::Exact));
-            }
             width = (width + width / 2).min(rows.len() - 1);
         }
         graph = graph.swept(&codes, width, ctx)?;
@@ -111,18 +132,16 @@ impl Distance<f32> for CosineDistance {
     }
 }
 
-/// Which rows are compared with each other.
-struct Cells {
-    /// `n` × [`OVERLAP`] cells, [`NOBODY`] where a row is in fewer, nearest first, with the row's place in each.
-    homes: Vec<[(u32, u32); OVERLAP]>,
-    members: Vec<Vec<u32>>,
+/// Some of the rows, to which all others are nearer or farther.
+struct Landmarks {
+    index: Hnsw<'static, f32, CosineDistance>,
+    count: usize,
 }
 
-impl Cells {
+impl Landmarks {
     fn of(rows: &Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<Self, Cancelled> {
-        let n = rows.len();
         let per_landmark = ROWS_PER_LANDMARK.max(CELL_PER_NEIGHBOUR * k);
-        let landmarks = sample(n, (n / per_landmark).max(1), seed);
+        let landmarks = sample(rows.len(), (rows.len() / per_landmark).max(1), seed);
         ctx.progress.begin("Placing landmarks", "points", landmarks.len() as u64, 0);
         let index = Hnsw::new(LINKS, landmarks.len(), LEVELS, WIDTH_TO_INSERT, CosineDistance);
         let mut vectors = Vec::new();
@@ -134,65 +153,101 @@ impl Cells {
             }
             ctx.progress.advance(ids.len() as u64);
         }
-
-        ctx.progress.begin("Finding landmarks", "points", n as u64, 0);
-        let mut homes = vec![[(NOBODY, 0); OVERLAP]; n];
-        homes.par_chunks_mut(BLOCK).enumerate().try_for_each_init(Vec::new, |vectors, (block, homes)| {
-            ctx.cancel.check()?;
-            rows.block(block * BLOCK..block * BLOCK + homes.len(), vectors);
-            for (homes, vector) in homes.iter_mut().zip(vectors.chunks(rows.dim())) {
-                let found = index.search(vector, OVERLAP, WIDTH_TO_FIND);
-                for (home, found) in homes.iter_mut().zip(found) {
-                    home.0 = found.d_id as u32;
-                }
-            }
-            ctx.progress.advance(homes.len() as u64);
-            Ok(())
-        })?;
-        Ok(Self { homes, members: Vec::with_capacity(landmarks.len()) })
+        Ok(Self { index, count: landmarks.len() })
     }
 
-    /// Reorders `rows` so that those with the same nearest landmark follow each other, and fills the cells.
-    fn in_order(mut self, rows: &mut Rows) -> Self {
-        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
-        order.sort_by_key(|&row| self.homes[row as usize][0].0);
-        rows.reorder(&order);
-        self.homes = order.iter().map(|&row| self.homes[row as usize]).collect();
+    /// Whether cells that overlap so much come near to comparing every pair, and many of them several times: then
+    /// comparing every pair once costs less.
+    fn compare_more_than_half(&self, overlap: usize) -> bool {
+        2 * overlap * overlap >= self.count
+    }
 
-        let largest = LARGEST_CELL * OVERLAP * rows.len() / self.members.capacity().max(1);
-        let mut part_of = vec![NOBODY; self.members.capacity()];
-        for (row, homes) in self.homes.iter_mut().enumerate() {
-            for home in homes.iter_mut().filter(|home| home.0 != NOBODY) {
-                let part = &mut part_of[home.0 as usize];
-                if *part == NOBODY || self.members[*part as usize].len() >= largest.max(BLOCK) {
-                    *part = self.members.len() as u32;
-                    self.members.push(Vec::new());
+    /// The `overlap` nearest landmarks of each row, nearest first, [`NOBODY`] where there are fewer.
+    fn homes(&self, rows: &Rows, overlap: usize, ctx: &Ctx) -> Result<Vec<u32>, Cancelled> {
+        ctx.progress.begin("Finding landmarks", "points", rows.len() as u64, 0);
+        let mut homes = vec![NOBODY; rows.len() * overlap];
+        homes.par_chunks_mut(BLOCK * overlap).enumerate().try_for_each_init(
+            Vec::new,
+            |vectors, (block, homes)| {
+                ctx.cancel.check()?;
+                let count = homes.len() / overlap;
+                rows.block(block * BLOCK..block * BLOCK + count, vectors);
+                for (homes, vector) in homes.chunks_mut(overlap).zip(vectors.chunks(rows.dim())) {
+                    let found = self.index.search(vector, overlap, overlap + MORE_TO_FIND);
+                    homes.iter_mut().zip(found).for_each(|(home, found)| *home = found.d_id as u32);
                 }
-                let members = &mut self.members[*part as usize];
-                *home = (*part, members.len() as u32);
-                members.push(row as u32);
+                ctx.progress.advance(count as u64);
+                Ok(())
+            },
+        )?;
+        Ok(homes)
+    }
+
+    /// The same, with `rows` reordered so that those with the same nearest landmark follow each other.
+    fn ordered(&self, rows: &mut Rows, overlap: usize, ctx: &Ctx) -> Result<Vec<u32>, Cancelled> {
+        let homes = self.homes(rows, overlap, ctx)?;
+        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+        order.sort_by_key(|&row| homes[row as usize * overlap]);
+        rows.reorder(&order);
+        let of_row = |&row: &u32| &homes[row as usize * overlap..(row as usize + 1) * overlap];
+        Ok(order.iter().flat_map(of_row).copied().collect())
+    }
+
+    /// The rows of each cell, ascending; a cell of too many is cut in parts.
+    fn cells(&self, homes: &[u32], overlap: usize) -> Vec<Vec<u32>> {
+        let largest = (LARGEST_CELL * homes.len() / self.count).max(BLOCK);
+        let mut part_of = vec![NOBODY; self.count];
+        let mut members: Vec<Vec<u32>> = Vec::with_capacity(self.count);
+        for (row, homes) in (0u32..).zip(homes.chunks(overlap)) {
+            for &home in homes.iter().filter(|home| **home != NOBODY) {
+                let part = &mut part_of[home as usize];
+                if *part == NOBODY || members[*part as usize].len() >= largest {
+                    *part = members.len() as u32;
+                    members.push(Vec::new());
+                }
+                members[*part as usize].push(row);
             }
         }
-        self
+        members
+    }
+}
+
+/// For each row the best of the others in its cells, in blocks of [`BLOCK`] rows.
+struct Near(Vec<Mutex<Best>>);
+
+impl Near {
+    fn of(n: usize, width: usize) -> Self {
+        Self((0..n).step_by(BLOCK).map(|start| Mutex::new(Best::new(BLOCK.min(n - start), width))).collect())
     }
 
-    /// The cells of `row` and its place in each.
-    fn homes(&self, row: u32) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let homes = self.homes[row as usize].iter().filter(|home| home.0 != NOBODY);
-        homes.map(|&(cell, at)| (cell as usize, at as usize))
-    }
-
-    /// For each cell the `k` best of each of its rows among the others in it.
-    fn compared(&self, rows: &Rows, k: usize, ctx: &Ctx) -> Result<Vec<Best>, Cancelled> {
-        ctx.progress.begin("Finding neighbours", "points", rows.len() as u64, 0);
-        let total: usize = self.members.iter().map(Vec::len).sum();
-        let done = std::sync::atomic::AtomicUsize::new(0);
-        let compare = |tile: &mut Tile, members: &Vec<u32>| {
+    /// Compares all pairs of each cell, and offers each row its `k` best there.
+    fn compare(&self, rows: &Rows, cells: &[Vec<u32>], k: usize, ctx: &Ctx) -> Result<(), Cancelled> {
+        let n = rows.len();
+        ctx.progress.begin("Finding neighbours", "points", n as u64, 0);
+        let total: usize = cells.iter().map(Vec::len).sum();
+        let done = AtomicUsize::new(0);
+        cells.par_iter().try_for_each_init(Tile::default, |tile, members| {
             let best = tile.compare_all(rows, members, k, ctx)?;
-            let done = done.fetch_add(members.len(), std::sync::atomic::Ordering::Relaxed) + members.len();
-            ctx.progress.set((rows.len() as u128 * done as u128 / total as u128) as u64);
-            Ok(best)
-        };
-        self.members.par_iter().map_init(Tile::default, compare).collect()
+            let mut at = 0;
+            for rows in members.chunk_by(|a, b| *a as usize / BLOCK == *b as usize / BLOCK) {
+                let mut list =
+                    self.0[rows[0] as usize / BLOCK].lock().unwrap_or_else(PoisonError::into_inner);
+                for &row in rows {
+                    for (similarity, id) in best.list(at) {
+                        list.offer_again(row as usize % BLOCK, similarity, id);
+                    }
+                    at += 1;
+                }
+            }
+            let done = done.fetch_add(members.len(), Ordering::Relaxed) + members.len();
+            ctx.progress.set((n as u128 * done as u128 / total as u128) as u64);
+            Ok(())
+        })
+    }
+
+    /// Appends the ids in the list of `row`.
+    fn of_row(&self, row: u32, ids: &mut Vec<u32>) {
+        let list = self.0[row as usize / BLOCK].lock().unwrap_or_else(PoisonError::into_inner);
+        ids.extend_from_slice(list.ids(row as usize % BLOCK));
     }
 }

@@ -10,6 +10,7 @@ pub mod emerging;
 mod exact;
 pub mod exemplars;
 pub mod fuzzy;
+pub mod halves;
 pub mod hash;
 mod hnsw;
 pub mod kd_tree;

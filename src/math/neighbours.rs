@@ -251,10 +251,16 @@ mod tests {
     }
 
     #[test]
-    fn noise_without_structure_is_searched_until_enough_is_found() {
-        let matrix = matrix(64, noise(3).take(4000 * 64).collect());
-        let (_, _, recall) = find(&matrix, &params(15, Method::Hnsw), &Ctx::quiet()).unwrap();
+    fn cells_overlap_until_enough_is_found_where_structure_is_weak() {
+        // Noise about a few thousand directions: more than few cells hold, less than every pair.
+        let (n, dim) = (60_000, 24);
+        let directions: Vec<f32> = noise(5).take(n / 20 * dim).collect();
+        let near = |at: usize, noise: f32| 0.55 * noise + directions[at / dim % (n / 20) * dim + at % dim];
+        let values = noise(6).take(n * dim).enumerate().map(|(at, noise)| near(at, noise)).collect();
+        let matrix = matrix(dim, values);
+        let (_, method, recall) = find(&matrix, &params(15, Method::Hnsw), &Ctx::quiet()).unwrap();
         assert!(matches!(recall, Recall::Estimated { share, .. } if share >= 0.95), "{recall:?}");
+        assert_eq!(method, "HNSW");
     }
 
     #[test]

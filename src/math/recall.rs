@@ -32,6 +32,11 @@ impl Truth {
         Ok(Self { k, queries, floors })
     }
 
+    /// The rows it knows of, ascending.
+    pub fn queries(&self) -> &[u32] {
+        &self.queries
+    }
+
     /// How many rows it knows of.
     pub fn len(&self) -> usize {
         self.queries.len()

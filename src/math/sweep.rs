@@ -54,16 +54,35 @@ impl Graph {
     pub fn swept(&self, codes: &Codes, width: usize, ctx: &Ctx) -> Result<Self, Cancelled> {
         let listed_by = ListedBy::of(self);
         let wider = width > self.width;
-        self.next(codes, width, ctx, |search, row| {
-            while let Some((near, known)) = search.visit() {
-                let fresh = self.fresh_of(near);
-                let further = self.list(near).zip(fresh).chain(listed_by.row(near));
-                // What two old links connect was compared before; a wider list may have room for it now.
-                let known = known && !wider;
-                search.candidates.extend(further.filter(|&(_, fresh)| fresh || !known).map(|(id, _)| id));
-                search.compare(codes, row);
-            }
-        })
+        self.next(codes, width, ctx, |search, row| self.walk(codes, &listed_by, wider, search, row))
+    }
+
+    /// What a sweep would put on the lists of `rows`, best first.
+    pub fn tried(&self, codes: &Codes, rows: &[u32], ctx: &Ctx) -> Result<Vec<Vec<u32>>, Cancelled> {
+        let listed_by = ListedBy::of(self);
+        rows.par_iter()
+            .map_init(
+                || Search::new(codes.len(), self.width),
+                |search, &row| {
+                    ctx.cancel.check()?;
+                    search.begin(row as usize, self);
+                    self.walk(codes, &listed_by, false, search, row);
+                    Ok(search.best.ids(0).to_vec())
+                },
+            )
+            .collect()
+    }
+
+    /// The search from one row; `wider` says that its list has more places than those of this graph.
+    fn walk(&self, codes: &Codes, listed_by: &ListedBy, wider: bool, search: &mut Search, row: u32) {
+        while let Some((near, known)) = search.visit() {
+            let fresh = self.fresh_of(near);
+            let further = self.list(near).zip(fresh).chain(listed_by.row(near));
+            // What two old links connect was compared before; a wider list may have room for it now.
+            let known = known && !wider;
+            search.candidates.extend(further.filter(|&(_, fresh)| fresh || !known).map(|(id, _)| id));
+            search.compare(codes, row);
+        }
     }
 
     /// The ids near `row`, best first.

@@ -41,10 +41,16 @@ impl Session {
         self.cache_work.clearing.is_some() || self.cache_work.moving.is_some()
     }
 
-    /// Counts the cache's size anew.
+    /// Counts the cache's size anew, after what is beyond the limit in the settings was deleted.
     pub fn count_cache(&mut self) {
-        let cache = self.cache.clone();
-        match Job::spawn("count the cache", self.wake.clone(), move |_| cache.size()) {
+        let (cache, limit) = (self.cache.clone(), self.settings.cache_limit);
+        let work = move |_: &_| {
+            if let Some(limit) = limit {
+                cache.trim(limit);
+            }
+            cache.size()
+        };
+        match Job::spawn("count the cache", self.wake.clone(), work) {
             Ok(job) => self.cache_work.counting = Some(job),
             Err(error) => tracing::warn!("the cache's size is not known: {error}"),
         }

@@ -22,7 +22,7 @@ pub(super) struct Importing {
     reading: Option<Job<Result<Corpus, StageError>>>,
     counting: Option<Job<Result<(Survey, LoadedModel), StageError>>>,
     embedder: Option<LoadedModel>,
-    /// What is open, which the file may join.
+    /// What is open, which the file may join, until the two were compared.
     open: Option<Arc<Corpus>>,
     suggesting: Option<Job<Result<Option<Suggestion>, StageError>>>,
 }
@@ -120,7 +120,8 @@ impl Importing {
 
     /// Finds out what the file is most likely for: one with the texts of the open corpus brings more of them.
     fn compare(&mut self, corpus: Arc<Corpus>) {
-        let Some(open) = self.open.clone() else { return };
+        // Once: what a person has chosen since stays.
+        let Some(open) = self.open.take() else { return };
         let alike = open.text_columns.iter().all(|&text| corpus.column(&open.columns[text].name).is_some());
         if alike {
             self.sheet.purpose = Purpose::Add;
@@ -148,15 +149,25 @@ impl Importing {
     }
 
     /// Takes other columns as the text.
-    pub fn set_text_columns(&mut self, columns: Vec<usize>, params: &Params) {
+    pub fn set_text_columns(&mut self, columns: Vec<usize>) {
         let Some(corpus) = &self.sheet.corpus else { return };
         if columns.is_empty() || columns.iter().any(|&c| c >= corpus.columns.len()) {
             return;
         }
         let names = columns.iter().map(|&c| corpus.columns[c].name.clone()).collect();
         self.sheet.options.text_columns = Some(names);
-        self.sheet.corpus = Some(Arc::new(corpus.with_text_columns(columns)));
-        self.count(params);
+        // All cells are hashed again: too long for the window's thread where they are many.
+        let corpus = corpus.clone();
+        self.reading =
+            Job::spawn("text columns", self.wake.clone(), move |_| Ok(corpus.with_text_columns(columns)))
+                .ok();
+        self.counting = None;
+        self.sheet.survey = None;
+    }
+
+    /// Whether the documents, or the choice of their texts, are not there yet.
+    pub fn is_reading(&self) -> bool {
+        self.reading.is_some()
     }
 
     /// Starts counting over the chosen texts; older counts no longer hold.

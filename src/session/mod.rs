@@ -235,7 +235,7 @@ impl Session {
             }
             Command::SetTextColumns(columns) => {
                 if let Some(importing) = &mut self.importing {
-                    importing.set_text_columns(columns, &self.params);
+                    importing.set_text_columns(columns);
                 }
             }
             Command::SetColumnKind(name, kind) => {

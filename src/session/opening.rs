@@ -169,9 +169,9 @@ impl Session {
         let Some(outcome) = self.loading.as_ref().and_then(|(_, job)| job.poll()) else { return };
         let Some((path, _)) = self.loading.take() else { return };
         match outcome {
-            Outcome::Done(Ok(Loaded::Corpus(corpus))) => self.explore(corpus, Vectors::ByModel),
+            Outcome::Done(Ok(Loaded::Corpus(corpus))) => self.explore(Arc::new(corpus), Vectors::ByModel),
             Outcome::Done(Ok(Loaded::Ready(corpus, matrix))) => {
-                self.explore(corpus, Vectors::Given(Arc::new(matrix)));
+                self.explore(Arc::new(corpus), Vectors::Given(Arc::new(matrix)));
             }
             Outcome::Done(Ok(Loaded::Stored(stored))) => self.take_stored(*stored),
             Outcome::Done(Err(StageError::Cancelled)) => {}
@@ -191,7 +191,7 @@ impl Session {
         let Some(importing) = &mut self.importing else { return };
         importing.poll(&self.params);
         let waits = importing.sheet.purpose == Purpose::Join && importing.is_suggesting();
-        if !importing.sheet.confirmed || waits {
+        if !importing.sheet.confirmed || importing.is_reading() || waits {
             return;
         }
         let Some(corpus) = importing.sheet.corpus.clone() else { return };
@@ -215,13 +215,13 @@ impl Session {
                 self.grow(Growth::Join { other: corpus, by: join_by.unwrap_or(JoinBy::Order) });
             }
             _ => {
-                self.explore((*corpus).clone(), vectors);
+                self.explore(corpus, vectors);
                 self.read_options = options;
             }
         }
     }
 
-    fn explore(&mut self, corpus: Corpus, vectors: Vectors) {
+    fn explore(&mut self, corpus: Arc<Corpus>, vectors: Vectors) {
         if corpus.report.skipped > 0 {
             let (skipped, name) = (corpus.report.skipped, &corpus.name);
             let text = format!("{skipped} rows of {name} could not be read and were skipped.");
@@ -234,7 +234,7 @@ impl Session {
             _ => None,
         };
         let source = corpus.source.clone();
-        let space = Space::new(Arc::new(corpus), vectors);
+        let space = Space::new(corpus, vectors);
         let bare = project::Project::new(space.corpus.clone());
         self.space = Some(space);
         self.keep_from(Base::Corpus { source }, bare, vectors_file);

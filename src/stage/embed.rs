@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::data::{Corpus, Element, Key, Matrix};
+use crate::data::{Corpus, Element, Key, Matrix, Recall};
 use crate::embed::{EmbedParams, Embedder, Texts};
 use crate::io::cache::Cache;
 use crate::job::Ctx;
+use crate::math::halves;
 use crate::model::{DevicePreference, ModelSource};
 
 use super::{Params, StageError};
@@ -54,6 +55,9 @@ pub fn key(corpus: &Corpus, embedder: &Embedder, params: &EmbedParams) -> Key {
 /// What is said when the cache vanishes.
 const REMADE: &str = "The cache was deleted while texts were being embedded. It was made again, with everything that \
                       this run had finished; what earlier runs had left there is gone.";
+
+/// The figure of the same vectors is the same each time.
+const HALF_SEED: u64 = 0;
 
 fn text_key(text: &str) -> Key {
     Key::of("text", 1).text(text).finish()
@@ -159,6 +163,53 @@ pub fn run(
     Ok(Embedded { matrix, cached, truncated: report.truncated, seconds })
 }
 
+/// A copy of `matrix` in half precision, in the cache: half the room, and [`Matrix::kept`] says how many of its `k`
+/// neighbours each vector keeps. Vectors that are halves already stay as they are.
+///
+/// A cache that cannot be written costs a warning and memory, not the work.
+pub fn halve(matrix: Matrix, k: usize, cache: &Cache, ctx: &Ctx) -> Result<Matrix, StageError> {
+    if matrix.element() == Element::F16 {
+        return Ok(matrix);
+    }
+    let key = Key::of("half precision", 1).input(matrix.key).params(&k).finish();
+    if let Some(known) = cache.matrix(key).filter(|known| known.kept.is_some()) {
+        return Ok(known);
+    }
+    let kept = halves::kept(&matrix, k, HALF_SEED, ctx).map_err(|error| {
+        if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
+    })?;
+    match cache.halve(&matrix, key, kept) {
+        Ok(half) => Ok(half),
+        Err(error) => {
+            ctx.warn(format!("The vectors in half precision stay in memory: {error}"));
+            in_memory(&matrix, key, kept)
+        }
+    }
+}
+
+fn in_memory(matrix: &Matrix, key: Key, kept: Recall) -> Result<Matrix, StageError> {
+    let halves = matrix.halves(0..matrix.rows()).map_err(|value| {
+        StageError::Failed(format!("{value} is beyond what half precision holds. Keep full precision."))
+    })?;
+    let bytes = Arc::new(bytemuck::cast_slice::<_, u8>(&halves).to_vec());
+    let shape = (matrix.rows(), matrix.dim());
+    Matrix::from_bytes(key, &matrix.made_by, matrix.unit, shape, Element::F16, bytes, 0)
+        .map(|half| half.with_kept(Some(kept)))
+        .ok_or_else(|| StageError::Failed("The vectors in half precision are incomplete.".into()))
+}
+
+/// Vectors in a few words: "384 dimensions, all-MiniLM-L6-v2".
+pub fn summary(matrix: &Matrix) -> String {
+    let precision = match (matrix.element(), matrix.kept) {
+        (Element::F32, _) => String::new(),
+        (Element::F16, Some(Recall::Estimated { share, .. })) => {
+            format!(", half precision ({:.1} % of neighbours kept)", 100.0 * share)
+        }
+        (Element::F16, _) => ", half precision".into(),
+    };
+    format!("{} dimensions, {}{precision}", matrix.dim(), matrix.made_by)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,5 +280,26 @@ mod tests {
         assert_eq!(keep(&new), 0, "these vectors are of another corpus");
         assert_eq!((keep(&old), keep(&old)), (3, 0));
         assert_eq!(kitchen.embed(&new).1, 2);
+    }
+
+    fn full() -> Matrix {
+        let key = Key::of("full", 1).finish();
+        let values = (0..200 * 16).map(|i| crate::math::hash::normal(1, i) as f32).collect();
+        Matrix::from_vec(key, "a model", false, 16, values)
+    }
+
+    #[test]
+    fn halved_vectors_say_what_they_keep_and_are_there_at_the_second_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(Some(folder.path().to_owned())).unwrap();
+        let half = halve(full(), 5, &cache, &Ctx::quiet()).unwrap();
+        assert_eq!((half.element(), half.rows(), half.dim()), (Element::F16, 200, 16));
+        let words = summary(&half);
+        assert!(words.starts_with("16 dimensions, a model, half precision ("), "{words}");
+        let again = halve(full(), 5, &cache, &Ctx::quiet()).unwrap();
+        assert_eq!((again.key, again.kept, again.raw()), (half.key, half.kept, half.raw()));
+        assert_ne!(half.key, full().key);
+        assert_eq!(halve(half.clone(), 5, &cache, &Ctx::quiet()).unwrap().key, half.key);
+        assert_eq!(summary(&full()), "16 dimensions, a model");
     }
 }

@@ -88,7 +88,11 @@ pub fn run(
             // What the cache has lost of the old texts is put back, so that only new ones are embedded.
             embed::keep(&old.corpus, before, &embedder, &params.embed, cache, ctx)?;
             let done = embed::run(&project.corpus, &embedder, &params.embed, cache, ctx)?;
-            (Some(Arc::new(done.matrix)), Some((params.source(), embedder)))
+            let matrix = match params.half {
+                true => embed::halve(done.matrix, params.neighbours.k, cache, ctx)?,
+                false => done.matrix,
+            };
+            (Some(Arc::new(matrix)), Some((params.source(), embedder)))
         }
         (Some(before), false) => {
             let given = came.vectors.as_deref();

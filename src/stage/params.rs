@@ -19,6 +19,8 @@ pub struct Params {
     /// A Hugging Face folder; `None`: the built-in model.
     pub model: Option<PathBuf>,
     pub embed: EmbedParams,
+    /// Keep the vectors in half precision: half the room, for a few neighbours in a thousand.
+    pub half: bool,
     pub neighbours: NeighbourParams,
     pub map: MapParams,
     pub clusters: ClusterParams,

@@ -42,6 +42,8 @@ use super::{log_panel, status_bar, top_bar};
 
 /// Progress is looked at this often while something runs; otherwise only events repaint the window.
 const PROGRESS: Duration = Duration::from_millis(150);
+/// A frame that takes longer is told in the log.
+const FRAME: Duration = Duration::from_millis(16);
 /// Height of the log.
 const LOG_PANEL: f32 = 180.0;
 
@@ -111,6 +113,8 @@ pub struct SemascopeApp {
     frames: FrameTimes,
     drawn: FrameTimes,
     began: Instant,
+    /// How long the present frame took to take in what is new.
+    updated: Duration,
     /// Nobody has arranged the panels yet.
     unarranged: bool,
     /// When the program started, until the first frame is there.
@@ -161,6 +165,7 @@ impl SemascopeApp {
             frames: FrameTimes::default(),
             drawn: FrameTimes::default(),
             began: Instant::now(),
+            updated: Duration::ZERO,
             unarranged: settings.panels.is_empty(),
             started: None,
             session,
@@ -573,6 +578,7 @@ impl eframe::App for SemascopeApp {
         self.facts.update(&self.session, &self.wake);
         self.thumbnails.update(&mut self.session, &self.wake);
         self.map.update(&self.session, ctx.theme() == egui::Theme::Dark, &self.wake);
+        self.updated = self.began.elapsed();
     }
 
     fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
@@ -591,7 +597,11 @@ impl eframe::App for SemascopeApp {
             welcome::drop_overlay(&ctx);
         }
         self.apply(wishes, &ctx, frame);
-        self.frames.record(self.began.elapsed());
+        let took = self.began.elapsed();
+        self.frames.record(took);
+        if took > FRAME {
+            tracing::debug!("a frame took {took:.1?}, {:.1?} of it to take in what is new", self.updated);
+        }
         if let Some(started) = self.started.take() {
             tracing::info!("first frame after {:.0?}", started.elapsed());
         }

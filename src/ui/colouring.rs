@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::data::{Clusters, Corpus, DATE_EMPTY, Names, Typed, UNCLUSTERED};
 use crate::session::{ColourBy, Session};
 use crate::view::colour::{MapTheme, Packed, pack};
-use crate::view::palette::{Palette, colours_for_categories};
+use crate::view::palette::Palette;
 use crate::view::ramp::{Ramp, RampKind, around_zero, colours_for_numbers, robust_range};
 
 use super::derived::Same;
@@ -165,14 +165,11 @@ impl Inputs {
         if without > 0 {
             entries.push(entry(UNCLUSTERED, none.to_owned(), without));
         }
-        let mut colours = colours_for_categories(&codes, palette);
-        if !self.own.is_empty() {
-            for (colour, code) in colours.iter_mut().zip(codes.iter()) {
-                if let Some(&own) = self.own.get(code) {
-                    *colour = pack(own);
-                }
-            }
-        }
+        // Points are many and entries are few: each entry's colour is looked up once.
+        let of_code: Vec<Packed> = (0..count as u32).map(|code| pack(colour(code))).collect();
+        let of_none = pack(colour(UNCLUSTERED));
+        let colours =
+            codes.iter().map(|&code| of_code.get(code as usize).copied().unwrap_or(of_none)).collect();
         Paint { colours: Arc::new(colours), codes: Some(codes), legend: Legend::Entries(entries) }
     }
 }

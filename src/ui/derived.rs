@@ -42,7 +42,7 @@ impl<K: PartialEq, V: Send + Sync + 'static> Derived<K, V> {
             return true;
         }
         if self.running.as_ref().is_none_or(|(under_way, _)| *under_way != key) {
-            match Job::spawn(self.name, wake.clone(), work) {
+            match Job::spawn_prompt(self.name, wake.clone(), work) {
                 Ok(job) => self.running = Some((key, job)),
                 Err(error) => tracing::error!("No thread for {}: {error}", self.name),
             }

@@ -51,8 +51,15 @@ impl Inputs {
         }
         let mut all = vec![0u8; self.points];
         if let Some(Same(codes)) = codes {
-            for (flag, code) in all.iter_mut().zip(codes.iter()) {
-                *flag |= if self.muted.contains(code) { flags::DIMMED } else { 0 };
+            // Points are many and entries are few: each entry is looked up once.
+            let coded = codes.iter().filter(|&&code| code != u32::MAX);
+            let most = coded.max().map_or(0, |&code| code + 1);
+            let of_code: Vec<u8> =
+                (0..most).map(|code| if self.muted.contains(&code) { flags::DIMMED } else { 0 }).collect();
+            let of_none = if self.muted.contains(&u32::MAX) { flags::DIMMED } else { 0 };
+            for (flag, &code) in all.iter_mut().zip(codes.iter()) {
+                let other = if code == u32::MAX { of_none } else { 0 };
+                *flag |= of_code.get(code as usize).copied().unwrap_or(other);
             }
         }
         if let Some((Same(clusters), label)) = &self.cluster {
@@ -110,6 +117,20 @@ mod tests {
     fn muted_entries_step_back_but_not_the_point_looked_at() {
         let inputs = Inputs { muted: [1].into(), focus: Some(2), ..inputs() };
         assert_eq!(inputs.flags(), [0, flags::DIMMED, flags::FOCUS, 0]);
+    }
+
+    #[test]
+    fn points_without_a_value_are_an_entry_of_their_own() {
+        let codes = Some(Same(Arc::new(vec![0, u32::MAX, 7, 3])));
+        let muted = |entries: &[u32]| Inputs {
+            muted: entries.iter().copied().collect(),
+            codes: codes.clone(),
+            ..inputs()
+        };
+        let dimmed = flags::DIMMED;
+        assert_eq!(muted(&[u32::MAX]).flags(), [0, dimmed, 0, 0]);
+        assert_eq!(muted(&[0, 3]).flags(), [dimmed, 0, 0, dimmed]);
+        assert_eq!(muted(&[7, u32::MAX]).flags(), [0, dimmed, dimmed, 0]);
     }
 
     #[test]

@@ -227,14 +227,14 @@ impl MapPanel {
         flags.map_or_else(emphasis::none, |flags| (**flags).clone())
     }
 
-    fn names(&self, session: &Session, facts: &Facts, positions: &Positions) -> Vec<MapLabel> {
+    fn names(&self, session: &Session, facts: &Facts, positions: &Positions) -> Arc<Vec<MapLabel>> {
         let topics = session.layout().is_some_and(|layout| Arc::ptr_eq(&layout.positions, positions));
         if let Some(labels) = self.labels.latest().filter(|_| topics) {
-            return labels.to_vec();
+            return labels.clone();
         }
         match session.names().zip(facts.sizes(session)) {
-            Some((names, sizes)) => map_labels::of_clusters(positions, names, &sizes.of, |_| None),
-            None => Vec::new(),
+            Some((names, sizes)) => Arc::new(map_labels::of_clusters(positions, names, &sizes.of, |_| None)),
+            None => Arc::default(),
         }
     }
 

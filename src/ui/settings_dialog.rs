@@ -15,6 +15,10 @@ pub const WIDTH: f32 = 420.0;
 /// Characters of the cache's folder that fit beside its buttons.
 const LONGEST_PATH: usize = 40;
 
+/// What the cache may take, in bytes.
+const CACHE_LIMITS: [Option<u64>; 5] =
+    [None, Some(2_000_000_000), Some(5_000_000_000), Some(10_000_000_000), Some(20_000_000_000)];
+
 /// Draws the sheet.
 pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
     ui.set_width(WIDTH);
@@ -40,6 +44,21 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
     ui.add_space(SPACE_16);
     widgets::section(ui, "Cache");
     cache(ui, session, wishes);
+    ui.horizontal(|ui| {
+        ui.label("Keep at most");
+        let name = |limit: Option<u64>| limit.map_or_else(|| "all of it".to_owned(), format::bytes);
+        egui::ComboBox::from_id_salt("cache limit")
+            .selected_text(name(settings.cache_limit))
+            .show_ui(ui, |ui| {
+                for limit in CACHE_LIMITS {
+                    ui.selectable_value(&mut settings.cache_limit, limit, name(limit));
+                }
+            })
+            .response
+            .on_hover_text(
+                "What was not used for longest is deleted first, and computed again when it is needed",
+            );
+    });
     ui.add_space(SPACE_16);
     widgets::section(ui, "This program");
     let version = env!("CARGO_PKG_VERSION");

@@ -1,9 +1,14 @@
 //! The order of the table's rows, made on a worker.
+//!
+//! Every row gets a number that sorts as its cell does, so that comparisons stay within the list that is sorted: a
+//! million rows take a fraction of a second.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::data::{Clusters, Corpus, DATE_EMPTY, Typed};
+use rayon::prelude::*;
+
+use crate::data::{Clusters, Corpus, DATE_EMPTY, Strings, Typed};
+use crate::job::promptly;
 use crate::session::{Session, Wake};
 
 use super::derived::{Derived, Same};
@@ -144,19 +149,39 @@ impl Sorting {
     }
 }
 
+/// Sorts `documents` of `corpus` as the table does: empty cells last, equal ones in the order they come in. For benches.
+pub fn sorted(
+    corpus: Arc<Corpus>,
+    documents: Option<Arc<Vec<u32>>>,
+    by: By,
+    direction: Direction,
+) -> Vec<u32> {
+    let selection = documents.map(Same);
+    Key { corpus: Same(corpus), clusters: None, selection, by, direction }.sort()
+}
+
+/// The rank of an empty cell, in both directions.
+const EMPTY: u64 = u64::MAX;
+
 impl Key {
     fn sort(&self) -> Vec<u32> {
+        promptly(|| self.sort_here())
+    }
+
+    fn sort_here(&self) -> Vec<u32> {
         let Same(corpus) = &self.corpus;
         let documents: Vec<u32> = match &self.selection {
             Some(Same(selection)) => selection.to_vec(),
             None => (0..corpus.len() as u32).collect(),
         };
         match self.by {
-            By::FileOrder => self.by_value(documents, Some),
+            By::FileOrder => self.by_rank(&documents, |i| Some(u64::from(i))),
             By::Cluster => match &self.clusters {
                 Some(Same(clusters)) => {
                     let label = |i: u32| clusters.labels.get(i as usize).copied();
-                    self.by_value(documents, |i| label(i).filter(|&label| (label as usize) < clusters.count))
+                    self.by_rank(&documents, |i| {
+                        label(i).filter(|&label| (label as usize) < clusters.count).map(u64::from)
+                    })
                 }
                 None => documents,
             },
@@ -167,39 +192,85 @@ impl Key {
     fn by_column(&self, documents: Vec<u32>, corpus: &Corpus, c: usize) -> Vec<u32> {
         let Some(column) = corpus.columns.get(c) else { return documents };
         match &column.typed {
-            Typed::Number(values) => {
-                self.by_value(documents, |i| Some(Finite(values[i as usize])).filter(|v| !v.0.is_nan()))
-            }
-            Typed::Date(moments) => {
-                self.by_value(documents, |i| Some(moments[i as usize]).filter(|m| *m != DATE_EMPTY))
-            }
+            Typed::Number(values) => self.by_rank(&documents, |i| {
+                Some(values[i as usize]).filter(|v| !v.is_nan()).map(rank_of_number)
+            }),
+            Typed::Date(moments) => self.by_rank(&documents, |i| {
+                Some(moments[i as usize]).filter(|m| *m != DATE_EMPTY).map(rank_of_moment)
+            }),
             Typed::Category { levels, codes } => {
-                let rank = ranks(levels);
-                self.by_value(documents, |i| rank.get(codes[i as usize] as usize).copied())
+                let ranks = ranks(levels);
+                self.by_rank(&documents, |i| ranks.get(codes[i as usize] as usize).copied().map(u64::from))
             }
-            Typed::Text | Typed::List { .. } => self
-                .by_value(documents, |i| Some(column.cells.get(i as usize)).filter(|cell| !cell.is_empty())),
+            Typed::Text | Typed::List { .. } => self.by_text(&documents, &column.cells),
         }
     }
 
-    /// Sorts by `value`, empty values last, equal ones in file order.
-    fn by_value<T: Ord>(&self, documents: Vec<u32>, value: impl Fn(u32) -> Option<T>) -> Vec<u32> {
-        let mut keyed: Vec<(Option<T>, u32)> = documents.into_iter().map(|i| (value(i), i)).collect();
-        keyed.sort_by(|(a, _), (b, _)| match (a, b) {
-            (Some(a), Some(b)) if self.direction == Direction::Ascending => a.cmp(b),
-            (Some(a), Some(b)) => b.cmp(a),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        });
-        keyed.into_iter().map(|(_, i)| i).collect()
+    /// Sorts by a rank, smaller first, empty cells last, equal ones in the order of `documents`.
+    fn by_rank(&self, documents: &[u32], rank: impl Fn(u32) -> Option<u64> + Sync) -> Vec<u32> {
+        let ascending = self.direction == Direction::Ascending;
+        let turned = |rank: u64| (if ascending { rank } else { !rank }).min(EMPTY - 1);
+        let mut keyed: Vec<(u64, u32)> = documents
+            .par_iter()
+            .zip(0u32..documents.len() as u32)
+            .map(|(&i, at)| (rank(i).map_or(EMPTY, turned), at))
+            .collect();
+        keyed.par_sort_unstable();
+        keyed.into_par_iter().map(|(_, at)| documents[at as usize]).collect()
     }
+
+    /// Sorts cells by their characters. Few pairs differ only beyond the beginning that is at hand.
+    fn by_text(&self, documents: &[u32], cells: &Strings) -> Vec<u32> {
+        let ascending = self.direction == Direction::Ascending;
+        let (bytes, offsets) = (cells.bytes(), cells.offsets());
+        let cell = |i: u32| &bytes[offsets[i as usize] as usize..offsets[i as usize + 1] as usize];
+        let mut keyed: Vec<([u64; 2], u32)> = documents
+            .par_iter()
+            .zip(0u32..documents.len() as u32)
+            .filter(|(i, _)| !cell(**i).is_empty())
+            .map(|(&i, at)| (beginning(cell(i)), at))
+            .collect();
+        keyed.par_sort_unstable_by(|a, b| {
+            let beginnings = a.0.cmp(&b.0);
+            let order =
+                beginnings.then_with(|| cell(documents[a.1 as usize]).cmp(cell(documents[b.1 as usize])));
+            if ascending { order } else { order.reverse() }.then(a.1.cmp(&b.1))
+        });
+        let filled = keyed.into_iter().map(|(_, at)| documents[at as usize]);
+        filled.chain(documents.iter().copied().filter(|&i| cell(i).is_empty())).collect()
+    }
+}
+
+/// The first bytes of a cell as numbers that compare as they do; a shorter cell is filled with zeros.
+fn beginning(cell: &[u8]) -> [u64; 2] {
+    let mut bytes = [0u8; 16];
+    let length = cell.len().min(bytes.len());
+    bytes[..length].copy_from_slice(&cell[..length]);
+    let [first, second] = [0, 8].map(|at| {
+        let mut eight = [0u8; 8];
+        eight.copy_from_slice(&bytes[at..at + 8]);
+        u64::from_be_bytes(eight)
+    });
+    [first, second]
+}
+
+/// A number that sorts as `value` does: negative ones have their bits turned round.
+fn rank_of_number(value: f64) -> u64 {
+    // Minus zero is zero.
+    let value = value + 0.0;
+    let bits = value.to_bits();
+    if value.is_sign_negative() { !bits } else { bits | 1 << 63 }
+}
+
+/// A number that sorts as the moment does.
+fn rank_of_moment(moment: i64) -> u64 {
+    (moment as u64) ^ 1 << 63
 }
 
 /// The alphabetical rank of each level.
 fn ranks(levels: &[String]) -> Vec<u32> {
     let mut order: Vec<usize> = (0..levels.len()).collect();
-    order.sort_by_key(|&i| levels[i].to_lowercase());
+    order.sort_by_cached_key(|&i| levels[i].to_lowercase());
     let mut rank = vec![0; levels.len()];
     for (place, &i) in (0u32..).zip(&order) {
         rank[i] = place;
@@ -207,26 +278,10 @@ fn ranks(levels: &[String]) -> Vec<u32> {
     rank
 }
 
-/// A number that is not NaN.
-#[derive(PartialEq)]
-struct Finite(f64);
-
-impl Eq for Finite {}
-
-impl PartialOrd for Finite {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Finite {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.total_cmp(&other.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::data::{Column, ReadReport};
 
@@ -255,6 +310,46 @@ mod tests {
     fn categories_are_sorted_by_name_and_not_by_frequency() {
         let typed = Typed::Category { levels: vec!["pear".into(), "Apple".into()], codes: vec![0, 0, 1] };
         assert_eq!(key(typed, &["pear", "pear", "Apple"], Direction::Ascending).sort(), [2, 0, 1]);
+    }
+
+    /// What the table promises, row by row.
+    fn plainly<T: PartialOrd>(values: &[Option<T>], direction: Direction) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..values.len() as u32).collect();
+        order.sort_by(|&a, &b| match (&values[a as usize], &values[b as usize]) {
+            (Some(a), Some(b)) if direction == Direction::Ascending => a.partial_cmp(b).unwrap(),
+            (Some(a), Some(b)) => b.partial_cmp(a).unwrap(),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        });
+        order
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_moments_and_texts_sort_as_they_compare_and_equal_ones_stay_in_order(
+            rows in prop::collection::vec((-3i64..4, "[ab]{0,20}"), 0..80), descending in any::<bool>(),
+        ) {
+            let direction = if descending { Direction::Descending } else { Direction::Ascending };
+            let empty = |v: i64| v == 3;
+            let numbers: Vec<Option<f64>> =
+                rows.iter().map(|&(v, _)| (!empty(v)).then_some(v as f64 * 0.75)).collect();
+            let typed = Typed::Number(numbers.iter().map(|v| v.unwrap_or(f64::NAN)).collect());
+            let blank = vec![""; rows.len()];
+            prop_assert_eq!(key(typed, &blank, direction).sort(), plainly(&numbers, direction));
+            let moments: Vec<Option<i64>> = rows.iter().map(|&(v, _)| (!empty(v)).then_some(v)).collect();
+            let typed = Typed::Date(moments.iter().map(|v| v.unwrap_or(DATE_EMPTY)).collect());
+            prop_assert_eq!(key(typed, &blank, direction).sort(), plainly(&moments, direction));
+            let cells: Vec<&str> = rows.iter().map(|(_, text)| text.as_str()).collect();
+            let texts: Vec<Option<&str>> = cells.iter().map(|&t| Some(t).filter(|t| !t.is_empty())).collect();
+            prop_assert_eq!(key(Typed::Text, &cells, direction).sort(), plainly(&texts, direction));
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_number_line_are_no_empty_cells() {
+        let values = vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.5, 1e300];
+        let cells = ["", "inf", "-inf", "-0.5", "1e300"];
+        assert_eq!(key(Typed::Number(values.clone()), &cells, Direction::Ascending).sort(), [2, 3, 4, 1, 0]);
+        assert_eq!(key(Typed::Number(values), &cells, Direction::Descending).sort(), [1, 4, 3, 2, 0]);
     }
 
     #[test]

@@ -1,13 +1,9 @@
 //! Colours as numbers: sRGB bytes, OKLab, contrast, and the frame's colours that the map needs.
 
 use egui::Color32;
-use rayon::prelude::*;
 
 /// A colour as the points' buffer holds it: bytes r, g, b, a in memory order, gamma-encoded, not premultiplied.
 pub type Packed = u32;
-
-/// How many values one thread colours at a time: small pieces would cost more to hand out than to do.
-const CHUNK: usize = 16 * 1024;
 
 /// Packs an opaque colour.
 pub const fn pack([r, g, b]: [u8; 3]) -> Packed {
@@ -219,17 +215,6 @@ pub fn simulate(rgb: [f32; 3], deficiency: Deficiency) -> [f32; 3] {
         ],
     };
     rows.map(|row| (row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2]).clamp(0.0, 1.0))
-}
-
-/// One colour a value, in parallel, in order.
-pub(super) fn colour_each<T: Sync>(values: &[T], colour: impl Fn(&T) -> Packed + Sync) -> Vec<Packed> {
-    let mut colours = vec![0; values.len()];
-    colours.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(colours, values)| {
-        for (slot, value) in colours.iter_mut().zip(values) {
-            *slot = colour(value);
-        }
-    });
-    colours
 }
 
 #[cfg(test)]

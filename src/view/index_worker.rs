@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
+use crate::job::promptly;
+
 use super::picking::{PointIndex, stacks};
 use super::points::same;
 
@@ -105,8 +107,10 @@ impl IndexWorker {
         let reused = self.index.clone().filter(|_| !rebuild);
         let work = move || {
             let start = std::time::Instant::now();
-            let stacks = with_stacks.then(|| Arc::new(stacks(&positions)));
-            let index = reused.unwrap_or_else(|| Arc::new(PointIndex::build(positions)));
+            let (stacks, index) = promptly(|| {
+                let stacks = with_stacks.then(|| Arc::new(stacks(&positions)));
+                (stacks, reused.unwrap_or_else(|| Arc::new(PointIndex::build(positions))))
+            });
             let seconds = start.elapsed().as_secs_f64();
             // Nobody waits when the map was closed.
             let _ = send.send(Built { index, stacks, seconds });

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::colour::{Deficiency, MapTheme, OkLab, Packed, colour_each, contrast, linear, pack, simulate};
+use super::colour::{Deficiency, MapTheme, OkLab, Packed, contrast, linear, pack, simulate};
 
 /// How many different colours a palette has; categories beyond share them in turn.
 pub const PALETTE_LEN: usize = 256;
@@ -139,11 +139,13 @@ fn keep_away(candidates: &mut [Candidate], taken: Seen) {
     }
 }
 
-/// One packed colour a code; `u32::MAX` (no cluster, no value) is grey.
+/// One packed colour a code; `u32::MAX` (no cluster, no value) is grey. A million take two milliseconds: less than
+/// waiting for the threads that compute would.
 pub fn colours_for_categories(codes: &[u32], palette: &Palette) -> Vec<Packed> {
     let packed: Vec<Packed> = palette.colours.iter().map(|&rgb| pack(rgb)).collect();
     let none = pack(palette.none);
-    colour_each(codes, |&code| if code == u32::MAX { none } else { packed[code as usize % packed.len()] })
+    let colour = |&code: &u32| if code == u32::MAX { none } else { packed[code as usize % packed.len()] };
+    codes.iter().map(colour).collect()
 }
 
 #[cfg(test)]

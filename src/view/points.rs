@@ -13,6 +13,9 @@ use super::disc::{PointStyle, mark};
 /// Points in one pair of buffers: 32 MB and 16 MB, far below what any adapter allows.
 const CHUNK: usize = 1 << 22;
 
+/// Marks that are made at a time: they stay in the processor's cache until they are handed over.
+const PIECE: usize = 4096;
+
 /// Vertices of one disc, a strip of two triangles; the second layer takes the next four.
 const VERTICES: u32 = 4;
 
@@ -245,9 +248,9 @@ impl MapBuffers {
             || !same(&self.flags, &frame.flags)
             || !same(&self.stacks, &frame.stacks);
         if marks_are_old || resized {
-            let marks = marks(count, &frame.colours, &frame.flags, &frame.stacks);
-            for (chunk, marks) in self.chunks.iter().zip(marks.chunks(CHUNK)) {
-                queue.write_buffer(&chunk.marks, 0, bytemuck::cast_slice(marks));
+            let marks = Marks { colours: &frame.colours, flags: &frame.flags, stacks: &frame.stacks };
+            for (chunk, first) in self.chunks.iter().zip((0..count).step_by(CHUNK)) {
+                chunk.write_marks(queue, &marks, first);
             }
             self.colours = Arc::downgrade(&frame.colours);
             self.flags = Arc::downgrade(&frame.flags);
@@ -272,6 +275,23 @@ impl Chunk {
             count,
         }
     }
+
+    /// Writes the marks of the points from `first` on where they lie: piece by piece into the queue's own memory,
+    /// without a copy of them all.
+    fn write_marks(&self, queue: &wgpu::Queue, marks: &Marks<'_>, first: usize) {
+        let size = wgpu::BufferSize::new((self.count * size_of::<u32>()) as u64);
+        let Some(mut view) = size.and_then(|size| queue.write_buffer_with(&self.marks, 0, size)) else {
+            return;
+        };
+        let mut piece = [0u32; PIECE];
+        for start in (0..self.count).step_by(PIECE) {
+            let piece = &mut piece[..PIECE.min(self.count - start)];
+            marks.fill(first + start, piece);
+            let bytes: &[u8] = bytemuck::cast_slice(piece);
+            let at = start * size_of::<u32>();
+            view.slice(at..at + bytes.len()).copy_from_slice(bytes);
+        }
+    }
 }
 
 /// Whether `seen` is the data that `now` holds.
@@ -279,21 +299,48 @@ pub(super) fn same<T>(seen: &Weak<T>, now: &Arc<T>) -> bool {
     std::ptr::eq(seen.as_ptr(), Arc::as_ptr(now))
 }
 
-/// The marks of `count` points. Colours may run out (black follows), and flags and stacks may be empty (none set,
+/// What the marks of points are made of. Colours may run out (black follows), and so may flags and stacks (none set,
 /// no point shares its place): the window's data change one after the other.
-pub(super) fn marks(count: usize, colours: &[Packed], flags: &[u8], stacks: &[u32]) -> Vec<u32> {
-    if flags.is_empty() && stacks.is_empty() && colours.len() == count {
-        return colours.iter().map(|&colour| mark(colour, 0, 1)).collect();
+struct Marks<'a> {
+    colours: &'a [Packed],
+    flags: &'a [u8],
+    stacks: &'a [u32],
+}
+
+impl Marks<'_> {
+    /// The marks of the points from `first` on.
+    fn fill(&self, first: usize, out: &mut [u32]) {
+        const NO_FLAGS: [u8; PIECE] = [0; PIECE];
+        const NO_STACKS: [u32; PIECE] = [1; PIECE];
+        for (start, out) in (first..).step_by(PIECE).zip(out.chunks_mut(PIECE)) {
+            let range = start..start + out.len();
+            let flags =
+                if self.flags.is_empty() { NO_FLAGS.get(..out.len()) } else { self.flags.get(range.clone()) };
+            let stacks = if self.stacks.is_empty() {
+                NO_STACKS.get(..out.len())
+            } else {
+                self.stacks.get(range.clone())
+            };
+            if let (Some(colours), Some(flags), Some(stacks)) = (self.colours.get(range), flags, stacks) {
+                for (((out, &colour), &flags), &stack) in out.iter_mut().zip(colours).zip(flags).zip(stacks) {
+                    *out = mark(colour, flags, stack);
+                }
+            } else {
+                for (i, out) in (start..).zip(out) {
+                    let at = |values: &[u32], otherwise| values.get(i).copied().unwrap_or(otherwise);
+                    let flags = self.flags.get(i).copied().unwrap_or(0);
+                    *out = mark(at(self.colours, 0), flags, at(self.stacks, 1));
+                }
+            }
+        }
     }
-    let colours = colours.iter().copied().chain(std::iter::repeat(0));
-    let flags = flags.iter().copied().chain(std::iter::repeat(0));
-    let stacks = stacks.iter().copied().chain(std::iter::repeat(1));
-    colours
-        .zip(flags)
-        .zip(stacks)
-        .take(count)
-        .map(|((colour, flags), stack)| mark(colour, flags, stack))
-        .collect()
+}
+
+/// The marks of `count` points, for pictures.
+pub(super) fn marks(count: usize, colours: &[Packed], flags: &[u8], stacks: &[u32]) -> Vec<u32> {
+    let mut marks = vec![0; count];
+    Marks { colours, flags, stacks }.fill(0, &mut marks);
+    marks
 }
 
 #[cfg(test)]
@@ -304,6 +351,20 @@ mod tests {
     fn data_of_unequal_length_still_give_one_mark_a_point() {
         assert_eq!(marks(3, &[1, 2], &[], &[]), [1, 2, 0]);
         assert_eq!(marks(2, &[1, 2, 3], &[4], &[1, 4]), [1 | 4 << 24, 2 | 2 << 28]);
+    }
+
+    #[test]
+    fn marks_made_in_pieces_are_those_made_at_once() {
+        let colours: Vec<u32> = (0..1000).collect();
+        let flags: Vec<u8> = (0..1000).map(|i| (i % 16) as u8).collect();
+        let stacks: Vec<u32> = (0..600).map(|i| i % 9).collect();
+        for flags in [&flags[..], &[]] {
+            let whole = marks(1200, &colours, flags, &stacks);
+            let parts = Marks { colours: &colours, flags, stacks: &stacks };
+            let mut pieced = vec![0; 1200];
+            pieced.chunks_mut(300).enumerate().for_each(|(at, piece)| parts.fill(300 * at, piece));
+            assert_eq!(pieced, whole);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::colour::{MapTheme, OkLab, Packed, colour_each, pack};
+use super::colour::{MapTheme, OkLab, Packed, pack};
 
 /// Steps of a ramp: more than eyes resolve, few enough to stay in the cache.
 const STEPS: usize = 256;
@@ -160,13 +160,14 @@ pub fn colours_for_numbers(values: &[f64], range: (f64, f64), ramp: &Ramp) -> Ve
     let packed: Vec<Packed> = ramp.steps.iter().map(|&rgb| pack(rgb)).collect();
     let none = pack(ramp.none);
     let (low, width) = (range.0, range.1 - range.0);
-    colour_each(values, |&value| {
+    let colour = |&value: &f64| {
         if value.is_nan() {
             return none;
         }
         let t = if width > 0.0 { ((value - low) / width).clamp(0.0, 1.0) } else { 0.5 };
-        packed[(t * (STEPS - 1) as f64).round() as usize]
-    })
+        packed[(t * (STEPS - 1) as f64 + 0.5) as usize]
+    };
+    values.iter().map(colour).collect()
 }
 
 #[cfg(test)]

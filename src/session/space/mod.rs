@@ -12,7 +12,7 @@ mod stored;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::data::{Clusters, Corpus, Edits, Key, Knn, Layout, MapQuality, Matrix, Names};
+use crate::data::{Clusters, Corpus, Edits, Element, Key, Knn, Layout, MapQuality, Matrix, Names};
 use crate::embed::Embedder;
 use crate::job::{Event, Latest};
 use crate::math::umap::UmapParams;
@@ -75,6 +75,8 @@ pub(super) struct Space {
     /// The parameters that the moving map follows now.
     steered: Option<UmapParams>,
     first_map: bool,
+    /// Of which clusters the unclustered were counted, and how many they are.
+    counted: std::cell::Cell<Option<(Key, usize)>>,
     pub focus: Option<u32>,
     pub focus_cluster: Option<u32>,
     pub selection: Arc<Vec<u32>>,
@@ -111,6 +113,7 @@ impl Space {
             live: Latest::default(),
             steered: None,
             first_map: false,
+            counted: std::cell::Cell::new(None),
             focus: None,
             focus_cluster: None,
             selection: Arc::new(Vec::new()),
@@ -121,18 +124,28 @@ impl Space {
     }
 
     fn fill_given(&mut self, matrix: Arc<Matrix>, params: &Params) {
-        let summary = format!("{} dimensions, {}", matrix.dim(), matrix.made_by);
+        let summary = stage::embed::summary(&matrix);
         let request = self.embed_request(params);
         self.embedded.fill(request, Embedded { matrix, embedder: None, summary, truncated: 0 });
     }
 
     fn embed_request(&self, params: &Params) -> Key {
         let key = Key::of("embed request", 1).input(self.corpus.key);
-        match &self.vectors {
-            Vectors::ByModel => key.params(&params.model).params(&params.embed).finish(),
-            Vectors::File(path) => key.text(&path.to_string_lossy()).finish(),
-            Vectors::Given(matrix) => key.input(matrix.key).finish(),
-        }
+        let key = match &self.vectors {
+            Vectors::ByModel => key.params(&params.model).params(&params.embed),
+            Vectors::File(path) => key.text(&path.to_string_lossy()),
+            Vectors::Given(matrix) => key.input(matrix.key),
+        };
+        key.params(&self.halves(params)).finish()
+    }
+
+    /// Whether vectors are to be halved that are not in half precision already.
+    fn halves(&self, params: &Params) -> bool {
+        let given = match &self.vectors {
+            Vectors::Given(matrix) => Some(matrix.element()),
+            Vectors::ByModel | Vectors::File(_) => None,
+        };
+        params.half && given != Some(Element::F16)
     }
 
     fn knn_request(&self, params: &Params) -> Option<Key> {

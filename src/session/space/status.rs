@@ -32,7 +32,8 @@ impl Space {
                 (self.quality.state(self.quality_request()), summary, self.quality.took)
             }
             Step::Clusters => {
-                let summary = self.clusters().map(|c| summary_of_clusters(c)).unwrap_or_default();
+                let summary =
+                    self.clusters().map(|c| summary_of_clusters(c, self.unclustered(c))).unwrap_or_default();
                 (self.clusters.state(self.clusters_request(params)), summary, self.clusters.took)
             }
             Step::Names => (self.names.state(self.names_request()), String::new(), self.names.took),
@@ -44,6 +45,18 @@ impl Space {
             }
         };
         StepStatus { state, summary, took }
+    }
+
+    /// How many documents have no cluster, counted once: panels ask every frame.
+    fn unclustered(&self, clusters: &Clusters) -> usize {
+        match self.counted.get() {
+            Some((key, count)) if key == clusters.key => count,
+            _ => {
+                let count = clusters.unclustered();
+                self.counted.set(Some((clusters.key, count)));
+                count
+            }
+        }
     }
 }
 
@@ -61,8 +74,7 @@ fn summary_of_map(layout: &Layout) -> String {
     if done < all { format!("{}, stopped at {done} of {all}", layout.method) } else { layout.method.clone() }
 }
 
-fn summary_of_clusters(clusters: &Clusters) -> String {
-    let without = clusters.unclustered();
+fn summary_of_clusters(clusters: &Clusters, without: usize) -> String {
     let none = if without > 0 { format!(", {} unclustered", grouped(without)) } else { String::new() };
     format!("{} by {}{none}", clusters.count, clusters.method)
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::data::{Key, Knn, Layout, Matrix};
 use crate::embed::Embedder;
 use crate::io::cache::Cache;
-use crate::job::Latest;
+use crate::job::{Ctx, Latest};
 use crate::model::DevicePreference;
 use crate::session::cell::Cell;
 use crate::session::{Step, Wake};
-use crate::stage::{self, Params};
+use crate::stage::{self, Params, StageError};
 
 use super::{Embedded, LoadedModel, Space, Vectors};
 
@@ -72,27 +72,41 @@ impl Space {
         embedder: Option<&LoadedModel>,
         wake: &Wake,
     ) {
-        if let Vectors::Given(matrix) = &self.vectors {
-            return self.fill_given(matrix.clone(), params);
-        }
+        let halves = self.halves(params).then_some(params.neighbours.k);
         let corpus = self.corpus.clone();
-        if let Vectors::File(path) = &self.vectors {
-            let path = path.clone();
-            self.embedded.start("vectors", request, wake.clone(), move |_| {
-                let matrix = Arc::new(stage::open::vectors(&path, &corpus, None)?);
-                let summary = format!("{} dimensions, {}", matrix.dim(), matrix.made_by);
-                Ok(Embedded { matrix, embedder: None, summary, truncated: 0 })
+        let given: Option<Box<dyn FnOnce() -> Result<Matrix, StageError> + Send>> = match &self.vectors {
+            Vectors::Given(matrix) if halves.is_none() => return self.fill_given(matrix.clone(), params),
+            Vectors::Given(matrix) => {
+                let matrix = matrix.clone();
+                Some(Box::new(move || Ok((*matrix).clone())))
+            }
+            Vectors::File(path) => {
+                let (path, corpus) = (path.clone(), corpus.clone());
+                Some(Box::new(move || stage::open::vectors(&path, &corpus, None)))
+            }
+            Vectors::ByModel => None,
+        };
+        let (params, cache) = (params.clone(), cache.clone());
+        let in_precision = move |matrix: Matrix, cache: &Cache, ctx: &Ctx| match halves {
+            Some(k) => stage::embed::halve(matrix, k, cache, ctx),
+            None => Ok(matrix),
+        };
+        if let Some(given) = given {
+            self.embedded.start("vectors", request, wake.clone(), move |ctx| {
+                let matrix = in_precision(given()?, &cache, ctx)?;
+                let summary = stage::embed::summary(&matrix);
+                Ok(Embedded { matrix: Arc::new(matrix), embedder: None, summary, truncated: 0 })
             });
             return;
         }
-        let (params, cache) = (params.clone(), cache.clone());
         let loaded = embedder.cloned();
         self.embedded.start("embed", request, wake.clone(), move |ctx| {
             let embedder = stage::embed::embedder(&params, loaded, DevicePreference::Auto, ctx)?;
             let done = stage::embed::run(&corpus, &embedder, &params.embed, &cache, ctx)?;
-            let summary = format!("{} dimensions, {}", done.matrix.dim(), embedder.name());
+            let matrix = in_precision(done.matrix, &cache, ctx)?;
+            let summary = stage::embed::summary(&matrix);
             Ok(Embedded {
-                matrix: Arc::new(done.matrix),
+                matrix: Arc::new(matrix),
                 embedder: Some((params.source(), embedder)),
                 summary,
                 truncated: done.truncated,
@@ -113,7 +127,7 @@ impl Space {
             self.moving = None;
         }
         if let Some(key) = request.filter(|_| self.map.needs(request)) {
-            self.start_map(key, matrix.clone(), knn.clone(), None, params, cache, wake);
+            self.start_map(key, (matrix.clone(), knn.clone()), None, params, cache, wake);
         }
         let request = self.quality_request();
         self.quality.recall(request);
@@ -139,8 +153,7 @@ impl Space {
     fn start_map(
         &mut self,
         key: Key,
-        matrix: Arc<Matrix>,
-        knn: Arc<Knn>,
+        (matrix, knn): (Arc<Matrix>, Arc<Knn>),
         start: Option<Arc<Layout>>,
         params: &Params,
         cache: &Arc<Cache>,
@@ -162,7 +175,7 @@ impl Space {
         if let (Some(key), Some(layout), Some(matrix), Some(knn)) =
             (request, stopped, self.matrix().cloned(), self.knn().cloned())
         {
-            self.start_map(key, matrix, knn, Some(layout), params, cache, wake);
+            self.start_map(key, (matrix, knn), Some(layout), params, cache, wake);
         }
     }
 
@@ -184,7 +197,9 @@ impl Space {
             Step::Names => self.names.again(),
             Step::Topics => self.topics.again(),
         }
-        if let (Step::Embed, Vectors::Given(matrix)) = (step, &self.vectors) {
+        if let (Step::Embed, Vectors::Given(matrix)) = (step, &self.vectors)
+            && !self.halves(params)
+        {
             self.fill_given(matrix.clone(), params);
         }
     }

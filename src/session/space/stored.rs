@@ -74,7 +74,7 @@ impl Space {
         }
         let stale = |part: &str| project.stale.contains(part);
         if let Some(matrix) = &project.matrix {
-            let summary = format!("{} dimensions, {}", matrix.dim(), matrix.made_by);
+            let summary = crate::stage::embed::summary(matrix);
             let embedded = Embedded { matrix: matrix.clone(), embedder: None, summary, truncated: 0 };
             let request = Some(self.embed_request(params));
             put(&mut self.embedded, request, stale(VECTORS), embedded);

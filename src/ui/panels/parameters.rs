@@ -122,6 +122,8 @@ fn embed(ui: &mut Ui, session: &Session, params: &mut Params, wishes: &mut Wishe
             widgets::caption(ui, format!("Chosen: {name}"));
         }
     }
+    let hint = "Vectors take half the room; how many neighbours they keep is measured and shown above";
+    widgets::outlined(ui, |ui| ui.checkbox(&mut params.half, "Half precision")).on_hover_text(hint);
     let mut limited = params.embed.max_tokens.is_some();
     let mut tokens = params.embed.max_tokens.unwrap_or(256);
     let hint = "Words and parts of words read of a text; unticked, as many as the model can";
