@@ -216,6 +216,16 @@ impl Session {
         self.unsaved
     }
 
+    /// Whether work is kept as it is done.
+    pub fn keeps_work(&self) -> bool {
+        self.keeper.is_some()
+    }
+
+    /// Whether the project is on its way to its file.
+    pub fn is_saving(&self) -> bool {
+        self.saving.is_some()
+    }
+
     /// Where the open work is kept, once there is anything to keep.
     pub fn work_folder(&self) -> Option<PathBuf> {
         self.keeper.as_ref()?.folder()

@@ -32,7 +32,8 @@ impl Space {
                 (self.quality.state(self.quality_request()), summary, self.quality.took)
             }
             Step::Clusters => {
-                let summary = self.clusters().map(|c| summary_of_clusters(c)).unwrap_or_default();
+                let summary =
+                    self.clusters().map(|c| summary_of_clusters(c, self.cluster_count())).unwrap_or_default();
                 (self.clusters.state(self.clusters_request(params)), summary, self.clusters.took)
             }
             Step::Names => (self.names.state(self.names_request()), String::new(), self.names.took),
@@ -61,10 +62,10 @@ fn summary_of_map(layout: &Layout) -> String {
     if done < all { format!("{}, stopped at {done} of {all}", layout.method) } else { layout.method.clone() }
 }
 
-fn summary_of_clusters(clusters: &Clusters) -> String {
+fn summary_of_clusters(clusters: &Clusters, count: usize) -> String {
     let without = clusters.unclustered();
     let none = if without > 0 { format!(", {} unclustered", grouped(without)) } else { String::new() };
-    format!("{} by {}{none}", clusters.count, clusters.method)
+    format!("{count} by {}{none}", clusters.method)
 }
 
 /// A count with its thousands set apart.
