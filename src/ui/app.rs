@@ -18,7 +18,7 @@ use crate::view::fonts::{FontError, FontFiles};
 use crate::view::points;
 
 use super::dialogs::{self, Dialogs, Question};
-use super::facts::{self, Facts};
+use super::facts::Facts;
 use super::file_state;
 use super::fonts;
 use super::frame_stats::{FrameStats, FrameTimes};
@@ -431,7 +431,7 @@ impl SemascopeApp {
             Action::Rename(label) => {
                 self.panes.right.open = true;
                 self.session.apply(Command::FocusCluster(Some(label)));
-                self.inspector.title.begin(label, facts::cluster_title(&self.session, label));
+                self.inspector.title.begin(&self.session, label);
             }
             Action::ShowEdits => {
                 self.panes.right.open = true;

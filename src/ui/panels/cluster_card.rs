@@ -2,7 +2,7 @@
 
 use egui::{Id, Key, Label, RichText, ScrollArea, Sense, TextEdit, Ui};
 
-use crate::data::{Corpus, Regrouping};
+use crate::data::{Corpus, Key as ValueKey, Regrouping};
 use crate::session::{ColourBy, Command, Session};
 use crate::ui::digest::{ClusterDigest, ColumnDigest, Shape};
 use crate::ui::facts;
@@ -24,16 +24,24 @@ const ROWS: usize = 5;
 /// The title of a cluster while it is typed.
 #[derive(Default)]
 pub struct TitleEdit {
-    typing: Option<(u32, String)>,
+    typing: Option<Typing>,
     /// The cursor goes into the field in the next frame.
     fresh: bool,
 }
 
 impl TitleEdit {
     /// Begins to edit the title of a cluster.
-    pub fn begin(&mut self, label: u32, title: String) {
-        (self.typing, self.fresh) = (Some((label, title)), true);
+    pub fn begin(&mut self, session: &Session, label: u32) {
+        let text = facts::cluster_title(session, label);
+        let of = (session.clusters().map(|clusters| clusters.key), label);
+        (self.typing, self.fresh) = (Some(Typing { of, text }), true);
     }
+}
+
+struct Typing {
+    /// The key of the clusters, and the label: among others it means another cluster.
+    of: (Option<ValueKey>, u32),
+    text: String,
 }
 
 /// Draws the card of cluster `label`; its digest and that of all documents are there as soon as workers have made
@@ -89,7 +97,11 @@ pub fn show(
 /// The title, which a double click or the pencil turns into a field.
 fn title(ui: &mut Ui, session: &Session, label: u32, edit: &mut TitleEdit, wishes: &mut Wishes) {
     let now = facts::cluster_title(session, label);
-    if let Some((_, text)) = edit.typing.as_mut().filter(|(of, _)| *of == label) {
+    let of = (session.clusters().map(|clusters| clusters.key), label);
+    if edit.typing.as_ref().is_some_and(|typing| typing.of != of) {
+        edit.typing = None;
+    }
+    if let Some(Typing { text, .. }) = &mut edit.typing {
         let id = Id::unique(("title of a cluster", label));
         let field = TextEdit::singleline(text)
             .id(id)
@@ -121,11 +133,11 @@ fn title(ui: &mut Ui, session: &Session, label: u32, edit: &mut TitleEdit, wishe
             let text = RichText::new(&now).text_style(theme::title());
             let text = ui.add(Label::new(text).wrap().sense(Sense::click()));
             if text.on_hover_text("Double-click to rename").double_clicked() {
-                edit.begin(label, now.clone());
+                edit.begin(session, label);
             }
         });
         if widgets::icon_button(ui, icons::PENCIL_SIMPLE, "Rename the cluster", "").clicked() {
-            edit.begin(label, now.clone());
+            edit.begin(session, label);
         }
     });
     if by_hand(session, label).is_some_and(|(_, part)| part.title.is_some()) {
