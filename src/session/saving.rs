@@ -235,7 +235,7 @@ impl Session {
         let Some(space) = &self.space else { return };
         let (corpus, layout) = (space.corpus.clone(), space.layout().cloned());
         let (clusters, names) = (space.clusters().cloned(), space.names().cloned());
-        let raw = self.settings.export.raw_cells;
+        let (raw, edits) = (self.settings.export.raw_cells, space.edits.clone());
         self.write("export", move |ctx| {
             clusters_csv::write(
                 &path,
@@ -243,7 +243,7 @@ impl Session {
                 layout.as_deref(),
                 clusters.as_deref(),
                 names.as_deref(),
-                raw,
+                clusters_csv::Options { raw, edits: Some(&edits) },
                 ctx,
             )
             .map_err(StageError::failed)?;
