@@ -125,6 +125,12 @@ fn type_title(window: &mut Window, title: &str) {
     window.run_steps(2);
 }
 
+/// The row of a cluster in the inspector; the legend has one of the same name.
+fn in_the_list<'w>(window: &'w Window, name: &'w str) -> egui_kittest::Node<'w> {
+    let right = |node: &egui_kittest::Node<'_>| node.rect().left() > 1200.0;
+    window.query_all_by_label(name).find(right).unwrap_or_else(|| panic!("{name} is listed"))
+}
+
 /// Clicks the last of the widgets with a name: a menu lies over what opened it.
 fn choose(window: &mut Window, name: &str) {
     window.query_all_by_label_contains(name).last().unwrap_or_else(|| panic!("{name} is there")).click();
@@ -215,9 +221,8 @@ fn clusters_chosen_in_the_list_are_merged_and_the_emptied_one_is_nowhere() {
     let command = Modifiers::COMMAND;
     let row = |window: &Window, label: usize, name: &str| format!("{name}, {}", sizes(window)[label]);
     for (label, name) in [(0, "Boats"), (1, "Bread")] {
-        // The legend has a row of this name as well; the list is drawn first.
         let name = row(&window, label, name);
-        window.query_all_by_label(&name).next().unwrap().click_modifiers(command);
+        in_the_list(&window, &name).click_modifiers(command);
         window.run_steps(3);
     }
     window.event(egui::Event::ModifiersChanged(Modifiers::NONE));
@@ -278,7 +283,7 @@ fn a_cluster_is_split_and_one_of_its_parts_deleted_from_its_menu() {
     window.state_mut().wish(Command::FocusCluster(None));
     window.run_steps(3);
     let name = format!("{}, {}", title(&window, 0), sizes(&window)[0]);
-    window.query_all_by_label(&name).next().unwrap().click_secondary();
+    in_the_list(&window, &name).click_secondary();
     window.run_steps(3);
     for entry in ["Rename", "Merge with…", "Split…", "Tag its documents…", "Select its documents"] {
         assert!(window.query_all_by_label_contains(entry).next().is_some(), "{entry} is in the menu");
@@ -310,6 +315,8 @@ fn a_document_is_tagged_on_its_card_and_the_table_shows_it() {
     };
     assert!(window.query_by_label("Tags").is_none());
     window.state_mut().wish(Command::Tag("to read".into(), vec![5]));
+    window.run_steps(3);
+    window.get_by_label("Tags");
     window.state_mut().wish(Command::Focus(Some(3)));
     window.run_steps(3);
     window.get_by_label("+ tag").click();

@@ -186,8 +186,12 @@ impl Session {
             if !self.touched {
                 keeper.discard();
             }
+            let wake = self.wake.clone();
             // The thread ends once everything is written; the window does not wait for it.
-            let leaving = std::thread::Builder::new().name("leave".into()).spawn(move || drop(keeper));
+            let leaving = std::thread::Builder::new().name("leave".into()).spawn(move || {
+                drop(keeper);
+                wake();
+            });
             self.leaving.extend(leaving.ok());
         }
         (self.file, self.place) = (None, None);

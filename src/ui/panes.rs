@@ -45,8 +45,8 @@ pub struct Panes {
     pub right: PaneState,
     pub bottom: PaneState,
     pub log: PaneState,
-    /// The person's own arrangement, while a project's is in use.
-    own: Option<Arrangement>,
+    /// The person's own arrangement, while a project's is in use, and whether nobody has arranged that yet.
+    own: Option<(Arrangement, bool)>,
     /// Nobody has arranged the panels yet.
     unarranged: bool,
     /// Goes into the panels' ids: a panel that has been drawn keeps its size unless it is another one.
@@ -100,24 +100,29 @@ impl Panes {
         self.all().into_iter().map(|pane| (pane.name.to_owned(), panel(pane))).collect()
     }
 
-    /// What belongs into the person's settings.
+    /// What belongs into the person's settings; empty where nobody has arranged anything but a project's panels.
     pub fn own(&self) -> Arrangement {
-        self.own.clone().unwrap_or_else(|| self.arrangement())
+        match &self.own {
+            Some((_, true)) => Arrangement::new(),
+            Some((own, false)) => own.clone(),
+            None => self.arrangement(),
+        }
     }
 
     /// Arranges the panels as the project that was just opened remembers them; without one (an empty arrangement),
     /// as the person likes them.
     pub fn meet(&mut self, project: &Arrangement) {
         if project.is_empty() {
-            if let Some(own) = self.own.take() {
+            if let Some((own, unarranged)) = self.own.take() {
                 self.take(&own);
+                self.unarranged = unarranged;
             }
             return;
         }
-        if self.own.is_none() && !self.unarranged {
-            self.own = Some(self.arrangement());
+        let unarranged = std::mem::take(&mut self.unarranged);
+        if self.own.is_none() {
+            self.own = Some((self.arrangement(), unarranged));
         }
-        self.unarranged = false;
         self.take(project);
     }
 
@@ -163,6 +168,17 @@ mod tests {
         assert_eq!(panes.arrangement()["table"].size, 320.0);
         panes.meet(&Arrangement::new());
         assert_eq!((panes.bottom.size, panes.bottom.open), (150.0, true));
+    }
+
+    #[test]
+    fn a_project_opened_first_arranges_nothing_but_itself() {
+        let mut panes = Panes::of(&Settings::default());
+        panes.meet(&arranged(300.0, false));
+        assert!(panes.own().is_empty());
+        panes.meet(&Arrangement::new());
+        panes.fit(ROOMY);
+        assert!(panes.bottom.open);
+        assert_eq!(panes.bottom.size, BOTTOM_PANEL);
     }
 
     #[test]

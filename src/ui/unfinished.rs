@@ -15,7 +15,7 @@ use super::wishes::Wishes;
 
 /// Cards in a row, and the height of one, in points.
 const COLUMNS: usize = 2;
-const CARD: f32 = 60.0;
+const CARD: f32 = 52.0;
 /// What the heading takes, and the space below.
 const HEADING: f32 = 44.0;
 /// Cards shown before a person asks for all.
@@ -74,7 +74,7 @@ impl UnfinishedWork {
         let corner = CornerRadius::same(CORNER);
         ui.painter().rect_filled(rect, corner, theme.panel);
         ui.painter().rect_stroke(rect, corner, theme.line(), StrokeKind::Inside);
-        let inner = rect.shrink2(vec2(SPACE_12, 10.0));
+        let inner = rect.shrink2(vec2(SPACE_12, SPACE_8));
         let asking = self.asking.as_ref() == Some(&work.folder);
         let mut texts = inner;
         texts.max.x -= BUTTONS + SPACE_8;

@@ -66,7 +66,7 @@ pub fn show(
     let left = state.unfinished.height(session.unfinished());
     let rows = rows_of_recents(session.settings().recents.len(), page.height() - left);
     let needed = left + if rows == 0 { FIRST_PAGE } else { RETURNING_PAGE + rows as f32 * RECENT_ROW };
-    let top = (0.4 * (page.height() - needed)).max(SPACE_24);
+    let top = (0.4 * (page.height() - needed)).max(SPACE_12);
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let column = Rect::from_min_size(
             pos2(page.center().x - 0.5 * width, ui.min_rect().top() + top),

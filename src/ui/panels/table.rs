@@ -198,7 +198,9 @@ fn titles(row: &mut TableRow<'_, '_>, corpus: &Corpus, tagged: bool, state: &mut
     if tagged {
         row.col(|ui| {
             let theme = Theme::of(ui);
-            let rect = ui.max_rect().shrink2(vec2(4.0, 0.0));
+            let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, "Tags"));
+            let rect = rect.shrink2(vec2(4.0, 0.0));
             widgets::line(ui, rect, Side::Left, "Tags", theme::section(), theme.muted);
             ui.painter().hline(ui.max_rect().x_range(), ui.max_rect().bottom(), theme.line());
         });
