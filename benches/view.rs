@@ -75,6 +75,7 @@ fn frames(count: usize) {
             anchor: [(i * 7 % 170) as f32 / 10.0, (i * 11 % 130) as f32 / 10.0],
             mass: f64::from(300 - i),
             level: (i / 31).min(3) as u8,
+            code: 0,
             colour: None,
         })
         .collect();
@@ -176,7 +177,7 @@ fn main() {
     let camera_bounds = Bounds::robust(&anchors);
     let labels: Vec<MapLabel> = anchors
         .into_iter()
-        .map(|anchor| MapLabel { text: String::new(), anchor, mass: 1.0, level: 0, colour: None })
+        .map(|anchor| MapLabel { text: String::new(), anchor, mass: 1.0, level: 0, code: 0, colour: None })
         .collect();
     let view = egui::Rect::from_min_size(egui::Pos2::ZERO, Vec2::new(1280.0, 800.0));
     let camera = Camera::fit(camera_bounds, view);

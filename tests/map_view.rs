@@ -89,6 +89,7 @@ impl Data {
                 text: NAMES[c % NAMES.len()].into(),
                 anchor: [centres[c][0], centres[c][1]],
                 mass: f64::from(sizes[c]),
+                code: c as u32,
                 level: u8::from(c >= 16),
                 colour: Some(colours_for_categories(&[c as u32], palette)[0]),
             })

@@ -178,7 +178,7 @@ fn write(arguments: &RunArguments, params: &Params, results: &Results, ctx: &Ctx
         Some(&results.layout),
         Some(&results.clusters),
         Some(&results.names),
-        arguments.raw,
+        clusters_csv::Options { raw: arguments.raw, edits: None },
         ctx,
     )?;
     ctx.progress.begin("Drawing the map", "points", results.corpus.len() as u64, 0);

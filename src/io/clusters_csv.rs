@@ -7,17 +7,30 @@ use std::path::Path;
 use csv::{Terminator, Writer, WriterBuilder};
 
 use super::{FileError, atomic};
-use crate::data::{Clusters, Corpus, Layout, Names, UNCLUSTERED};
+use crate::data::{Clusters, Corpus, Edits, Layout, Names, UNCLUSTERED};
 use crate::job::Ctx;
 
 /// Input columns whose names start so came from an earlier export and are replaced.
 const OURS: &str = "semascope_";
 
+/// The columns that are added to the input's.
+const COLUMNS: [&str; 4] = ["semascope_x", "semascope_y", "semascope_cluster", "semascope_cluster_title"];
+
 /// Documents between two looks at the cancel flag.
 const BATCH: usize = 4096;
 
+/// What else is written, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'e> {
+    /// Leave cells that a spreadsheet would run as a formula as they are.
+    pub raw: bool,
+    /// Their tags are written where there are any.
+    pub edits: Option<&'e Edits>,
+}
+
 /// Writes one row a document in input order: every input column in its order, then `semascope_x`, `semascope_y`,
-/// `semascope_cluster` (empty where unclustered) and `semascope_cluster_title`; RFC 4180, UTF-8.
+/// `semascope_cluster` (empty where unclustered) and `semascope_cluster_title`; RFC 4180, UTF-8. Where documents have
+/// tags, `semascope_tags` comes last: those of a document in alphabetical order, joined by `;`.
 ///
 /// Unless `raw`, cells that a spreadsheet would run as a formula get a leading `'` (the column names too). What is
 /// not there yet (`None`) leaves its cells empty.
@@ -27,17 +40,19 @@ pub fn write(
     layout: Option<&Layout>,
     clusters: Option<&Clusters>,
     names: Option<&Names>,
-    raw: bool,
+    options: Options<'_>,
     ctx: &Ctx,
 ) -> Result<(), FileError> {
+    let raw = options.raw;
+    let tagged = options.edits.filter(|edits| !edits.tags.is_empty());
     let columns: Vec<_> = corpus.columns.iter().filter(|column| !column.name.starts_with(OURS)).collect();
-    let cell = |text| if raw { Cow::Borrowed(text) } else { guarded(text) };
+    let cell = |text| shown(text, raw);
     ctx.progress.begin("Writing clusters.csv", "documents", corpus.len() as u64, 0);
     replace(path, |csv| {
         for column in &columns {
             csv.write_field(cell(&column.name).as_bytes())?;
         }
-        csv.write_record(["semascope_x", "semascope_y", "semascope_cluster", "semascope_cluster_title"])?;
+        csv.write_record(COLUMNS.into_iter().chain(tagged.map(|_| "semascope_tags")))?;
         for i in 0..corpus.len() {
             if i % BATCH == 0 {
                 ctx.cancel.check().map_err(io::Error::from)?;
@@ -52,7 +67,13 @@ pub fn write(
             let name = label.zip(names).and_then(|(label, names)| names.clusters.get(label as usize));
             let title = name.map_or("", |name| &name.title);
             let label = label.map_or_else(String::new, |label| label.to_string());
-            csv.write_record([x.as_bytes(), y.as_bytes(), label.as_bytes(), cell(title).as_bytes()])?;
+            let tags = tagged.map(|edits| edits.tags_of(i as u32).collect::<Vec<_>>().join(";"));
+            let tags = tags.as_deref().map(|tags| shown(tags, raw));
+            let ours = [Cow::from(x), Cow::from(y), Cow::from(label), cell(title)].into_iter().chain(tags);
+            for cell in ours {
+                csv.write_field(cell.as_bytes())?;
+            }
+            csv.write_record(None::<&[u8]>)?;
         }
         Ok(())
     })
@@ -98,6 +119,11 @@ fn number(value: f32) -> String {
     if value.is_finite() { value.to_string() } else { String::new() }
 }
 
+/// The cell as it is written.
+fn shown(cell: &str, raw: bool) -> Cow<'_, str> {
+    if raw { Cow::Borrowed(cell) } else { guarded(cell) }
+}
+
 /// The cell, with a leading `'` if a spreadsheet would take it for a formula.
 fn guarded(cell: &str) -> Cow<'_, str> {
     let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_signed_number(cell);
@@ -118,7 +144,7 @@ fn is_signed_number(cell: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{ClusterName, Column, Key, ReadReport, Typed};
+    use crate::data::{ClusterName, Column, Key, Members, ReadReport, Typed};
     use proptest::prelude::*;
     use std::sync::Arc;
 
@@ -160,7 +186,16 @@ mod tests {
         let title = ClusterName { title: "=cheese".into(), keywords: vec![], exemplars: vec![] };
         let names = Names { key, clusters: vec![title] };
         let text = written(|path| {
-            write(path, &corpus, Some(&layout), Some(&clusters), Some(&names), false, &Ctx::quiet()).unwrap();
+            write(
+                path,
+                &corpus,
+                Some(&layout),
+                Some(&clusters),
+                Some(&names),
+                Options::default(),
+                &Ctx::quiet(),
+            )
+            .unwrap();
         });
         let expected = "id,body,semascope_x,semascope_y,semascope_cluster,semascope_cluster_title\r\n\
                         1,\"a, \"\"b\"\"\nc\",0.5,-1.25,0,'=cheese\r\n\
@@ -171,8 +206,24 @@ mod tests {
     #[test]
     fn what_is_not_there_yet_leaves_its_cells_empty() {
         let corpus = corpus(&[("body", vec!["a".into()])]);
-        let text = written(|path| write(path, &corpus, None, None, None, false, &Ctx::quiet()).unwrap());
+        let text = written(|path| {
+            write(path, &corpus, None, None, None, Options::default(), &Ctx::quiet()).unwrap()
+        });
         assert_eq!(text.lines().last(), Some("a,,,,"));
+    }
+
+    #[test]
+    fn tags_are_written_where_there_are_any() {
+        let corpus = corpus(&[("body", vec!["a".into(), "b".into()])]);
+        let edits = Edits::default().tag("read", &Members::new(vec![0])).tag("=odd", &Members::new(vec![0]));
+        let options = Options { raw: false, edits: Some(&edits) };
+        let text = written(|path| write(path, &corpus, None, None, None, options, &Ctx::quiet()).unwrap());
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0].rsplit(',').next(), Some("semascope_tags"));
+        assert_eq!(lines[1..], ["a,,,,,'=odd;read", "b,,,,,"]);
+        let none = Options { raw: false, edits: Some(&Edits::default()) };
+        let text = written(|path| write(path, &corpus, None, None, None, none, &Ctx::quiet()).unwrap());
+        assert!(!text.contains("semascope_tags"));
     }
 
     #[test]
@@ -203,7 +254,7 @@ mod tests {
         let ctx = Ctx::quiet();
         ctx.cancel.cancel();
         let corpus = corpus(&[("body", vec!["a".into()])]);
-        let failed = write(&path, &corpus, None, None, None, false, &ctx);
+        let failed = write(&path, &corpus, None, None, None, Options::default(), &ctx);
         assert!(matches!(failed, Err(FileError::Cancelled(_))));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
@@ -218,7 +269,7 @@ mod tests {
         ) {
             let (a, b): (Vec<String>, Vec<String>) = rows.into_iter().unzip();
             let corpus = corpus(&[("a", a.clone()), ("b", b.clone())]);
-            let text = written(|path| write(path, &corpus, None, None, None, raw, &Ctx::quiet()).unwrap());
+            let text = written(|path| write(path, &corpus, None, None, None, Options { raw, edits: None }, &Ctx::quiet()).unwrap());
             let mut reader = csv::Reader::from_reader(text.as_bytes());
             let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
             prop_assert_eq!(records.len(), a.len());

@@ -534,6 +534,16 @@ impl Session {
         self.space.as_ref()?.clusters()
     }
 
+    /// How many clusters have documents: those that a person emptied do not count.
+    pub fn cluster_count(&self) -> usize {
+        self.space.as_ref().map_or(0, Space::cluster_count)
+    }
+
+    /// The clusters as they were computed, without the edits.
+    pub fn computed_clusters(&self) -> Option<&Arc<Clusters>> {
+        self.space.as_ref()?.base_clusters()
+    }
+
     /// The names that belong to [`Session::clusters`].
     pub fn names(&self) -> Option<&Arc<Names>> {
         self.space.as_ref()?.names()

@@ -293,6 +293,12 @@ impl Session {
     }
 
     pub(super) fn poll_unfinished(&mut self) {
+        // Work that was just let go of can be found only once it is written.
+        let leaving = self.leaving.len();
+        self.leaving.retain(|thread| !thread.is_finished());
+        if self.leaving.len() < leaving && self.space.is_none() {
+            self.look_for_unfinished();
+        }
         if let Some(outcome) = self.looking.as_ref().and_then(Job::poll) {
             self.looking = None;
             if let Outcome::Done(unfinished) = outcome {

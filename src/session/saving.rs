@@ -186,8 +186,12 @@ impl Session {
             if !self.touched {
                 keeper.discard();
             }
+            let wake = self.wake.clone();
             // The thread ends once everything is written; the window does not wait for it.
-            let leaving = std::thread::Builder::new().name("leave".into()).spawn(move || drop(keeper));
+            let leaving = std::thread::Builder::new().name("leave".into()).spawn(move || {
+                drop(keeper);
+                wake();
+            });
             self.leaving.extend(leaving.ok());
         }
         (self.file, self.place) = (None, None);
@@ -216,6 +220,16 @@ impl Session {
         self.unsaved
     }
 
+    /// Whether work is kept as it is done.
+    pub fn keeps_work(&self) -> bool {
+        self.keeper.is_some()
+    }
+
+    /// Whether the project is on its way to its file.
+    pub fn is_saving(&self) -> bool {
+        self.saving.is_some()
+    }
+
     /// Where the open work is kept, once there is anything to keep.
     pub fn work_folder(&self) -> Option<PathBuf> {
         self.keeper.as_ref()?.folder()
@@ -225,7 +239,7 @@ impl Session {
         let Some(space) = &self.space else { return };
         let (corpus, layout) = (space.corpus.clone(), space.layout().cloned());
         let (clusters, names) = (space.clusters().cloned(), space.names().cloned());
-        let raw = self.settings.export.raw_cells;
+        let (raw, edits) = (self.settings.export.raw_cells, space.edits.clone());
         self.write("export", move |ctx| {
             clusters_csv::write(
                 &path,
@@ -233,7 +247,7 @@ impl Session {
                 layout.as_deref(),
                 clusters.as_deref(),
                 names.as_deref(),
-                raw,
+                clusters_csv::Options { raw, edits: Some(&edits) },
                 ctx,
             )
             .map_err(StageError::failed)?;

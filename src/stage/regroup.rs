@@ -21,6 +21,8 @@ pub struct Regrouped {
     /// The computed ones themselves where nothing was moved. Labels that a person emptied stay unused, so that no
     /// other cluster changes its number or colour.
     pub clusters: Arc<Clusters>,
+    /// How many clusters have documents.
+    pub present: usize,
     /// The edit behind each cluster.
     pub made_by: Vec<Option<MadeBy>>,
     /// For each cluster, the computed cluster that it is, document by document; `None` where it is another one.
@@ -233,6 +235,7 @@ impl Work<'_> {
             origins.into_iter().map(|(label, _)| label).filter(|&label| label != UNCLUSTERED).collect()
         });
         Regrouped {
+            present: shares.iter().filter(|share| !share.is_empty()).count(),
             origins: origins.collect(),
             same_as: shares.iter().map(same).collect(),
             made_by: self.made_by,
@@ -407,6 +410,7 @@ mod tests {
         let edits = Edits::default().regroup(base.key, &BTreeSet::new(), vec![gone], Standing::Follows);
         let here = apply(&base, &edits);
         assert_eq!(here.clusters.sizes(), [4, 0, 2]);
+        assert_eq!(here.present, 2);
         assert_eq!(here.clusters.unclustered(), 4);
     }
 

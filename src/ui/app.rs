@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egui::{Context, Id, Margin, Modal, Panel, ThemePreference, Ui};
-use serde::{Deserialize, Serialize};
 
 use crate::data::Corpus;
 use crate::gpu;
@@ -15,74 +14,38 @@ use crate::io::{atomic, machine};
 use crate::model::{DevicePreference, pick_device};
 use crate::session::{Command, Notice, Session, Step, StepState, Wake};
 use crate::stage::StageError;
-use crate::view::camera::Camera;
 use crate::view::fonts::{FontError, FontFiles};
 use crate::view::points;
 
 use super::dialogs::{self, Dialogs, Question};
 use super::facts::Facts;
+use super::file_state;
 use super::fonts;
 use super::frame_stats::{FrameStats, FrameTimes};
+use super::hand_sheet::HandSheet;
 use super::import_sheet::{self, ImportState};
 use super::log::LogBuffer;
 use super::map_panel::MapPanel;
 use super::notices::Notices;
-use super::panels::inspector;
+use super::panels::inspector::{self, InspectorState, Page};
 use super::panels::pipeline::{self, PipelineState};
 use super::panels::table::{self, TableState};
+use super::panes::{Arrangement, Panes};
 use super::problem_report::{self, Source, Work};
 use super::problem_sheet::ProblemSheet;
+use super::saved_view::SavedView;
 use super::settings_dialog;
 use super::shortcuts;
-use super::theme::{self, BOTTOM_PANEL, LEFT_PANEL, RIGHT_PANEL, STATUS_BAR, TOP_BAR, Theme};
+use super::theme::{self, STATUS_BAR, TOP_BAR, Theme};
 use super::thumbnails::Thumbnails;
 use super::welcome::{self, Welcome};
-use super::wishes::{Action, Pane, Sheet, Wishes};
+use super::wishes::{Action, Sheet, Wishes};
 use super::{log_panel, status_bar, top_bar};
 
 /// Progress is looked at this often while something runs; otherwise only events repaint the window.
 const PROGRESS: Duration = Duration::from_millis(150);
 /// A frame that takes longer is told in the log.
 const FRAME: Duration = Duration::from_millis(16);
-/// Height of the log.
-const LOG_PANEL: f32 = 180.0;
-
-/// In windows smaller than this, panels that nobody has arranged yet leave the map half of the room: the table is
-/// closed, the panels beside the map are narrower.
-const ROOMY: egui::Vec2 = egui::vec2(1400.0, 900.0);
-const NARROW_LEFT_PANEL: f32 = 240.0;
-const NARROW_RIGHT_PANEL: f32 = 300.0;
-
-/// A panel: whether it shows, and how wide or high it is.
-struct PaneState {
-    name: &'static str,
-    open: bool,
-    size: f32,
-}
-
-impl PaneState {
-    fn of(settings: &Settings, name: &'static str, size: f32, open: bool) -> Self {
-        let saved = settings.panels.get(name);
-        // A size from a broken file must not hide the map.
-        let size = saved.map(|panel| panel.size).filter(|size| (80.0..2000.0).contains(size)).unwrap_or(size);
-        Self { name, open: saved.map_or(open, |panel| panel.visible), size }
-    }
-}
-
-/// The part of the window that a project remembers.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct SavedView {
-    camera: Option<SavedCamera>,
-    legend_collapsed: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedCamera {
-    centre: [f64; 2],
-    scale: f64,
-}
-
 /// The app.
 pub struct SemascopeApp {
     session: Session,
@@ -94,15 +57,15 @@ pub struct SemascopeApp {
     map: MapPanel,
     pipeline: PipelineState,
     table: TableState,
+    inspector: InspectorState,
     welcome: Welcome,
     import: ImportState,
     dialogs: Dialogs,
     notices: Notices,
     sheet: Option<Sheet>,
-    left: PaneState,
-    right: PaneState,
-    bottom: PaneState,
-    log_pane: PaneState,
+    /// What is asked before something is done by hand.
+    asking: Option<HandSheet>,
+    panes: Panes,
     /// The corpus of the last frame: another one starts with fresh panels.
     shown: Option<Arc<Corpus>>,
     thumbnails: Thumbnails,
@@ -115,8 +78,10 @@ pub struct SemascopeApp {
     began: Instant,
     /// How long the present frame took to take in what is new.
     updated: Duration,
-    /// Nobody has arranged the panels yet.
-    unarranged: bool,
+    /// Whether a field had the keyboard in the last frame.
+    typed: bool,
+    /// The window's title as it was set last.
+    title: String,
     /// When the program started, until the first frame is there.
     started: Option<Instant>,
 }
@@ -149,15 +114,14 @@ impl SemascopeApp {
             map: MapPanel::default(),
             pipeline: PipelineState::default(),
             table: TableState::default(),
+            inspector: InspectorState::default(),
             welcome: Welcome::default(),
             import: ImportState::default(),
             dialogs: Dialogs::default(),
             notices: Notices::default(),
             sheet: None,
-            left: PaneState::of(settings, "pipeline", LEFT_PANEL, true),
-            right: PaneState::of(settings, "inspector", RIGHT_PANEL, true),
-            bottom: PaneState::of(settings, "table", BOTTOM_PANEL, true),
-            log_pane: PaneState::of(settings, "log", LOG_PANEL, false),
+            asking: None,
+            panes: Panes::of(settings),
             shown: None,
             thumbnails: Thumbnails::default(),
             problem: ProblemSheet::default(),
@@ -166,7 +130,8 @@ impl SemascopeApp {
             drawn: FrameTimes::default(),
             began: Instant::now(),
             updated: Duration::ZERO,
-            unarranged: settings.panels.is_empty(),
+            typed: false,
+            title: String::new(),
             started: None,
             session,
         })
@@ -180,6 +145,11 @@ impl SemascopeApp {
     /// The report of a problem that is on show, once it is written.
     pub fn problem_report(&self) -> Option<Arc<String>> {
         self.problem.text()
+    }
+
+    /// The panels, as a project remembers them.
+    pub fn panels(&self) -> Arrangement {
+        self.panes.arrangement()
     }
 
     /// The session, for tests and scripts.
@@ -236,39 +206,38 @@ impl SemascopeApp {
             return;
         }
         self.shown = corpus;
-        self.table = TableState::default();
         self.import = ImportState::default();
+        self.asking = None;
         // What was saved by another version, or by nobody, leaves the map fitted.
         let saved: SavedView = serde_json::from_value(self.session.view_state().clone()).unwrap_or_default();
-        self.map.set_camera(saved.camera.map(|camera| Camera { centre: camera.centre, scale: camera.scale }));
+        self.map.set_camera(saved.camera.map(Into::into));
         self.map.legend.collapsed = saved.legend_collapsed;
+        self.map.legend.search = saved.legend_search;
+        self.panes.meet(&saved.panels);
+        self.table = TableState::restored(saved.table, self.session.focus());
+        self.pipeline.open = saved.steps;
+        self.inspector = InspectorState { page: saved.page, ..InspectorState::default() };
     }
 
     fn remember_view(&mut self) {
-        let camera =
-            self.map.camera().map(|camera| SavedCamera { centre: camera.centre, scale: camera.scale });
-        let saved = SavedView { camera, legend_collapsed: self.map.legend.collapsed };
+        let saved = SavedView {
+            camera: self.map.camera().map(Into::into),
+            legend_collapsed: self.map.legend.collapsed,
+            legend_search: self.map.legend.search.clone(),
+            panels: self.panes.arrangement(),
+            table: self.table.saved(),
+            steps: self.pipeline.open.clone(),
+            page: self.inspector.page,
+        };
         self.session.set_view_state(serde_json::to_value(saved).unwrap_or_default());
     }
 
-    /// Arranges the panels for a window of this size, unless a person has.
-    fn arrange(&mut self, window: egui::Vec2) {
-        if !std::mem::take(&mut self.unarranged) {
-            return;
-        }
-        self.bottom.open = window.y >= ROOMY.y;
-        if window.x < ROOMY.x {
-            self.left.size = NARROW_LEFT_PANEL;
-            self.right.size = NARROW_RIGHT_PANEL;
-        }
-    }
-
     fn workspace(&mut self, ui: &mut Ui, wishes: &mut Wishes) {
-        self.arrange(ui.max_rect().size());
+        self.panes.fit(ui.max_rect().size());
         let theme = Theme::of(ui);
         let bar = egui::Frame::new().fill(theme.panel).inner_margin(Margin::symmetric(12, 0));
-        let open =
-            top_bar::Open { pipeline: self.left.open, table: self.bottom.open, inspector: self.right.open };
+        let Panes { left, right, bottom, .. } = &self.panes;
+        let open = top_bar::Open { pipeline: left.open, table: bottom.open, inspector: right.open };
         Panel::top("top bar").exact_size(TOP_BAR).frame(bar).show(ui, |ui| {
             top_bar::show(ui, &self.session, open, wishes);
         });
@@ -281,33 +250,38 @@ impl SemascopeApp {
             top: 4,
             bottom: 0,
         });
-        let table = Panel::bottom("table")
+        let table = Panel::bottom(self.panes.id("table"))
             .resizable(true)
-            .default_size(self.bottom.size)
+            .default_size(self.panes.bottom.size)
             .size_range(96.0..=600.0)
             .frame(frame);
-        if let Some(shown) = table.show_collapsible(ui, &mut self.bottom.open, |ui| {
+        if let Some(shown) = table.show_collapsible(ui, &mut self.panes.bottom.open, |ui| {
             table::show(ui, &self.session, &mut self.table, &colours, &self.wake, wishes);
             ui.take_available_space();
         }) {
-            self.bottom.size = shown.response.rect.height();
+            self.panes.bottom.size = shown.response.rect.height();
         }
-        let left =
-            Panel::left("pipeline").resizable(true).default_size(self.left.size).size_range(200.0..=420.0);
-        if let Some(shown) = left.frame(theme.panel_frame()).show_collapsible(ui, &mut self.left.open, |ui| {
+        let left = Panel::left(self.panes.id("pipeline"))
+            .resizable(true)
+            .default_size(self.panes.left.size)
+            .size_range(200.0..=420.0)
+            .frame(theme.panel_frame());
+        if let Some(shown) = left.show_collapsible(ui, &mut self.panes.left.open, |ui| {
             let columns = self.facts.columns(&self.session).map(|columns| columns.as_slice());
             pipeline::show(ui, &self.session, columns, &mut self.pipeline, wishes);
         }) {
-            self.left.size = shown.response.rect.width();
+            self.panes.left.size = shown.response.rect.width();
         }
-        let right =
-            Panel::right("inspector").resizable(true).default_size(self.right.size).size_range(240.0..=640.0);
-        if let Some(shown) =
-            right.frame(theme.panel_frame()).show_collapsible(ui, &mut self.right.open, |ui| {
-                inspector::show(ui, &self.session, &self.facts, self.map.stack(), &colours, wishes);
-            })
-        {
-            self.right.size = shown.response.rect.width();
+        let right = Panel::right(self.panes.id("inspector"))
+            .resizable(true)
+            .default_size(self.panes.right.size)
+            .size_range(240.0..=640.0)
+            .frame(theme.panel_frame());
+        if let Some(shown) = right.show_collapsible(ui, &mut self.panes.right.open, |ui| {
+            let (session, facts, stack) = (&self.session, &self.facts, self.map.stack());
+            inspector::show(ui, session, facts, stack, &colours, &mut self.inspector, wishes);
+        }) {
+            self.panes.right.size = shown.response.rect.width();
         }
         egui::CentralPanel::no_frame().show(ui, |ui| {
             self.map.show(ui, &self.session, &self.facts, wishes);
@@ -328,17 +302,17 @@ impl SemascopeApp {
             top: 4,
             bottom: 4,
         });
-        let stats = if self.log_pane.open { self.frames.stats() } else { FrameStats::default() };
-        let panel = Panel::bottom("log")
+        let stats = if self.panes.log.open { self.frames.stats() } else { FrameStats::default() };
+        let panel = Panel::bottom(self.panes.id("log"))
             .resizable(true)
-            .default_size(self.log_pane.size)
+            .default_size(self.panes.log.size)
             .size_range(80.0..=600.0)
             .frame(frame);
-        if let Some(shown) = panel.show_collapsible(ui, &mut self.log_pane.open, |ui| {
+        if let Some(shown) = panel.show_collapsible(ui, &mut self.panes.log.open, |ui| {
             log_panel::show(ui, &self.log, stats, wishes);
             ui.take_available_space();
         }) {
-            self.log_pane.size = shown.response.rect.height();
+            self.panes.log.size = shown.response.rect.height();
         }
     }
 
@@ -372,6 +346,14 @@ impl SemascopeApp {
         if let Some(import) = self.session.import_sheet() {
             let open = self.session.corpus().map(|corpus| &**corpus);
             modal("Import").show(ctx, |ui| import_sheet::show(ui, import, open, &mut self.import, wishes));
+        }
+        if let Some(asking) = &mut self.asking {
+            let colours = self.map.cluster_colours(&self.session);
+            let shown = modal(asking.name())
+                .show(ctx, |ui| asking.show(ui, &self.session, &self.facts, &colours, wishes));
+            if shown.inner || shown.backdrop_response.clicked() {
+                self.asking = None;
+            }
         }
         let closed = match self.sheet {
             None => false,
@@ -450,17 +432,24 @@ impl SemascopeApp {
             }
             Action::Save => self.ask(Question::ProjectFile, frame),
             Action::Escape => self.escape(),
+            Action::Ask(task) => self.asking = Some(HandSheet::new(task, &self.session)),
+            Action::Rename(label) => {
+                self.panes.right.open = true;
+                self.session.apply(Command::FocusCluster(Some(label)));
+                self.inspector.title.begin(&self.session, label);
+            }
+            Action::ShowEdits => {
+                self.panes.right.open = true;
+                self.session.apply(Command::FocusCluster(None));
+                self.session.apply(Command::Focus(None));
+                self.inspector.page = Page::Edits;
+            }
             Action::Search => {
                 self.map.legend.collapsed = false;
                 self.map.legend.wants_search = true;
             }
             Action::Toggle(pane) => {
-                let pane = match pane {
-                    Pane::Pipeline => &mut self.left,
-                    Pane::Inspector => &mut self.right,
-                    Pane::Table => &mut self.bottom,
-                    Pane::Log => &mut self.log_pane,
-                };
+                let pane = self.panes.get_mut(pane);
                 pane.open = !pane.open;
             }
             Action::Open(sheet) if self.sheet == Some(sheet) => self.sheet = None,
@@ -491,7 +480,7 @@ impl SemascopeApp {
     }
 
     fn escape(&mut self) {
-        if self.sheet.take().is_some() {
+        if self.sheet.take().is_some() || self.asking.take().is_some() {
             return;
         }
         let command = if self.session.import_sheet().is_some() {
@@ -510,11 +499,7 @@ impl SemascopeApp {
 
     /// Takes the panels over into the settings.
     fn take_panels(&mut self) {
-        let settings = self.session.settings_mut();
-        for pane in [&self.left, &self.right, &self.bottom, &self.log_pane] {
-            let panel = settings::Panel { size: pane.size, visible: pane.open };
-            settings.panels.insert(pane.name.to_owned(), panel);
-        }
+        self.session.settings_mut().panels.extend(self.panes.own());
     }
 
     /// What a report of a problem is written from.
@@ -544,6 +529,24 @@ impl SemascopeApp {
             atomic::replace_with(&path, text.as_bytes()).map_err(StageError::failed)?;
             Ok(("The report was saved.".into(), path))
         });
+    }
+
+    /// A cluster that was just merged into another, or deleted, is looked at no longer.
+    fn leave_emptied_cluster(&mut self) {
+        if let (Some(label), Some(sizes)) = (self.session.focus_cluster(), self.facts.sizes(&self.session))
+            && sizes.of_label(label) == 0
+        {
+            self.session.apply(Command::FocusCluster(None));
+        }
+    }
+
+    /// Lets the window's title say what is open.
+    fn name_window(&mut self, ctx: &Context) {
+        let title = file_state::title(&self.session);
+        if title != self.title {
+            ctx.send_viewport_cmd(egui::ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
     }
 
     fn take_drops(&mut self, ctx: &Context) {
@@ -576,6 +579,8 @@ impl eframe::App for SemascopeApp {
             self.remember_view();
         }
         self.facts.update(&self.session, &self.wake);
+        self.leave_emptied_cluster();
+        self.name_window(ctx);
         self.thumbnails.update(&mut self.session, &self.wake);
         self.map.update(&self.session, ctx.theme() == egui::Theme::Dark, &self.wake);
         self.updated = self.began.elapsed();
@@ -584,7 +589,8 @@ impl eframe::App for SemascopeApp {
     fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
         let mut wishes = Wishes::default();
-        shortcuts::listen(&ctx, self.sheet.is_some() || self.session.import_sheet().is_some(), &mut wishes);
+        let sheet = self.sheet.is_some() || self.asking.is_some() || self.session.import_sheet().is_some();
+        shortcuts::listen(&ctx, sheet, self.typed, &mut wishes);
         self.dialogs.poll(&mut wishes);
         if self.session.corpus().is_some() {
             self.workspace(ui, &mut wishes);
@@ -596,6 +602,7 @@ impl eframe::App for SemascopeApp {
         if ctx.input(|input| !input.raw.hovered_files.is_empty()) {
             welcome::drop_overlay(&ctx);
         }
+        self.typed = ctx.text_edit_focused();
         self.apply(wishes, &ctx, frame);
         let took = self.began.elapsed();
         self.frames.record(took);

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::data::{Clusters, Corpus};
+use crate::data::{Clusters, Corpus, Edits};
 use crate::session::{Session, Wake};
 
 use super::derived::{Derived, Same};
 use super::digest::{self, ClusterDigest, ColumnDigest};
+use super::edit_digest::{self, EditDigest};
 
 type ClusterKey = (Same<Corpus>, Same<Clusters>, u32);
+/// The edits, the computed clusters, and the shown ones.
+type EditsKey = (Same<Edits>, Same<Clusters>, Same<Clusters>);
 
 /// How large the clusters are.
 #[derive(Debug)]
@@ -17,6 +20,22 @@ pub struct Sizes {
     pub of: Vec<usize>,
     /// Documents without a cluster.
     pub unclustered: usize,
+    /// The labels that have documents, the largest first.
+    pub listed: Vec<u32>,
+}
+
+impl Sizes {
+    fn new(clusters: &Clusters) -> Self {
+        let of = clusters.sizes();
+        let mut listed: Vec<u32> = (0..of.len() as u32).filter(|&label| of[label as usize] > 0).collect();
+        listed.sort_by_key(|&label| (std::cmp::Reverse(of[label as usize]), label));
+        Self { of, unclustered: clusters.unclustered(), listed }
+    }
+
+    /// How many documents a cluster has.
+    pub fn of_label(&self, label: u32) -> usize {
+        self.of.get(label as usize).copied().unwrap_or(0)
+    }
 }
 
 /// Values that follow from the session's.
@@ -24,6 +43,7 @@ pub struct Facts {
     columns: Derived<Same<Corpus>, Vec<ColumnDigest>>,
     sizes: Derived<Same<Clusters>, Sizes>,
     cluster: Derived<ClusterKey, ClusterDigest>,
+    edits: Derived<EditsKey, Vec<EditDigest>>,
 }
 
 impl Default for Facts {
@@ -32,6 +52,7 @@ impl Default for Facts {
             columns: Derived::new("column shapes"),
             sizes: Derived::new("cluster sizes"),
             cluster: Derived::new("cluster shapes"),
+            edits: Derived::new("edits"),
         }
     }
 }
@@ -44,10 +65,11 @@ impl Facts {
         self.columns.want(Same(corpus.clone()), wake, move |_| digest::of_corpus(&shared));
         let Some(clusters) = session.clusters() else { return };
         let shared = clusters.clone();
-        self.sizes.want(Same(clusters.clone()), wake, move |_| Sizes {
-            of: shared.sizes(),
-            unclustered: shared.unclustered(),
-        });
+        self.sizes.want(Same(clusters.clone()), wake, move |_| Sizes::new(&shared));
+        if let Some(key) = edits_key(session) {
+            let (Same(edits), Same(computed), Same(shown)) = key.clone();
+            self.edits.want(key, wake, move |_| edit_digest::of_edits(&edits, &computed, &shown));
+        }
         let whole = self.columns.of(&Same(corpus.clone())).cloned();
         if let (Some(label), Some(whole)) = (shown_cluster(session), whole) {
             let (corpus, clusters) = (corpus.clone(), clusters.clone());
@@ -66,11 +88,22 @@ impl Facts {
         self.sizes.of(&Same(session.clusters()?.clone()))
     }
 
+    /// What was done by hand, edit by edit. While something of it changes, what there was before stays.
+    pub fn edits(&self, session: &Session) -> Option<&Arc<Vec<EditDigest>>> {
+        self.edits.latest().filter(|_| edits_key(session).is_some())
+    }
+
     /// The cluster whose card is open.
     pub fn cluster(&self, session: &Session) -> Option<&Arc<ClusterDigest>> {
         let label = shown_cluster(session)?;
         self.cluster.of(&(Same(session.corpus()?.clone()), Same(session.clusters()?.clone()), label))
     }
+}
+
+fn edits_key(session: &Session) -> Option<EditsKey> {
+    let edits = session.edits().filter(|edits| !edits.regroupings.is_empty())?;
+    let (computed, shown) = (session.computed_clusters()?, session.clusters()?);
+    Some((Same(edits.clone()), Same(computed.clone()), Same(shown.clone())))
 }
 
 /// The cluster looked at, if it exists among the present ones.
@@ -85,6 +118,11 @@ pub fn cluster_title(session: &Session, label: u32) -> String {
         Some(name) => name.title.clone(),
         None => format!("Cluster {}", u64::from(label) + 1),
     }
+}
+
+/// The documents with a label, ascending: a look through all of them, for what a person asks once.
+pub fn documents_of(clusters: &Clusters, label: u32) -> Vec<u32> {
+    (0u32..).zip(&clusters.labels).filter(|(_, other)| **other == label).map(|(i, _)| i).collect()
 }
 
 /// The label of a document's cluster.

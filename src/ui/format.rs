@@ -95,6 +95,19 @@ pub fn date(seconds: i64) -> String {
         .unwrap_or_else(|_| "–".into())
 }
 
+/// How long ago a moment was: "just now", "5 minutes ago", "3 days ago"; from a month on, its day. Both in seconds
+/// since 1970.
+pub fn ago(moment: i64, now: i64) -> String {
+    const DAY: i64 = 86_400;
+    match now.saturating_sub(moment) {
+        past if past < 60 => "just now".into(),
+        past if past < 3600 => format!("{} ago", plural((past / 60) as usize, "minute", "minutes")),
+        past if past < DAY => format!("{} ago", plural((past / 3600) as usize, "hour", "hours")),
+        past if past < 30 * DAY => format!("{} ago", plural((past / DAY) as usize, "day", "days")),
+        _ => date(moment),
+    }
+}
+
 /// Cuts `text` to `max` characters by leaving out its middle, which for paths and ids says least.
 pub fn elide_middle(text: &str, max: usize) -> String {
     let n = text.chars().count();
@@ -167,6 +180,14 @@ mod tests {
     fn a_day_is_written_as_in_a_file() {
         assert_eq!(date(0), "1970-01-01");
         assert_eq!(date(1_709_942_400), "2024-03-09");
+    }
+
+    #[test]
+    fn a_moment_is_told_by_how_long_ago_it_was() {
+        let now = 1_709_942_400;
+        let told = [0, 90, 7_300, 3 * 86_400, 40 * 86_400].map(|past| ago(now - past, now));
+        assert_eq!(told, ["just now", "1 minute ago", "2 hours ago", "3 days ago", "2024-01-29"]);
+        assert_eq!(ago(now + 50, now), "just now");
     }
 
     #[test]

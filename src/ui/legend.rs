@@ -4,10 +4,12 @@ use egui::{
     Color32, CornerRadius, Id, Popup, PopupCloseBehavior, Rect, ScrollArea, Sense, TextStyle, Ui, pos2, vec2,
 };
 
+use crate::data::UNCLUSTERED;
 use crate::session::{ColourBy, Command, Session};
 use crate::view::colour::MapTheme;
 use crate::view::ramp::{Ramp, RampKind};
 
+use super::cluster_menu;
 use super::colouring::{Entry, Legend, Paint};
 use super::format;
 use super::icons;
@@ -28,7 +30,7 @@ const RAMP_STEPS: usize = 48;
 #[derive(Default)]
 pub struct LegendState {
     pub collapsed: bool,
-    search: String,
+    pub search: String,
     /// The cursor goes into the search field in the next frame.
     pub wants_search: bool,
 }
@@ -215,13 +217,19 @@ fn one(ui: &mut Ui, session: &Session, entry: &Entry, muted: bool, wishes: &mut 
         );
     });
     swatch_button(ui, session, entry, title, muted, response.rect, wishes);
-    let response = response.on_hover_text(format!("{title}\nClick: hide or show · double-click: show alone"));
+    let response = response.on_hover_text(format!(
+        "{title}\nClick: hide or show · double-click: show alone · right-click: more"
+    ));
     if response.double_clicked() {
         // The first of the two clicks hid the entry or showed it.
         wishes.push(Command::ToggleEntry(entry.code));
         wishes.push(Command::SoloEntry(entry.code));
     } else if response.clicked() {
         wishes.push(Command::ToggleEntry(entry.code));
+    }
+    let by_cluster = session.colouring().is_some_and(|colouring| colouring.by == ColourBy::Cluster);
+    if by_cluster && entry.code != UNCLUSTERED {
+        response.context_menu(|ui| cluster_menu::show(ui, session, entry.code, &[], wishes));
     }
 }
 

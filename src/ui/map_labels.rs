@@ -49,12 +49,14 @@ pub fn of_clusters(
 ) -> Vec<MapLabel> {
     (0u32..)
         .zip(names.clusters.iter().zip(sizes))
+        .filter(|(_, (_, size))| **size > 0)
         .filter_map(|(code, (name, &size))| {
             let anchor = *positions.get(*name.exemplars.first()? as usize)?;
             Some(MapLabel {
                 text: name.title.clone(),
                 anchor,
                 mass: size as f64,
+                code,
                 level: 0,
                 colour: colour(code),
             })

@@ -15,10 +15,11 @@ use crate::view::labels::MapLabel;
 use crate::view::map::{MapResponse, MapView, Scene};
 use crate::view::raster;
 
+use super::cluster_menu;
 use super::colouring::{self, Legend, Paint};
 use super::derived::{Derived, Same};
 use super::emphasis;
-use super::facts::Facts;
+use super::facts::{self, Facts};
 use super::format;
 use super::hover_card;
 use super::icons;
@@ -39,6 +40,14 @@ const BOUNDS_SAMPLE: usize = 4096;
 
 type Positions = Arc<Vec<[f32; 2]>>;
 
+/// What the menu on the map is about.
+#[derive(Clone, Copy)]
+enum MenuOf {
+    Cluster(u32),
+    /// A level of the topics, and the topic's label.
+    Topic(usize, u32),
+}
+
 /// The documents that lie where the focused one does.
 #[derive(Default)]
 struct Stack {
@@ -57,6 +66,7 @@ pub struct MapPanel {
     pub legend: LegendState,
     size: egui::Vec2,
     stack: Stack,
+    menu: Option<MenuOf>,
     /// Where legend, buttons and figures lay in the last frame: names keep clear of them.
     covered: Vec<Rect>,
 }
@@ -72,6 +82,7 @@ impl Default for MapPanel {
             legend: LegendState::default(),
             size: vec2(1280.0, 800.0),
             stack: Stack::default(),
+            menu: None,
             covered: Vec::new(),
         }
     }
@@ -191,7 +202,7 @@ impl MapPanel {
             return;
         };
         let (colours, flags) = (self.colours(positions.len(), theme), self.flags(positions.len()));
-        let labels = self.names(session, facts, &positions);
+        let (labels, topics) = self.names(session, facts, &positions);
         let lines = lines(session);
         let name = name(session, positions.len());
         let scene = Scene {
@@ -206,6 +217,7 @@ impl MapPanel {
         };
         let response = self.view.show(ui, &scene);
         self.card(ui, session, &response);
+        self.context_menu(session, &response, (&labels, topics), wishes);
         respond(session, &response, wishes);
         self.overlays(ui, rect, session, wishes);
     }
@@ -227,14 +239,43 @@ impl MapPanel {
         flags.map_or_else(emphasis::none, |flags| (**flags).clone())
     }
 
-    fn names(&self, session: &Session, facts: &Facts, positions: &Positions) -> Arc<Vec<MapLabel>> {
+    /// The names on the map, and whether they are those of topics rather than of clusters.
+    fn names(&self, session: &Session, facts: &Facts, positions: &Positions) -> (Arc<Vec<MapLabel>>, bool) {
         let topics = session.layout().is_some_and(|layout| Arc::ptr_eq(&layout.positions, positions));
         if let Some(labels) = self.labels.latest().filter(|_| topics) {
-            return labels.clone();
+            return (labels.clone(), true);
         }
-        match session.names().zip(facts.sizes(session)) {
+        let labels = match session.names().zip(facts.sizes(session)) {
             Some((names, sizes)) => Arc::new(map_labels::of_clusters(positions, names, &sizes.of, |_| None)),
             None => Arc::default(),
+        };
+        (labels, false)
+    }
+
+    /// The menu of a name, or of the cluster of a point.
+    fn context_menu(
+        &mut self,
+        session: &Session,
+        response: &MapResponse,
+        (labels, topics): (&[MapLabel], bool),
+        wishes: &mut Wishes,
+    ) {
+        if response.response.secondary_clicked() {
+            let named = response.context_label.and_then(|label| labels.get(label));
+            let of_point = response.context.and_then(|document| facts::cluster_of(session, document));
+            self.menu = match named {
+                Some(label) if topics => Some(MenuOf::Topic(usize::from(label.level), label.code)),
+                Some(label) => Some(MenuOf::Cluster(label.code)),
+                None => of_point.map(MenuOf::Cluster),
+            };
+        }
+        let Some(menu) = self.menu else { return };
+        let open = response.response.context_menu(|ui| match menu {
+            MenuOf::Cluster(label) => cluster_menu::show(ui, session, label, &[], wishes),
+            MenuOf::Topic(level, code) => cluster_menu::show_topic(ui, session, (level, code), wishes),
+        });
+        if open.is_none() {
+            self.menu = None;
         }
     }
 
@@ -307,7 +348,7 @@ impl MapPanel {
         let colours =
             painted.map_or_else(|| plain.colours(positions.len(), theme), |paint| paint.colours.clone());
         let flags = self.flags(positions.len());
-        let labels = self.names(session, facts, &positions);
+        let (labels, _) = self.names(session, facts, &positions);
         let camera = self.view.camera();
         let size = self.size * PICTURE_DENSITY;
         let fonts = fonts.clone();
@@ -356,8 +397,8 @@ fn over_map(
 
 fn name(session: &Session, points: usize) -> String {
     let mut name = format!("Map of {}", format::plural(points, "document", "documents"));
-    if let Some(clusters) = session.clusters() {
-        name.push_str(&format!(", {}", format::plural(clusters.count, "cluster", "clusters")));
+    if session.clusters().is_some() {
+        name.push_str(&format!(", {}", format::plural(session.cluster_count(), "cluster", "clusters")));
     }
     name
 }

@@ -6,6 +6,7 @@ use egui::{Align2, Area, Context, Id, Order, RichText, TextStyle, vec2};
 
 use crate::session::{Command, Notice, NoticeAction, Severity};
 
+use super::hand_sheet::Task;
 use super::icons;
 use super::theme::{SPACE_8, SPACE_12, STATUS_BAR, Theme};
 use super::widgets;
@@ -115,10 +116,10 @@ fn notice(ui: &mut egui::Ui, notice: &Notice, wishes: &mut Wishes) -> bool {
                 match action {
                     NoticeAction::Recompute(step) => wishes.push(Command::Recompute(*step)),
                     NoticeAction::Reveal(path) => wishes.act(Action::Reveal(path.clone())),
-                    NoticeAction::ShowEdits => wishes.push(Command::FocusCluster(None)),
+                    NoticeAction::ShowEdits => wishes.act(Action::ShowEdits),
                     NoticeAction::ComputeMissing => wishes.push(Command::ComputeMissing),
                     NoticeAction::Undo => wishes.push(Command::Undo),
-                    NoticeAction::Revert => wishes.push(Command::Revert),
+                    NoticeAction::Revert => wishes.act(Action::Ask(Task::Revert)),
                     NoticeAction::ReportProblem => wishes.act(Action::Open(Sheet::Problem)),
                 }
             }

@@ -73,7 +73,7 @@ impl Work {
             documents: Some(corpus.len()),
             columns: corpus.columns.len(),
             components: session.matrix().map(|matrix| matrix.dim()),
-            clusters: session.clusters().map(|clusters| clusters.count),
+            clusters: session.clusters().map(|_| session.cluster_count()),
             steps: steps.into(),
             params,
         }

@@ -95,9 +95,10 @@ const GESTURES: [(&str, &str); 5] = [
 ];
 
 /// Collects the wishes of the keys pressed in this frame. Under a sheet only the keys that open and close sheets
-/// are heard.
-pub fn listen(ctx: &Context, sheet: bool, wishes: &mut Wishes) {
-    let typing = ctx.text_edit_focused();
+/// are heard; `typed` says whether a field had the keyboard in the last frame, as Escape takes it away before this
+/// is asked.
+pub fn listen(ctx: &Context, sheet: bool, typed: bool, wishes: &mut Wishes) {
+    let typing = typed || ctx.text_edit_focused();
     // A menu or a list of choices closes by itself.
     let popup = ctx.any_popup_open();
     // A focused button takes Space (and a slider the arrows) for itself.
@@ -105,7 +106,12 @@ pub fn listen(ctx: &Context, sheet: bool, wishes: &mut Wishes) {
     for shortcut in &SHORTCUTS {
         let plain = shortcut.keys.modifiers == NONE;
         let key = shortcut.keys.logical_key;
-        if plain && (typing || (focused && key == Key::Space) || (popup && key == Key::Escape)) {
+        // A field takes back what was typed in it.
+        if typing && matches!(shortcut.action, Action::Undo | Action::Redo) {
+            continue;
+        }
+        let field = typing && !(sheet && key == Key::Escape);
+        if plain && (field || (focused && key == Key::Space) || (popup && key == Key::Escape)) {
             continue;
         }
         if sheet && !matches!(shortcut.action, Action::Escape | Action::Open(_)) {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::data::{Clusters, Corpus, DATE_EMPTY, Strings, Typed};
 use crate::job::promptly;
@@ -14,16 +15,18 @@ use crate::session::{Session, Wake};
 use super::derived::{Derived, Same};
 
 /// What rows are sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum By {
+    #[default]
     FileOrder,
     Cluster,
     Column(usize),
 }
 
 /// Up or down. Empty cells come last either way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
+    #[default]
     Ascending,
     Descending,
 }
@@ -103,6 +106,16 @@ impl Sorting {
             _ => Direction::Ascending,
         };
         self.by = by;
+    }
+
+    /// What rows are sorted by, to be kept with a project.
+    pub fn saved(&self) -> (By, Direction) {
+        (self.by, self.direction)
+    }
+
+    /// Restores what [`Sorting::saved`] gave.
+    pub fn restore(&mut self, (by, direction): (By, Direction)) {
+        (self.by, self.direction) = (by, direction);
     }
 
     /// Back to the order of the file.

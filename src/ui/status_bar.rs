@@ -124,8 +124,8 @@ fn bar(ui: &mut Ui, progress: &Snapshot) {
 fn summary(session: &Session) -> String {
     let Some(corpus) = session.corpus() else { return "Ready".into() };
     let mut parts = vec![format::plural(corpus.len(), "document", "documents")];
-    if let Some(clusters) = session.clusters() {
-        parts.push(format::plural(clusters.count, "cluster", "clusters"));
+    if session.clusters().is_some() {
+        parts.push(format::plural(session.cluster_count(), "cluster", "clusters"));
     }
     if let Some(failed) = Step::ALL.iter().find(|s| matches!(session.step(**s).state, StepState::Failed(_))) {
         parts.push(format!("{} failed", failed.title().to_lowercase()));

@@ -1,17 +1,21 @@
 //! The bar at the top: which corpus, what to do with it, how to leave with something in hand.
 
-use egui::{Align, Button, Layout, RichText, Ui};
+use egui::{Align, Button, Layout, RichText, TextStyle, Ui};
 
 use crate::session::{Command, LEFT_OUT, Sample, Session};
 
+use super::file_state::{self, State};
+use super::hand_sheet::Task;
 use super::icons;
 use super::shortcuts::keys_for;
 use super::theme::{self, SPACE_8, SPACE_16, Theme};
-use super::widgets;
+use super::widgets::{self, menu_item as item};
 use super::wishes::{Action, Pane, Sheet, Wishes};
 
 /// The longest corpus name shown whole.
 const NAME: usize = 48;
+/// The longest reason shown beside it.
+const WHY: usize = 44;
 
 /// Which panels are open, for their buttons.
 #[derive(Clone, Copy, Debug)]
@@ -26,15 +30,68 @@ pub fn show(ui: &mut Ui, session: &Session, open: Open, wishes: &mut Wishes) {
     let theme = Theme::of(ui);
     ui.horizontal_centered(|ui| {
         ui.label(RichText::new(icons::CHART_SCATTER).size(18.0).color(theme.accent));
-        let name = session.corpus().map_or("Semascope", |corpus| corpus.name.as_str());
-        let title = RichText::new(super::format::elide_middle(name, NAME)).text_style(theme::strong());
+        let name = file_state::name(session).unwrap_or_else(|| "Semascope".into());
+        let title = RichText::new(super::format::elide_middle(&name, NAME)).text_style(theme::strong());
         let caret = RichText::new(icons::CARET_DOWN).size(11.0).color(theme.muted);
         let button = Button::new((title, caret)).frame_when_inactive(false);
         egui::containers::menu::MenuButton::from_button(button).ui(ui, |ui| corpus_menu(ui, session, wishes));
+        state(ui, session);
+        ui.add_space(SPACE_8);
+        history(ui, session, wishes);
         ui.add_space(SPACE_16);
         tab(ui, "Map", true);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| right(ui, session, open, wishes));
     });
+}
+
+/// Whether the work is in its file.
+fn state(ui: &mut Ui, session: &Session) {
+    let theme = Theme::of(ui);
+    let state = State::of(session);
+    if state == State::Untouched {
+        return;
+    }
+    let mut text = state.text().to_owned();
+    if let (State::ReadOnly, Some(why)) = (state, session.read_only()) {
+        // The first words say why; all of it shows under the pointer.
+        let why = why.split_once(':').map_or(why, |(why, _)| why);
+        text = format!("{} {text} · {}", icons::LOCK_SIMPLE, super::format::one_line(why, WHY));
+    }
+    let colour = match state {
+        State::ReadOnly | State::Edited { kept: false } => theme.warning,
+        _ => theme.muted,
+    };
+    ui.label(RichText::new(text).text_style(TextStyle::Small).color(colour))
+        .on_hover_text(state.meaning(session));
+}
+
+/// The way back and forward.
+fn history(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
+    ui.spacing_mut().item_spacing.x = 0.0;
+    let steps = [
+        (icons::ARROW_U_UP_LEFT, "Undo", session.undoes(), Action::Undo),
+        (icons::ARROW_U_UP_RIGHT, "Redo", session.redoes(), Action::Redo),
+    ];
+    for (glyph, verb, deed, action) in steps {
+        let name = match deed {
+            Some(deed) => format!("{verb} {}", lower(deed)),
+            None => verb.to_owned(),
+        };
+        let same = |other: &Action| std::mem::discriminant(other) == std::mem::discriminant(&action);
+        let keys = keys_for(ui.ctx(), same);
+        let clicked =
+            ui.add_enabled_ui(deed.is_some(), |ui| widgets::icon_button(ui, glyph, &name, &keys).clicked());
+        if clicked.inner {
+            wishes.act(action);
+        }
+    }
+    ui.spacing_mut().item_spacing.x = SPACE_8;
+}
+
+/// A deed within a sentence.
+fn lower(deed: &str) -> String {
+    let mut letters = deed.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// The modes of the map. There is one so far, so it says where one is rather than leading somewhere.
@@ -109,21 +166,12 @@ pub fn tools(ui: &mut Ui, wishes: &mut Wishes) {
     }
 }
 
-fn item(ui: &mut Ui, glyph: &str, name: &str, keys: &str) -> bool {
-    let theme = Theme::of(ui);
-    let glyph = RichText::new(glyph).color(theme.muted);
-    let mut button = Button::new((glyph, name)).frame_when_inactive(false);
-    if !keys.is_empty() {
-        button = button.shortcut_text(RichText::new(keys).small());
-    }
-    ui.add(button).clicked()
-}
-
 fn corpus_menu(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     ui.set_min_width(240.0);
     let keys = |is: fn(&Action) -> bool| keys_for(ui.ctx(), is);
-    let (open, save) = (
+    let (open, save, save_as) = (
         keys(|action| matches!(action, Action::PickFiles)),
+        keys(|action| matches!(action, Action::Save)),
         keys(|action| matches!(action, Action::PickProjectFile)),
     );
     if item(ui, icons::FOLDER_OPEN, "Open…", &open) {
@@ -138,8 +186,20 @@ fn corpus_menu(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     }
     if session.corpus().is_some() {
         ui.separator();
-        if item(ui, icons::FLOPPY_DISK, "Save project…", &save) {
+        // Without a file of its own, saving asks where; it is the same entry for the same key.
+        let own = session.project_path().is_some() && session.read_only().is_none();
+        if item(ui, icons::FLOPPY_DISK, if own { "Save" } else { "Save…" }, &save) {
+            wishes.act(Action::Save);
+        }
+        if item(ui, icons::FLOPPY_DISK, "Save as…", &save_as) {
             wishes.act(Action::PickProjectFile);
+        }
+        if session.project_path().is_some() {
+            ui.add_enabled_ui(session.is_unsaved(), |ui| {
+                if item(ui, icons::ARROW_COUNTER_CLOCKWISE, "Open as saved…", "") {
+                    wishes.act(Action::Ask(Task::Revert));
+                }
+            });
         }
         without_texts(ui, wishes);
         if item(ui, icons::X, "Close", "") {

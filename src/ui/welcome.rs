@@ -16,6 +16,7 @@ use super::icons;
 use super::pictures::{self, Picture};
 use super::recent_files::{self, RecentFiles};
 use super::theme::{self, SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, Theme};
+use super::unfinished::UnfinishedWork;
 use super::widgets::{self, Side};
 use super::wishes::{Action, Wishes};
 
@@ -43,6 +44,7 @@ const BLOBS: u32 = 9;
 pub struct Welcome {
     pictures: [Picture; Sample::ALL.len()],
     recents: RecentFiles,
+    unfinished: UnfinishedWork,
     /// Dots of each stand-in: place in the unit square, and a code of the palette.
     dots: [Vec<(Pos2, u32)>; Sample::ALL.len()],
 }
@@ -61,9 +63,10 @@ pub fn show(
     ui.painter().rect_filled(page, 0.0, theme.background);
     let width = WIDTH.min(page.width() - 2.0 * SPACE_24);
     // Who comes back wants what was open before; who is new wants to be told what to do.
-    let rows = rows_of_recents(session.settings().recents.len(), page.height());
-    let needed = if rows == 0 { FIRST_PAGE } else { RETURNING_PAGE + rows as f32 * RECENT_ROW };
-    let top = (0.4 * (page.height() - needed)).max(SPACE_24);
+    let left = state.unfinished.height(session.unfinished());
+    let rows = rows_of_recents(session.settings().recents.len(), page.height() - left);
+    let needed = left + if rows == 0 { FIRST_PAGE } else { RETURNING_PAGE + rows as f32 * RECENT_ROW };
+    let top = (0.4 * (page.height() - needed)).max(SPACE_12);
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let column = Rect::from_min_size(
             pos2(page.center().x - 0.5 * width, ui.min_rect().top() + top),
@@ -74,6 +77,9 @@ pub fn show(
             ui.label(RichText::new("Semascope").text_style(theme::display()));
             widgets::muted(ui, "See what a collection of texts is about: as a map, in clusters with names. Everything stays on this machine.");
             ui.add_space(SPACE_8);
+            if left > 0.0 {
+                state.unfinished.show(ui, session.unfinished(), wishes);
+            }
             if rows == 0 {
                 drop_zone(ui, session, wishes);
             } else {

@@ -183,6 +183,38 @@ pub fn entry(
     })
 }
 
+/// A small rounded label with a cross that takes it away. Returns the label's response and whether it shall go.
+pub fn tag_chip(ui: &mut Ui, tag: &str) -> (Response, bool) {
+    const CROSS: f32 = 14.0;
+    let theme = Theme::of(ui);
+    let room = (ui.available_width() - CROSS - 16.0).max(24.0);
+    let galley = WidgetText::from(tag).into_galley(
+        ui,
+        Some(TextWrapMode::Truncate),
+        room,
+        FontSelection::Style(TextStyle::Small),
+    );
+    let size = galley.size() + vec2(14.0 + CROSS, 6.0);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Tag {tag}")));
+    let hovered = response.hovered() || response.has_focus();
+    let fill = if hovered { theme.selected } else { theme.panel.lerp_to_gamma(theme.accent, 0.14) };
+    ui.painter().rect_filled(rect, CornerRadius::same(10), fill);
+    ui.painter().galley(rect.min + vec2(8.0, 3.0), galley, theme.text);
+    let cross = Rect::from_center_size(pos2(rect.right() - 11.0, rect.center().y), Vec2::splat(CROSS));
+    let close = ui.interact(cross, response.id.with("take off"), Sense::click());
+    close.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Take off the tag {tag}")));
+    let strong = close.hovered() || close.has_focus();
+    let colour = if strong { theme.text } else { theme.muted };
+    let font = egui::FontId::proportional(11.0);
+    ui.painter().text(cross.center(), Align2::CENTER_CENTER, icons::X, font, colour);
+    if close.has_focus() {
+        let ring = Stroke::new(1.5, theme.accent);
+        ui.painter().rect_stroke(cross, CornerRadius::same(theme::SMALL_RADIUS), ring, StrokeKind::Inside);
+    }
+    (response, close.on_hover_text("Take it off").clicked())
+}
+
 /// A small rounded label.
 pub fn chip(ui: &mut Ui, text: &str, weight: f32) -> Response {
     let theme = Theme::of(ui);
@@ -199,6 +231,24 @@ pub fn chip(ui: &mut Ui, text: &str, weight: f32) -> Response {
     ui.painter().rect_filled(rect, CornerRadius::same(10), fill);
     ui.painter().galley(rect.min + vec2(6.0, 3.0), galley, theme.text);
     response
+}
+
+/// An entry of a menu; `keys` is its shortcut as text. Returns whether it was chosen.
+pub fn menu_item(ui: &mut Ui, glyph: &str, name: &str, keys: &str) -> bool {
+    let theme = Theme::of(ui);
+    let glyph = RichText::new(glyph).color(theme.muted);
+    let mut button = Button::new((glyph, name)).frame_when_inactive(false);
+    if !keys.is_empty() {
+        button = button.shortcut_text(RichText::new(keys).small());
+    }
+    ui.add(button).clicked()
+}
+
+/// Words that do something when they are clicked, in a line of small text.
+pub fn small_link(ui: &mut Ui, text: &str) -> Response {
+    let theme = Theme::of(ui);
+    let text = RichText::new(text).text_style(TextStyle::Small).color(theme.accent);
+    ui.add(Button::new(text).frame_when_inactive(false).min_size(Vec2::ZERO))
 }
 
 /// An empty state: an icon, what is missing, and what to do next.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use crate::io::settings::Settings;
 use crate::session::{Command, Notice};
 
+use super::hand_sheet::Task;
+
 /// A panel that can be hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pane {
@@ -49,6 +51,12 @@ pub enum Action {
     /// Take back what was done last, or do it again.
     Undo,
     Redo,
+    /// Ask what has to be known before something is done by hand.
+    Ask(Task),
+    /// Put the cursor into the title of a cluster, in its card.
+    Rename(u32),
+    /// Show what was done by hand.
+    ShowEdits,
     /// Write the report of a problem that is on show.
     WriteReport(PathBuf),
     /// Say something.

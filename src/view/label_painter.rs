@@ -60,6 +60,11 @@ struct Measured {
 }
 
 impl LabelPainter {
+    /// The label whose name is at `at`, if one was there in the last frame.
+    pub fn label_at(&self, at: Pos2) -> Option<usize> {
+        self.placed.iter().find(|placed| placed.rect.contains(at)).map(|placed| placed.label)
+    }
+
     /// Places, fades and paints names; returns whether another frame is needed.
     pub fn paint(
         &mut self,

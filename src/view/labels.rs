@@ -39,6 +39,8 @@ pub struct MapLabel {
     pub anchor: [f32; 2],
     /// How much it names, such as a number of documents.
     pub mass: f64,
+    /// The label of the cluster or topic that it names.
+    pub code: u32,
     /// 0 for the coarsest names; finer ones open as one zooms in.
     pub level: u8,
     /// The packed colour of what it names.
@@ -197,7 +199,10 @@ mod tests {
             all.into_iter()
                 .map(|(x, y, mass, level, width, height)| {
                     let text = String::new();
-                    (MapLabel { text, anchor: [x, y], mass, level, colour: None }, Vec2::new(width, height))
+                    (
+                        MapLabel { text, anchor: [x, y], mass, level, code: 0, colour: None },
+                        Vec2::new(width, height),
+                    )
                 })
                 .unzip()
         })
@@ -276,8 +281,14 @@ mod tests {
 
     #[test]
     fn no_name_lies_under_what_covers_the_map() {
-        let labels =
-            vec![MapLabel { text: "A".into(), anchor: [0.0, 0.0], mass: 9.0, level: 0, colour: None }];
+        let labels = vec![MapLabel {
+            text: "A".into(),
+            anchor: [0.0, 0.0],
+            mass: 9.0,
+            level: 0,
+            code: 0,
+            colour: None,
+        }];
         let sizes = vec![Vec2::new(60.0, 16.0)];
         let open = place(&labels, &fitted(), &fitted(), VIEW, &sizes, &[], &[]);
         assert_eq!(open.len(), 1);
@@ -291,6 +302,7 @@ mod tests {
             anchor: [x, 0.0],
             mass: 1.0,
             level,
+            code: 0,
             colour: None,
         };
         let labels = [label(0.0, 0), label(0.4, 1), label(-0.4, 1), label(0.2, 2)];
@@ -337,7 +349,8 @@ mod tests {
 
     #[test]
     fn heavier_names_are_larger() {
-        let label = |mass| MapLabel { text: String::new(), anchor: [0.0; 2], mass, level: 0, colour: None };
+        let label =
+            |mass| MapLabel { text: String::new(), anchor: [0.0; 2], mass, level: 0, code: 0, colour: None };
         let sizes = font_sizes(&[label(1.0), label(100.0), label(400.0), label(0.0)]);
         assert_eq!(sizes[2], FONT_SIZES.1);
         assert_eq!(sizes[3], FONT_SIZES.0);

@@ -67,6 +67,8 @@ pub struct MapResponse {
     pub double_clicked: Option<u32>,
     /// The secondary button was clicked over this point.
     pub context: Option<u32>,
+    /// The secondary button was clicked over the name of this label of the scene.
+    pub context_label: Option<usize>,
 }
 
 /// Where the camera shall go next.
@@ -251,6 +253,10 @@ impl MapView {
             clicked_background: response.clicked() && !double && hovered.is_none(),
             double_clicked: hovered.filter(|_| double),
             context: hovered.filter(|_| response.secondary_clicked()),
+            context_label: response
+                .interact_pointer_pos()
+                .filter(|_| response.secondary_clicked())
+                .and_then(|at| self.labels.label_at(at)),
             hovered,
             hovered_stack,
             response,

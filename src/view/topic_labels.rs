@@ -14,10 +14,10 @@ pub fn topic_labels<'a>(
 ) -> Vec<MapLabel> {
     let mut labels = Vec::new();
     for (level, (topics, names)) in (0u8..).zip(levels) {
-        for (members, name) in topics.members().iter().zip(&names.clusters) {
+        for (code, (members, name)) in (0u32..).zip(topics.members().iter().zip(&names.clusters)) {
             if let Some(anchor) = middle(positions, members) {
                 let (text, mass) = (name.title.clone(), members.len() as f64);
-                labels.push(MapLabel { text, anchor, mass, level, colour: None });
+                labels.push(MapLabel { text, anchor, mass, code, level, colour: None });
             }
         }
     }

@@ -39,6 +39,14 @@ impl Space {
         }
     }
 
+    /// How many clusters have documents: those that a person emptied do not count.
+    pub fn cluster_count(&self) -> usize {
+        match self.grouped() {
+            Some(grouped) => grouped.regrouped.present,
+            None => self.base_clusters().map_or(0, |clusters| clusters.count),
+        }
+    }
+
     fn grouped(&self) -> Option<&Grouped> {
         self.grouped.value().filter(|_| !self.edits.regroupings.is_empty())
     }

@@ -33,7 +33,7 @@ impl Space {
             }
             Step::Clusters => {
                 let summary =
-                    self.clusters().map(|c| summary_of_clusters(c, self.unclustered(c))).unwrap_or_default();
+                    self.clusters().map(|c| summary_of_clusters(self.cluster_count(), c, self.unclustered(c))).unwrap_or_default();
                 (self.clusters.state(self.clusters_request(params)), summary, self.clusters.took)
             }
             Step::Names => (self.names.state(self.names_request()), String::new(), self.names.took),
@@ -74,9 +74,9 @@ fn summary_of_map(layout: &Layout) -> String {
     if done < all { format!("{}, stopped at {done} of {all}", layout.method) } else { layout.method.clone() }
 }
 
-fn summary_of_clusters(clusters: &Clusters, without: usize) -> String {
+fn summary_of_clusters(count: usize, clusters: &Clusters, without: usize) -> String {
     let none = if without > 0 { format!(", {} unclustered", grouped(without)) } else { String::new() };
-    format!("{} by {}{none}", clusters.count, clusters.method)
+    format!("{count} by {}{none}", clusters.method)
 }
 
 /// A count with its thousands set apart.

@@ -1,12 +1,13 @@
 //! The inspector with a cluster chosen: what it is about, and how it differs from the whole.
 
-use egui::{RichText, ScrollArea, Ui};
+use egui::{Id, Key, Label, RichText, ScrollArea, Sense, TextEdit, Ui};
 
-use crate::data::Corpus;
+use crate::data::{Corpus, Key as ValueKey, Regrouping};
 use crate::session::{ColourBy, Command, Session};
 use crate::ui::digest::{ClusterDigest, ColumnDigest, Shape};
 use crate::ui::facts;
 use crate::ui::format;
+use crate::ui::hand_sheet::{Documents, Task};
 use crate::ui::icons;
 use crate::ui::theme::{self, SPACE_4, SPACE_8, SPACE_12, Theme};
 use crate::ui::widgets;
@@ -15,25 +16,47 @@ use crate::ui::wishes::{Action, Wishes};
 use super::columns::levels;
 use super::{charts, listed};
 
+/// Room for the pencil beside the title.
+const PENCIL: f32 = 34.0;
 /// Categories shown a column.
 const ROWS: usize = 5;
 
-/// Draws the card of cluster `label`.
+/// The title of a cluster while it is typed.
+#[derive(Default)]
+pub struct TitleEdit {
+    typing: Option<Typing>,
+    /// The cursor goes into the field in the next frame.
+    fresh: bool,
+}
+
+impl TitleEdit {
+    /// Begins to edit the title of a cluster.
+    pub fn begin(&mut self, session: &Session, label: u32) {
+        let text = facts::cluster_title(session, label);
+        let of = (session.clusters().map(|clusters| clusters.key), label);
+        (self.typing, self.fresh) = (Some(Typing { of, text }), true);
+    }
+}
+
+struct Typing {
+    /// The key of the clusters, and the label: among others it means another cluster.
+    of: (Option<ValueKey>, u32),
+    text: String,
+}
+
+/// Draws the card of cluster `label`; its digest and that of all documents are there as soon as workers have made
+/// them.
 pub fn show(
     ui: &mut Ui,
     session: &Session,
     corpus: &Corpus,
     label: u32,
-    digest: Option<&ClusterDigest>,
-    whole: Option<&[ColumnDigest]>,
+    (digest, whole): (Option<&ClusterDigest>, Option<&[ColumnDigest]>),
+    edit: &mut TitleEdit,
     wishes: &mut Wishes,
 ) {
     ui.horizontal(|ui| {
-        let count = session.clusters().map_or(0, |clusters| clusters.count);
-        widgets::section(
-            ui,
-            &format!("Cluster {} of {}", format::count(u64::from(label) + 1), format::len(count)),
-        );
+        widgets::section(ui, &format!("Cluster {}", format::count(u64::from(label) + 1)));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if widgets::icon_button(ui, icons::X, "Close the cluster", "Esc").clicked() {
                 wishes.push(Command::FocusCluster(None));
@@ -44,8 +67,7 @@ pub fn show(
         });
     });
     ScrollArea::vertical().auto_shrink(false).id_salt(("cluster", label)).show(ui, |ui| {
-        let title = facts::cluster_title(session, label);
-        ui.add(egui::Label::new(RichText::new(title).text_style(theme::title())).wrap().selectable(true));
+        title(ui, session, label, edit, wishes);
         if let Some(digest) = digest {
             let share = digest.members.len() as f64 / corpus.len().max(1) as f64;
             let size = format::plural(digest.members.len(), "document", "documents");
@@ -72,6 +94,70 @@ pub fn show(
     });
 }
 
+/// The title, which a double click or the pencil turns into a field.
+fn title(ui: &mut Ui, session: &Session, label: u32, edit: &mut TitleEdit, wishes: &mut Wishes) {
+    let now = facts::cluster_title(session, label);
+    let of = (session.clusters().map(|clusters| clusters.key), label);
+    if edit.typing.as_ref().is_some_and(|typing| typing.of != of) {
+        edit.typing = None;
+    }
+    if let Some(Typing { text, .. }) = &mut edit.typing {
+        let id = Id::unique(("title of a cluster", label));
+        let field = TextEdit::singleline(text)
+            .id(id)
+            .font(theme::title())
+            .hint_text("Empty: the computed title")
+            .desired_width(f32::INFINITY);
+        let field = field.show(ui);
+        if std::mem::take(&mut edit.fresh) {
+            field.response.request_focus();
+            let mut cursor = field.state;
+            let all = egui::text::CCursorRange::two(
+                egui::text::CCursor::default(),
+                egui::text::CCursor::new(text.chars().count()),
+            );
+            cursor.cursor.set_char_range(Some(all));
+            cursor.store(ui.ctx(), id);
+        } else if field.response.lost_focus() {
+            if !ui.input(|input| input.key_pressed(Key::Escape)) && text.trim() != now {
+                wishes.push(Command::RenameCluster(label, text.clone()));
+            }
+            edit.typing = None;
+        }
+        return;
+    }
+    ui.horizontal_top(|ui| {
+        let room = ui.available_width() - PENCIL;
+        ui.vertical(|ui| {
+            ui.set_max_width(room);
+            let text = RichText::new(&now).text_style(theme::title());
+            let text = ui.add(Label::new(text).wrap().sense(Sense::click()));
+            if text.on_hover_text("Double-click to rename").double_clicked() {
+                edit.begin(session, label);
+            }
+        });
+        if widgets::icon_button(ui, icons::PENCIL_SIMPLE, "Rename the cluster", "").clicked() {
+            edit.begin(session, label);
+        }
+    });
+    if by_hand(session, label).is_some_and(|(_, part)| part.title.is_some()) {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 0.0;
+            widgets::caption(ui, "named by you · ");
+            if widgets::small_link(ui, "use the computed title").clicked() {
+                wishes.push(Command::RenameCluster(label, String::new()));
+            }
+        });
+    }
+}
+
+/// The edit that made a cluster, and the part of it that the cluster is.
+fn by_hand(session: &Session, label: u32) -> Option<(&Regrouping, &crate::data::Part)> {
+    let (at, part) = session.made_by(label)?;
+    let regrouping = session.edits()?.regroupings.get(at)?;
+    Some((regrouping, regrouping.parts.get(part)?))
+}
+
 fn actions(ui: &mut Ui, session: &Session, label: u32, digest: Option<&ClusterDigest>, wishes: &mut Wishes) {
     ui.horizontal_wrapped(|ui| {
         if let Some(digest) = digest
@@ -88,7 +174,45 @@ fn actions(ui: &mut Ui, session: &Session, label: u32, digest: Option<&ClusterDi
         {
             wishes.push(Command::SoloEntry(label));
         }
+        if ui.button("Tag…").on_hover_text("Put a tag on all its documents").clicked() {
+            wishes.act(Action::Ask(Task::Tag(Documents::Cluster(label))));
+        }
+        if ui.button("Merge with…").on_hover_text("Make one cluster of this and others").clicked() {
+            wishes.act(Action::Ask(Task::Merge(vec![label])));
+        }
+        match session.splitting() {
+            Some(other) => {
+                let text = if other == label { "Splitting…" } else { "Another is being split…" };
+                ui.add_enabled(false, egui::Button::new(text));
+            }
+            None => {
+                if ui.button("Split…").on_hover_text("Part it by what its documents say").clicked() {
+                    wishes.act(Action::Ask(Task::Split(label)));
+                }
+            }
+        }
+        if ui.button("Delete").on_hover_text("Its documents belong to no cluster then").clicked() {
+            wishes.push(Command::DissolveCluster(label));
+        }
     });
+    // The title of one that is only named has its own way back.
+    if let Some((edit, _)) = by_hand(session, label).filter(|(edit, _)| !edit.only_named) {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 0.0;
+            let parts = edit.parts.len();
+            let how = match parts {
+                1 => "put together by you · ".to_owned(),
+                n => format!("one of {n} parted by you · "),
+            };
+            widgets::caption(ui, how);
+            if widgets::small_link(ui, "drop this edit")
+                .on_hover_text("The computed clusters are back where it changed them")
+                .clicked()
+            {
+                wishes.push(Command::UneditCluster(label));
+            }
+        });
+    }
 }
 
 fn keywords(ui: &mut Ui, name: &crate::data::ClusterName) {

@@ -8,6 +8,7 @@ use crate::ui::facts;
 use crate::ui::format;
 use crate::ui::icons;
 use crate::ui::links::links;
+use crate::ui::tags;
 use crate::ui::theme::{self, SPACE_4, SPACE_8, SPACE_12, Theme};
 use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
@@ -24,8 +25,9 @@ const LONGEST_CELL: usize = 2_000;
 /// Documents listed that lie at the same place.
 const STACK: usize = 50;
 
-/// Draws document `i`; `stack` are the documents at its place on the map, itself included; `colour` gives a
+/// Draws document `i`; `tag` is the tag that is being typed; `stack` are the documents at its place on the map, itself included; `colour` gives a
 /// cluster's colour on the map.
+#[expect(clippy::too_many_arguments, reason = "what a document is drawn from")]
 pub fn show(
     ui: &mut Ui,
     session: &Session,
@@ -33,6 +35,7 @@ pub fn show(
     i: u32,
     stack: &[u32],
     colour: &impl Fn(u32) -> Option<Color32>,
+    tag: &mut String,
     wishes: &mut Wishes,
 ) {
     ui.horizontal(|ui| {
@@ -52,6 +55,10 @@ pub fn show(
     ScrollArea::vertical().auto_shrink(false).id_salt(("document", i)).show(ui, |ui| {
         text(ui, corpus, i as usize);
         cluster(ui, session, i, colour, wishes);
+        ui.add_space(SPACE_12);
+        widgets::section(ui, "Tags");
+        ui.add_space(SPACE_4);
+        tags::of_document(ui, session, i, tag, wishes);
         columns(ui, corpus, i as usize, wishes);
         neighbours(ui, session, corpus, i, wishes);
         if stack.len() > 1 {

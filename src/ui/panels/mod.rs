@@ -4,10 +4,12 @@ pub mod charts;
 pub mod cluster_card;
 pub mod columns;
 pub mod document;
+pub mod edits;
 pub mod inspector;
 pub mod overview;
 pub mod parameters;
 pub mod pipeline;
+pub mod selection;
 pub mod table;
 
 use egui::{Response, TextStyle, Ui};

@@ -25,7 +25,7 @@ const ARC: usize = 24;
 /// Which steps show their parameters.
 #[derive(Default)]
 pub struct PipelineState {
-    open: BTreeSet<Step>,
+    pub open: BTreeSet<Step>,
 }
 
 /// Draws the panel.

@@ -4,13 +4,15 @@ use egui::{
     Align, EventFilter, Id, Key, Modifiers, Rect, RichText, ScrollArea, Sense, TextStyle, Ui, pos2, vec2,
 };
 use egui_extras::{Column as Width, TableBuilder, TableRow};
+use serde::{Deserialize, Serialize};
 
 use crate::data::{ColumnKind, Corpus};
 use crate::session::{Command, Session, Wake};
 use crate::ui::facts;
 use crate::ui::format;
 use crate::ui::icons;
-use crate::ui::sorting::{self, By, Order, Sorting};
+use crate::ui::sorting::{self, By, Direction, Order, Sorting};
+use crate::ui::tags;
 use crate::ui::theme::{self, ROW, SPACE_8, Theme};
 use crate::ui::widgets::{self, SWATCH, Side};
 use crate::ui::wishes::Wishes;
@@ -22,6 +24,7 @@ const SHOWN: usize = 200;
 /// Initial widths.
 const NUMBER: f32 = 64.0;
 const CLUSTER: f32 = 190.0;
+const TAGS: f32 = 140.0;
 const WIDTHS: (f32, f32) = (88.0, 460.0);
 /// Average width of a letter.
 const LETTER: f32 = 7.5;
@@ -37,6 +40,35 @@ pub struct TableState {
     /// The row that the arrow keys lead to.
     to_row: Option<usize>,
     hovered: Option<usize>,
+    /// The first row in sight.
+    first: usize,
+    /// The row that comes to the top as soon as the rows are in order.
+    restored: Option<usize>,
+}
+
+/// What a project remembers of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SavedTable {
+    by: By,
+    direction: Direction,
+    /// The first row in sight.
+    row: usize,
+}
+
+impl TableState {
+    /// What a project remembers.
+    pub fn saved(&self) -> SavedTable {
+        let (by, direction) = self.sorting.saved();
+        SavedTable { by, direction, row: self.restored.unwrap_or(self.first) }
+    }
+
+    /// A table as a project remembers it; `focus` is the document looked at, which does not come into sight for it.
+    pub fn restored(saved: SavedTable, focus: Option<u32>) -> Self {
+        let mut state = Self { restored: Some(saved.row).filter(|row| *row > 0), focus, ..Self::default() };
+        state.sorting.restore((saved.by, saved.direction));
+        state
+    }
 }
 
 /// Draws the panel; `colour` gives a cluster's colour on the map.
@@ -56,12 +88,13 @@ pub fn show(
         return;
     }
     let scroll_to = scroll_target(session, state, &order);
+    let tagged = tags::are_there(session);
     ScrollArea::horizontal().auto_shrink(false).id_salt("table, sideways").show(ui, |ui| {
         // The bar that scrolls sideways lies over the last row otherwise.
         let height = ui.available_height() - ui.spacing().scroll.bar_width;
         ui.spacing_mut().item_spacing.y = 0.0;
         let mut table = TableBuilder::new(ui)
-            .id_salt(("table", corpus.key.to_string()))
+            .id_salt(("table", corpus.key.to_string(), tagged))
             .striped(false)
             .resizable(true)
             .auto_shrink(false)
@@ -71,6 +104,9 @@ pub fn show(
             .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .column(Width::initial(NUMBER).at_least(40.0).clip(true))
             .column(Width::initial(CLUSTER).at_least(40.0).clip(true));
+        if tagged {
+            table = table.column(Width::initial(TAGS).at_least(40.0).clip(true));
+        }
         let last_text = (0..corpus.columns.len()).rev().find(|&i| is_text(corpus, i));
         for i in 0..corpus.columns.len() {
             let width = match i {
@@ -84,10 +120,10 @@ pub fn show(
             table = table.scroll_to_row(row, align);
         }
         let mut hovered = None;
-        let shown = Shown { session, corpus, rows: order.len(), colour: &colour };
-        table
+        let shown = Shown { session, corpus, rows: order.len(), colour: &colour, tagged };
+        let body = table
             .header(ROW, |mut row| {
-                titles(&mut row, corpus, state);
+                titles(&mut row, corpus, tagged, state);
             })
             .body(|body| {
                 body.rows(ROW, order.len(), |row| {
@@ -98,6 +134,7 @@ pub fn show(
                     }
                 });
             });
+        state.first = (body.state.clamped_offset().y / ROW).round() as usize;
         state.hovered = hovered;
     });
 }
@@ -140,6 +177,10 @@ fn header(ui: &mut Ui, session: &Session, corpus: &Corpus, state: &mut TableStat
 
 /// The row to bring into sight: of a document that was focused elsewhere, or the one the arrow keys lead to.
 fn scroll_target(session: &Session, state: &mut TableState, order: &Order) -> Option<(usize, Option<Align>)> {
+    if let Some(row) = state.restored.filter(|_| !state.sorting.is_working()) {
+        state.restored = None;
+        return Some((row.min(order.len().saturating_sub(1)), Some(Align::TOP)));
+    }
     if let Some(row) = state.to_row.take() {
         // The arrows move the list only as far as they must.
         return Some((row, None));
@@ -151,9 +192,19 @@ fn scroll_target(session: &Session, state: &mut TableState, order: &Order) -> Op
     if other && !own { Some((order.position(focus?)?, Some(Align::Center))) } else { None }
 }
 
-fn titles(row: &mut TableRow<'_, '_>, corpus: &Corpus, state: &mut TableState) {
+fn titles(row: &mut TableRow<'_, '_>, corpus: &Corpus, tagged: bool, state: &mut TableState) {
     row.col(|ui| title(ui, "#", By::FileOrder, true, state));
     row.col(|ui| title(ui, "Cluster", By::Cluster, false, state));
+    if tagged {
+        row.col(|ui| {
+            let theme = Theme::of(ui);
+            let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, "Tags"));
+            let rect = rect.shrink2(vec2(4.0, 0.0));
+            widgets::line(ui, rect, Side::Left, "Tags", theme::section(), theme.muted);
+            ui.painter().hline(ui.max_rect().x_range(), ui.max_rect().bottom(), theme.line());
+        });
+    }
     for (i, column) in corpus.columns.iter().enumerate() {
         row.col(|ui| {
             title(ui, &column.name, By::Column(i), column.typed.kind() == ColumnKind::Number, state)
@@ -195,6 +246,8 @@ struct Shown<'a, C> {
     corpus: &'a Corpus,
     rows: usize,
     colour: &'a C,
+    /// There is a column of tags.
+    tagged: bool,
 }
 
 /// Draws the row at `at` with `document`; returns whether the pointer is on it.
@@ -205,7 +258,7 @@ fn one(
     state: &mut TableState,
     wishes: &mut Wishes,
 ) -> bool {
-    let Shown { session, corpus, rows, colour } = *shown;
+    let Shown { session, corpus, rows, colour, tagged } = *shown;
     row.set_selected(session.focus() == Some(document));
     row.set_hovered(state.hovered == Some(at));
     let mut over = false;
@@ -232,6 +285,9 @@ fn one(
         }
         None => cell(ui, "–", false, true),
     });
+    if tagged {
+        row.col(|ui| cell(ui, &tags::line(session, document), false, false));
+    }
     for column in &corpus.columns {
         row.col(|ui| {
             let text = format::one_line(&cell_text(column, document as usize), SHOWN);

@@ -1,0 +1,49 @@
+//! What is selected, and what can be done with it: a block at the top of the overview.
+
+use egui::{Margin, RichText, Ui};
+
+use crate::data::Corpus;
+use crate::session::{Command, Session};
+use crate::ui::format;
+use crate::ui::hand_sheet::{self, Task};
+use crate::ui::icons;
+use crate::ui::theme::{self, RADIUS, SPACE_4, SPACE_8, SPACE_12, Theme};
+use crate::ui::widgets;
+use crate::ui::wishes::Wishes;
+
+/// Draws the block; nothing where nothing is selected.
+pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, wishes: &mut Wishes) {
+    let Some(selection) = session.selection().filter(|selection| !selection.is_empty()) else { return };
+    let theme = Theme::of(ui);
+    let frame =
+        egui::Frame::new().fill(theme.selected).corner_radius(RADIUS).inner_margin(Margin::symmetric(12, 10));
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal(|ui| {
+            let n = format::plural(selection.len(), "document", "documents");
+            ui.label(RichText::new(format!("{n} selected")).text_style(theme::strong()));
+            let share = selection.len() as f64 / corpus.len().max(1) as f64;
+            let share = RichText::new(format!("{} of all", format::percent(share))).small();
+            ui.label(share.color(theme.text));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if widgets::icon_button(ui, icons::X, "Clear the selection", "Esc").clicked() {
+                    wishes.push(Command::Select(Vec::new()));
+                }
+            });
+        });
+        ui.add_space(SPACE_4);
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = SPACE_8;
+            if ui.button(format!("{}  Tag…", icons::TAG)).clicked() {
+                hand_sheet::ask_of_selection(session, Task::Tag, wishes);
+            }
+            ui.add_enabled_ui(session.clusters().is_some(), |ui| {
+                let make = ui.button(format!("{}  Make a cluster…", icons::PLUS));
+                if make.on_hover_text("They leave the clusters they are in").clicked() {
+                    hand_sheet::ask_of_selection(session, |of| Task::Group(of, String::new()), wishes);
+                }
+            });
+        });
+    });
+    ui.add_space(SPACE_12);
+}
