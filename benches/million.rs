@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use egui::Vec2;
 use egui_kittest::wgpu::{create_render_state, default_wgpu_setup};
 use rayon::prelude::*;
-use semascope::data::{Clusters, Column, Corpus, Key, Layout, ReadReport, Strings, Typed};
+use semascope::data::{Clusters, Column, Corpus, Key, Knn, Layout, ReadReport, Recall, Strings, Typed};
 use semascope::io::cache::Cache;
 use semascope::io::project::{self, Project, SaveOptions};
 use semascope::io::settings::Settings;
@@ -117,6 +117,15 @@ fn project(corpus: Corpus) -> Project {
             1,
             vec![1.0; n],
         ))),
+        // Without neighbours a session takes neither map nor clusters for current.
+        knn: Some(Arc::new(Knn {
+            key: key("knn"),
+            k: 1,
+            indices: (1..n as u32).chain([0]).collect(),
+            similarities: vec![0.5; n],
+            recall: Recall::Exact,
+            method: "bench".into(),
+        })),
         ..Project::new(Arc::new(corpus))
     }
 }
