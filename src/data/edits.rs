@@ -137,16 +137,19 @@ pub struct Regrouping {
     /// Only the title is by hand; the one part is a cluster as it was computed.
     pub only_named: bool,
     pub standing: Standing,
+    shape: Key,
 }
 
 impl Regrouping {
     /// A regrouping with its key.
     pub fn new(made_on: Key, parts: Vec<Part>, only_named: bool, standing: Standing) -> Self {
         let mut key = Key::of("regrouping", 1).input(made_on).params(&(only_named, standing));
+        let mut shape = Key::of("regrouping's shape", 1).input(made_on).params(&(only_named, standing));
         for part in &parts {
             key = key.input(part.members.key()).params(&(&part.title, part.dissolved));
+            shape = shape.input(part.members.key()).params(&part.dissolved);
         }
-        Self { key: key.finish(), made_on, parts, only_named, standing }
+        Self { key: key.finish(), made_on, parts, only_named, standing, shape: shape.finish() }
     }
 
     /// The same with another standing.
@@ -156,12 +159,7 @@ impl Regrouping {
 
     /// What the parts are, without their titles: all that clusters depend on.
     pub fn shape(&self) -> Key {
-        let mut key = Key::of("regrouping's shape", 1);
-        key = key.input(self.made_on).params(&(self.only_named, self.standing));
-        for part in &self.parts {
-            key = key.input(part.members.key()).params(&part.dissolved);
-        }
-        key.finish()
+        self.shape
     }
 
     /// The documents of all parts.

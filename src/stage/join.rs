@@ -13,7 +13,8 @@ use super::StageError;
 /// Rows of a column that a suggestion looks at, spread over it.
 const SAMPLE: usize = 10_000;
 
-/// A pair of columns is suggested where at least this share of the corpus's values is found.
+/// A pair of columns is suggested where at least this share of one's values is found in the other: a file may know
+/// about all documents, or be about a few of them.
 const LEAST_FOUND: f32 = 0.1;
 
 /// Columns of the same name are the likelier pair by this factor.
@@ -165,11 +166,11 @@ pub fn run(corpus: &Corpus, other: &Corpus, by: &JoinBy, ctx: &Ctx) -> Result<Jo
 /// The columns that most likely say which row of `other` belongs to which document: such that values of the one
 /// are found in the other, where each stands only once. `None` where no pair shares enough.
 pub fn suggest(corpus: &Corpus, other: &Corpus, ctx: &Ctx) -> Result<Option<Suggestion>, Cancelled> {
+    let stride = corpus.len().div_ceil(SAMPLE).max(1);
     let own: Vec<(&Column, Vec<&str>, f32)> = corpus
         .columns
         .iter()
         .map(|column| {
-            let stride = column.cells.len().div_ceil(SAMPLE).max(1);
             let cells = (0..column.cells.len()).step_by(stride).map(|i| column.cells.get(i).trim());
             let values: Vec<&str> = cells.filter(|cell| !cell.is_empty()).collect();
             let distinct = values.iter().collect::<HashSet<_>>().len() as f32 / values.len().max(1) as f32;
@@ -187,8 +188,13 @@ pub fn suggest(corpus: &Corpus, other: &Corpus, ctx: &Ctx) -> Result<Option<Sugg
         let unique = values.len() as f32 / filled.max(1) as f32;
         let mut best: Option<(f32, Suggestion)> = None;
         for (own, sample, distinct) in own.iter().filter(|(_, sample, _)| !sample.is_empty()) {
-            let found =
-                sample.iter().filter(|value| values.contains(**value)).count() as f32 / sample.len() as f32;
+            let shared: HashSet<&str> =
+                sample.iter().copied().filter(|value| values.contains(value)).collect();
+            let documents = sample.iter().filter(|value| shared.contains(**value)).count();
+            let found = documents as f32 / sample.len() as f32;
+            // Of the documents in between the sampled ones, as many are taken to be known to the file.
+            let used = (shared.len() * stride) as f32 / values.len().max(1) as f32;
+            let either = found.max(used.min(1.0));
             let same_name = own.name.trim().eq_ignore_ascii_case(column.name.trim());
             let likely = match (same_name, own.typed.kind()) {
                 (true, _) => SAME_NAME,
@@ -196,8 +202,8 @@ pub fn suggest(corpus: &Corpus, other: &Corpus, ctx: &Ctx) -> Result<Option<Sugg
                 (false, _) => 1.0,
             };
             // A key tells documents apart on its own side as well, though many may share one.
-            let score = found * unique * (1.0 + distinct) * likely;
-            if found >= LEAST_FOUND && best.as_ref().is_none_or(|(known, _)| score > *known) {
+            let score = either * unique * (1.0 + distinct) * likely;
+            if either >= LEAST_FOUND && best.as_ref().is_none_or(|(known, _)| score > *known) {
                 let suggestion = Suggestion { own: own.name.clone(), other: column.name.clone(), found };
                 best = Some((score, suggestion));
             }
@@ -307,6 +313,16 @@ mod tests {
         assert_eq!(suggestion.found, 0.75);
         let strangers = corpus_of("c.csv", "name,age\nAnn,71\nBob,72\n");
         assert_eq!(suggest(&a, &strangers, &Ctx::quiet()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_about_few_of_the_documents_is_suggested_by_its_own_values() {
+        let texts: String = (0..200).map(|i| format!("text {i}\n")).collect();
+        let all = corpus_of("a.csv", &format!("text\n{texts}"));
+        let few = corpus_of("b.csv", "text,stars\ntext 150,5\nnobody,1\n");
+        let suggestion = suggest(&all, &few, &Ctx::quiet()).unwrap().unwrap();
+        assert_eq!((suggestion.own.as_str(), suggestion.other.as_str()), ("text", "text"));
+        assert!(suggestion.found < 0.01);
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub fn run(
     let mut work = Work {
         base,
         base_sizes: base.sizes(),
+        sizes: base.sizes(),
         labels: base.labels.clone(),
         count: base.count,
         made_by: vec![None; base.count],
@@ -63,6 +64,8 @@ struct Work<'b> {
     base: &'b Arc<Clusters>,
     base_sizes: Vec<usize>,
     labels: Vec<u32>,
+    /// Documents that have each label now.
+    sizes: Vec<usize>,
     count: usize,
     made_by: Vec<Option<MadeBy>>,
     /// Labels that a part has.
@@ -133,25 +136,50 @@ impl Work<'_> {
 
     /// Puts exactly the documents of each part together.
     fn assign(&mut self, at: usize, regrouping: &Regrouping) -> bool {
-        for (p, part) in regrouping.parts.iter().enumerate() {
-            let label =
-                if part.dissolved { UNCLUSTERED } else { self.label_for(part.members.documents(), (at, p)) };
-            for &id in part.members.documents().iter() {
-                if let Some(slot) = self.labels.get_mut(id as usize) {
-                    *slot = label;
-                }
-            }
-        }
+        let members: Vec<&[u32]> =
+            regrouping.parts.iter().map(|part| part.members.documents().as_slice()).collect();
+        self.part(at, regrouping, &members);
         true
     }
 
-    /// The computed cluster that a part has most of, or a new label.
+    /// Gives each part of a regrouping a label of its own: `members` are the parts' documents.
+    fn part(&mut self, at: usize, regrouping: &Regrouping, members: &[impl AsRef<[u32]>]) {
+        for documents in members {
+            self.put(documents.as_ref(), UNCLUSTERED);
+        }
+        // The largest part goes first: it is the one that keeps the cluster's number and colour.
+        let mut order: Vec<usize> = (0..members.len()).collect();
+        order.sort_by_key(|&p| std::cmp::Reverse(members[p].as_ref().len()));
+        for p in order {
+            let documents = members[p].as_ref();
+            if !regrouping.parts[p].dissolved && !documents.is_empty() {
+                let label = self.label_for(documents, (at, p));
+                self.put(documents, label);
+            }
+        }
+    }
+
+    fn put(&mut self, documents: &[u32], label: u32) {
+        for &id in documents {
+            let Some(slot) = self.labels.get_mut(id as usize) else { continue };
+            let old = std::mem::replace(slot, label);
+            if let Some(size) = self.sizes.get_mut(old as usize) {
+                *size -= 1;
+            }
+            if let Some(size) = self.sizes.get_mut(label as usize) {
+                *size += 1;
+            }
+        }
+    }
+
+    /// The computed cluster that a part has most of, if nobody else is left in it, or a new label.
     fn label_for(&mut self, documents: &[u32], made_by: MadeBy) -> u32 {
         let overlaps = self.overlaps(documents);
-        let largest = overlaps.into_iter().max_by_key(|&(label, both)| (both, std::cmp::Reverse(label)));
-        let old = largest.filter(|&(label, both)| {
-            2 * both > self.base_sizes[label as usize] && !self.taken.contains(&label)
-        });
+        let free = |label: u32| self.sizes[label as usize] == 0 && !self.taken.contains(&label);
+        let old = overlaps
+            .into_iter()
+            .filter(|&(label, _)| free(label))
+            .max_by_key(|&(label, both)| (both, std::cmp::Reverse(label)));
         let label = match old {
             Some((label, _)) => {
                 self.made_by[label as usize] = Some(made_by);
@@ -159,6 +187,7 @@ impl Work<'_> {
             }
             None => {
                 self.made_by.push(Some(made_by));
+                self.sizes.push(0);
                 self.count += 1;
                 (self.count - 1) as u32
             }
@@ -194,21 +223,13 @@ impl Work<'_> {
             };
             members[part].push(i as u32);
         }
-        for (p, (part, members)) in regrouping.parts.iter().zip(&members).enumerate() {
-            if members.is_empty() {
-                continue;
-            }
-            let label = if part.dissolved { UNCLUSTERED } else { self.label_for(members, (at, p)) };
-            for &id in members {
-                self.labels[id as usize] = label;
-            }
-        }
+        self.part(at, regrouping, &members);
     }
 
     fn finish(self, edits: &Edits, unsettled: Vec<usize>) -> Regrouped {
         let moved = self.labels != self.base.labels;
         let clusters = if moved {
-            let key = Key::of("regrouped", 1).input(self.base.key).input(edits.shape()).finish();
+            let key = Key::of("regrouped", 2).input(self.base.key).input(edits.shape()).finish();
             Arc::new(Clusters {
                 key,
                 labels: self.labels,
@@ -370,7 +391,7 @@ mod tests {
         let parts = vec![part(Some("a"), &[0, 1]), part(Some("b"), &[2, 3])];
         let edits = Edits::default().regroup(base.key, &BTreeSet::new(), parts, Standing::Follows);
         let here = apply(&base, &edits);
-        assert_eq!(here.clusters.labels[..4], [3, 3, 4, 4]);
+        assert_eq!(here.clusters.labels[..4], [0, 0, 3, 3]);
         let again = clusters("again", &[0, 0, 0, 0, 0, 1, 1, 1, 2, 2]);
         let knn = Knn {
             key: base.key,
@@ -401,6 +422,28 @@ mod tests {
         assert!(kept.unsettled.is_empty());
         assert_eq!(kept.clusters.labels[0], kept.clusters.labels[1]);
         assert_ne!(kept.clusters.labels[1], kept.clusters.labels[2]);
+    }
+
+    #[test]
+    fn most_of_a_cluster_made_one_of_its_own_leaves_the_rest_in_theirs() {
+        let base = first();
+        let parts = vec![part(Some("Boats"), &[0, 1, 2])];
+        let edits = Edits::default().regroup(base.key, &BTreeSet::new(), parts, Standing::Insists);
+        let now = apply(&base, &edits);
+        assert_eq!(now.clusters.labels, [3, 3, 3, 0, 1, 1, 1, 1, 2, 2]);
+        assert_eq!(title_of(&now, &edits, 3).as_deref(), Some("Boats"));
+    }
+
+    #[test]
+    fn the_largest_part_of_a_split_cluster_keeps_its_number() {
+        let base = clusters("one", &[0, 0, 0, 0, 0, 0]);
+        let parts = |all: &[&[u32]]| all.iter().map(|ids| part(None, ids)).collect::<Vec<_>>();
+        let split = |all: &[&[u32]]| {
+            let edits = Edits::default().regroup(base.key, &BTreeSet::new(), parts(all), Standing::Follows);
+            apply(&base, &edits).clusters.labels.clone()
+        };
+        assert_eq!(split(&[&[0, 1, 2], &[3, 4, 5]]), [0, 0, 0, 1, 1, 1]);
+        assert_eq!(split(&[&[0], &[1, 2, 3], &[4, 5]]), [2, 0, 0, 0, 1, 1]);
     }
 
     #[test]

@@ -267,6 +267,7 @@ impl SemascopeApp {
             .size_range(200.0..=420.0)
             .frame(theme.panel_frame());
         if let Some(shown) = left.show_collapsible(ui, &mut self.panes.left.open, |ui| {
+            ui.take_available_width();
             let columns = self.facts.columns(&self.session).map(|columns| columns.as_slice());
             pipeline::show(ui, &self.session, columns, &mut self.pipeline, wishes);
         }) {
@@ -278,6 +279,8 @@ impl SemascopeApp {
             .size_range(240.0..=640.0)
             .frame(theme.panel_frame());
         if let Some(shown) = right.show_collapsible(ui, &mut self.panes.right.open, |ui| {
+            // A panel would else become as narrow as what is in it.
+            ui.take_available_width();
             let (session, facts, stack) = (&self.session, &self.facts, self.map.stack());
             inspector::show(ui, session, facts, stack, &colours, &mut self.inspector, wishes);
         }) {

@@ -150,7 +150,10 @@ impl HandSheet {
             field.request_focus();
         }
         ui.add_space(SPACE_4);
-        let Some(sizes) = facts.sizes(session).cloned() else { return true };
+        let Some(sizes) = facts.sizes(session).cloned() else {
+            widgets::muted(ui, "The clusters are being counted.");
+            return false;
+        };
         let needle = self.text.trim().to_lowercase();
         let titled = sizes.listed.iter().map(|&label| (label, facts::cluster_title(session, label)));
         let shown: Vec<(u32, String)> = titled

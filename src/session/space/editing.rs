@@ -133,7 +133,7 @@ impl Space {
         );
         // Where only titles have changed since, the places of the edits are the same.
         let edits = match grouped {
-            Some(grouped) if grouped.edits.shape() != self.edits.shape() => &grouped.edits,
+            Some(grouped) if !self.is_of_present_shape(grouped) => &grouped.edits,
             _ => &self.edits,
         };
         let same = |shown: &ShownNames| shown.parts == parts && Arc::ptr_eq(&shown.edits, edits);
@@ -240,8 +240,12 @@ impl Space {
     /// The edit that made a cluster, and which of its parts it is.
     pub fn made_by(&self, label: u32) -> Option<(usize, usize)> {
         let grouped = self.grouped()?;
-        (*grouped.regrouped.made_by.get(label as usize)?)
-            .filter(|_| grouped.edits.shape() == self.edits.shape())
+        (*grouped.regrouped.made_by.get(label as usize)?).filter(|_| self.is_of_present_shape(grouped))
+    }
+
+    /// Whether clusters were regrouped as the present edits would.
+    fn is_of_present_shape(&self, grouped: &Grouped) -> bool {
+        Arc::ptr_eq(&grouped.edits, &self.edits) || grouped.edits.shape() == self.edits.shape()
     }
 
     /// The documents of a cluster, as clusters that were computed where it is one.

@@ -32,8 +32,10 @@ impl Space {
                 (self.quality.state(self.quality_request()), summary, self.quality.took)
             }
             Step::Clusters => {
-                let summary =
-                    self.clusters().map(|c| summary_of_clusters(self.cluster_count(), c, self.unclustered(c))).unwrap_or_default();
+                let summary = self
+                    .clusters()
+                    .map(|c| summary_of_clusters(self.cluster_count(), c, self.unclustered(c)))
+                    .unwrap_or_default();
                 (self.clusters.state(self.clusters_request(params)), summary, self.clusters.took)
             }
             Step::Names => (self.names.state(self.names_request()), String::new(), self.names.took),
