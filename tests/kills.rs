@@ -13,17 +13,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use processes::{DIM, Dice, Home, copy_folder, short_texts, temporaries};
+use processes::{DIM, Dice, Home, copy_folder, kills, short_texts, temporaries};
 use semascope::data::Key;
 use semascope::embed::{EmbedParams, Embedder};
 use semascope::io::cache::Cache;
 use semascope::io::{npy, project};
 use semascope::job::Ctx;
 use semascope::model::{DevicePreference, ModelSource};
-
-fn kills() -> usize {
-    std::env::var("SEMASCOPE_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(50)
-}
 
 /// Between two looks at what the program has come to.
 const LOOK: Duration = Duration::from_micros(300);

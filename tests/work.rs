@@ -188,6 +188,56 @@ fn work_on_a_project_begins_with_its_file_and_costs_only_what_changes() {
 }
 
 #[test]
+fn work_that_was_just_saved_goes_on_from_the_file_with_what_was_done_since() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.semascope");
+    let ctx = Ctx::quiet();
+    let options = SaveOptions::default();
+    let id = project::save(&path, &computed(), &options, &ctx).unwrap();
+    let opened = project::open(&path, &ctx).unwrap();
+    let home = Home::at(folder.path().join("data"));
+    let mut work = home.begin(&Base::Project { path: path.clone(), id }, &opened.project, &ctx).unwrap();
+    let before = renamed(&opened.project, 2, "Two");
+    record(&mut work, &before, "Rename cluster");
+    let id = project::id_when_saved(&before, &options).unwrap();
+    work.about_to_save(id).unwrap();
+    assert_eq!(project::save(&path, &before, &options, &ctx).unwrap(), id);
+    drop(work);
+    let resumed = Work::resume(&home.unfinished()[0].folder, &ctx).unwrap();
+    assert!(resumed.saved && resumed.deeds == 0);
+    same(&resumed.opened.project, &before);
+    // The program went on, and ended before it had let go of the folder.
+    let mut work = resumed.work;
+    let after = renamed(&before, 3, "Three");
+    record(&mut work, &after, "Rename cluster");
+    drop(work);
+    let resumed = Work::resume(&home.unfinished()[0].folder, &ctx).unwrap();
+    assert_eq!((resumed.saved, resumed.deeds, resumed.last.as_str()), (false, 1, "Rename cluster"));
+    same(&resumed.opened.project, &after);
+}
+
+#[test]
+fn those_who_look_at_work_are_not_in_each_other_s_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let (home, mut work) = begin(folder.path(), &computed());
+    record(&mut work, &renamed(&computed(), 1, "One"), "Rename cluster");
+    drop(work);
+    let looked = std::thread::scope(|scope| {
+        let looker = || (0..200).all(|_| home.unfinished().len() == 1);
+        let lookers: Vec<_> = (0..4).map(|_| scope.spawn(looker)).collect();
+        lookers.into_iter().all(|looker| looker.join().unwrap())
+    });
+    assert!(looked, "whoever looked found the work");
+    let lookers = std::thread::spawn({
+        let home = home.clone();
+        move || (0..200).for_each(|_| drop(home.unfinished()))
+    });
+    let left = home.unfinished().pop().expect("nobody has taken it up");
+    Work::resume(&left.folder, &Ctx::quiet()).expect("who looks is waited for");
+    lookers.join().unwrap();
+}
+
+#[test]
 fn work_that_is_open_is_neither_taken_up_nor_deleted_by_another_window() {
     let folder = tempfile::tempdir().unwrap();
     let (home, work) = begin(folder.path(), &computed());

@@ -216,6 +216,16 @@ impl Edits {
         title: Option<String>,
     ) -> Self {
         let mut edits = self.clone();
+        // What was named a moment ago may not be known yet to have been.
+        let just_named = || {
+            let same = |one: &Arc<Regrouping>| {
+                one.only_named
+                    && one.made_on == made_on
+                    && one.parts.iter().all(|part| part.members == members)
+            };
+            self.regroupings.iter().position(same).map(|at| (at, 0))
+        };
+        let made_by = made_by.or_else(just_named);
         let existing = made_by.and_then(|(at, part)| Some((at, part, self.regroupings.get(at)?)));
         match existing {
             Some((at, _, regrouping)) if title.is_none() && regrouping.only_named => {

@@ -197,7 +197,6 @@ fn write(
     let manifest = manifest_of(project, options, &parts)?;
     ctx.progress.begin("Saving", "parts", parts.len() as u64 + 1, 0);
     start(&mut zip, MANIFEST)?;
-    let manifest = serde_json::to_vec_pretty(&manifest)?;
     zip.write_all(&manifest)?;
     for part in &parts {
         ctx.cancel.check()?;
@@ -260,7 +259,12 @@ fn topics_part(level: usize) -> String {
     format!("topics-{}.safetensors", level + 1)
 }
 
-fn manifest_of(project: &Project, options: &SaveOptions, parts: &[String]) -> io::Result<Manifest> {
+/// The [`Opened::id`] that a project's file will have.
+pub fn id_when_saved(project: &Project, options: &SaveOptions) -> io::Result<Key> {
+    Ok(id_of(&manifest_of(project, options, &parts_of(project))?))
+}
+
+fn manifest_of(project: &Project, options: &SaveOptions, parts: &[String]) -> io::Result<Vec<u8>> {
     let corpus = &project.corpus;
     let mut report = corpus.report.clone();
     if !options.with_texts {
@@ -271,7 +275,7 @@ fn manifest_of(project: &Project, options: &SaveOptions, parts: &[String]) -> io
     let told = |names: &Names| serde_json::to_value(withheld::without(names, &withheld));
     let topics = project.topics.iter().map(|(_, names)| told(names));
     let lists = lists_of(project);
-    Ok(Manifest {
+    let manifest = Manifest {
         format: FORMAT.into(),
         version: FORMAT_VERSION,
         made_by: concat!("semascope ", env!("CARGO_PKG_VERSION")).into(),
@@ -294,7 +298,8 @@ fn manifest_of(project: &Project, options: &SaveOptions, parts: &[String]) -> io
         params: project.params.clone(),
         view: project.view.clone(),
         exact: [exact::missed(&project.params, PARAMS), exact::missed(&project.view, VIEW)].concat(),
-    })
+    };
+    Ok(serde_json::to_vec_pretty(&manifest)?)
 }
 
 fn write_part(

@@ -17,7 +17,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -40,6 +40,8 @@ const VERSION: u64 = 1;
 const JOURNAL: &str = "journal";
 const LOCK: &str = "lock";
 const WORK: &str = "work";
+/// Looking at what a folder holds takes less than this.
+const LOOKING: Duration = Duration::from_secs(2);
 const LOCKS: &str = "locks";
 
 /// The folder with the work of all windows of this person.
@@ -117,6 +119,11 @@ pub struct Resumed {
     pub work: Work,
     pub opened: Opened,
     pub base: Base,
+    /// What was done by hand that the base lacks: how often, and what last.
+    pub deeds: usize,
+    pub last: String,
+    /// Everything is in the project's file already: the program ended just after it was saved.
+    pub saved: bool,
 }
 
 impl Home {
@@ -165,7 +172,7 @@ impl Home {
                 "is not a folder of unfinished work, so it was left alone.",
             ));
         }
-        match take_lock(&folder.join(LOCK))? {
+        match take_lock_in_turn(&folder.join(LOCK))? {
             Some(lock) => remove(folder, lock),
             None => Err(FileError::format(folder, "is open in another window, so it was kept.")),
         }
@@ -231,10 +238,27 @@ impl Home {
 }
 
 /// The lock at `path`, unless another process holds it.
-fn take_lock(path: &Path) -> Result<Option<File>, FileError> {
+fn lock_file(path: &Path) -> Result<File, FileError> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
-    let file = file.map_err(|error| FileError::write(path, error))?;
+    file.map_err(|error| FileError::write(path, error))
+}
+
+fn take_lock(path: &Path) -> Result<Option<File>, FileError> {
+    let file = lock_file(path)?;
     Ok(file.try_lock().is_ok().then_some(file))
+}
+
+/// The same, once nobody who merely looks ([`look_at`]) is in the way.
+fn take_lock_in_turn(path: &Path) -> Result<Option<File>, FileError> {
+    let file = lock_file(path)?;
+    let begun = Instant::now();
+    while file.try_lock().is_err() {
+        if begun.elapsed() > LOOKING {
+            return Ok(None);
+        }
+        std::thread::sleep(LOOKING / 200);
+    }
+    Ok(Some(file))
 }
 
 /// Deletes a folder whose lock is ours.
@@ -252,31 +276,44 @@ fn remove(folder: &Path, lock: File) -> Result<(), FileError> {
     fs::remove_dir_all(folder).map_err(|error| FileError::write(folder, error))
 }
 
+/// What was left behind in a folder; `None` where a window has it. Any number may look at the same time.
 fn look_at(folder: &Path) -> Option<Unfinished> {
-    let lock = take_lock(&folder.join(LOCK)).ok()??;
+    let lock = lock_file(&folder.join(LOCK)).ok()?;
+    lock.try_lock_shared().ok()?;
     let path = folder.join(JOURNAL);
     let records = match Journal::read(&path) {
         Ok(records) => records,
         Err(_) => {
+            drop(lock);
             // A window that is just making this folder holds its lock; this one is left over.
-            let _ = remove(folder, lock);
+            if let Ok(Some(lock)) = take_lock(&folder.join(LOCK))
+                && !path.exists()
+            {
+                let _ = remove(folder, lock);
+            }
             return None;
         }
     };
     let beginning: Beginning = serde_json::from_value(records.first()?.clone()).ok()?;
-    let by_hand = |record: &&Value| record["by_hand"].as_bool().unwrap_or_default();
-    let deeds: Vec<&Value> = records.iter().skip(1).filter(by_hand).collect();
-    let last = deeds.last().and_then(|record| record["did"].as_str());
+    let (deeds, last) = deeds_of(&records);
     Some(Unfinished {
         folder: folder.to_owned(),
         name: beginning.name,
         rows: beginning.rows,
         source: beginning.source,
         project: beginning.project.map(|(path, _)| path),
-        last: last.unwrap_or_default().to_owned(),
-        deeds: deeds.len(),
+        last,
+        deeds,
         changed: records.last().and_then(|record| record["at"].as_i64()).unwrap_or_default(),
     })
+}
+
+/// How often something was done by hand, and what last.
+fn deeds_of(records: &[Value]) -> (usize, String) {
+    let by_hand = |record: &&Value| record["by_hand"].as_bool().unwrap_or_default();
+    let deeds = records.iter().filter(by_hand);
+    let last = deeds.clone().next_back().and_then(|record| record["did"].as_str());
+    (deeds.count(), last.unwrap_or_default().to_owned())
 }
 
 fn save_corpus(folder: &Path, bare: &Project, ctx: &Ctx) -> Result<String, FileError> {
@@ -351,6 +388,12 @@ impl Work {
         Ok(written + line)
     }
 
+    /// Notes that what was recorded so far is about to be saved into the project file that will have this
+    /// [`Opened::id`]: should the program end before the work is discarded, only what comes after is done again.
+    pub fn about_to_save(&mut self, id: Key) -> Result<(), FileError> {
+        self.journal.append(&json!({ "saved": id })).map(|_| ())
+    }
+
     /// Deletes the work: it was saved, or is not wanted.
     pub fn discard(self) -> Result<(), FileError> {
         let Self { folder, journal, recorded, _lock } = self;
@@ -364,7 +407,7 @@ impl Work {
     /// A value that cannot be had is listed in [`Opened::missing`]. Fails if a window has the work open, if it was
     /// kept by a newer version, or if its documents are gone: the sentence says so.
     pub fn resume(folder: &Path, ctx: &Ctx) -> Result<Resumed, FileError> {
-        let lock = take_lock(&folder.join(LOCK))?
+        let lock = take_lock_in_turn(&folder.join(LOCK))?
             .ok_or_else(|| FileError::format(folder, "is open in another window. Go on with it there."))?;
         let (journal, records) = Journal::open(&folder.join(JOURNAL))?;
         let mut records = records.into_iter();
@@ -375,17 +418,25 @@ impl Work {
         let beginning: Beginning = serde_json::from_value(first).map_err(|error| {
             FileError::format(folder, format!("cannot be understood ({error}). It was left as it is."))
         })?;
+        let mut records: Vec<Value> = records.collect();
+        let mut saved = false;
         let (mut opened, base) = match (&beginning.project, &beginning.corpus) {
-            (Some((path, id)), _) => {
+            (Some((path, begun_with)), _) => {
                 let opened = project::open(path, ctx)?;
-                if opened.id != *id {
-                    return Err(FileError::format(
-                        path,
-                        "was saved by somebody else since this work began, so the two do not fit together. \
-                         The work is kept; put the older file back to go on with it.",
-                    ));
+                if opened.id != *begun_with {
+                    let id = json!(opened.id);
+                    let Some(at) = records.iter().rposition(|record| record["saved"] == id) else {
+                        return Err(FileError::format(
+                            path,
+                            "was saved by somebody else since this work began, so the two do not fit together. \
+                             The work is kept; put the older file back to go on with it.",
+                        ));
+                    };
+                    records.drain(..=at);
+                    saved = records.is_empty();
                 }
-                (opened, Base::Project { path: path.clone(), id: *id })
+                let base = Base::Project { path: path.clone(), id: opened.id };
+                (opened, base)
             }
             (None, Some(corpus)) => {
                 let opened = project::open(&folder.join(plain_name(folder, corpus)?), ctx)?;
@@ -393,12 +444,13 @@ impl Work {
             }
             (None, None) => return Err(FileError::format(folder, "names no documents.")),
         };
-        for record in records {
-            replay(folder, &mut opened, &record, ctx)?;
+        for record in &records {
+            replay(folder, &mut opened, record, ctx)?;
         }
+        let (deeds, last) = deeds_of(&records);
         let recorded = opened.project.clone();
         let work = Self { folder: folder.to_owned(), journal, recorded, _lock: lock };
-        Ok(Resumed { work, opened, base })
+        Ok(Resumed { work, opened, base, deeds, last, saved })
     }
 }
 

@@ -5,7 +5,7 @@
 //! 2. the rows that share a landmark are a cell, and all pairs of a cell are compared by one product; the best of all
 //!    its cells make each row's list in a graph;
 //! 3. some rows try how far a best-first search over coded vectors ([`Graph::swept`]) gets in that graph: where it
-//!    gets not far enough, every row looks up twice as many landmarks, and the cells are compared again (or every
+//!    gets not far enough, every row looks up more landmarks, and the cells are compared again (or every
 //!    pair is, where that costs less);
 //! 4. that search improves all lists, until a sample of rows has nearly all its true neighbours;
 //! 5. what is on the lists is compared exactly and sorted.
@@ -35,15 +35,21 @@ use crate::job::{Cancelled, Ctx};
 const ROWS_PER_LANDMARK: usize = 128;
 const CELL_PER_NEIGHBOUR: usize = 8;
 
-/// How many cells a row is in at first (twice as many of [`MANY_ROWS`]), and at most. Twice as many cost four times the products, yet less than the
-/// sweeps they save where neighbourhoods are hard to walk through: of a million averaged word vectors 4 cells hold .59
-/// of the neighbours, 8 hold .83 and 16 hold .95.
+/// How many cells a row is in at first (twice as many from [`MANY_ROWS`]), and at most. Twice as many cost four times
+/// the products, yet less than the sweeps they save where neighbourhoods are hard to walk through: of a million
+/// averaged word vectors 4 cells hold .59 of the neighbours, 8 hold .83 and 16 hold .95.
 const OVERLAP: usize = 4;
 const MOST_OVERLAP: usize = 32;
 const MANY_ROWS: usize = 1 << 18;
 
 /// Where the search that is tried finds less than this, there are too few cells.
 const PROMISING: f32 = 0.94;
+
+/// Twice as many cells leave this share of what was not found, about: by it, as many are taken as should do. Products
+/// grow with their square, so that taking too many costs more than to try again.
+const LEFT_BY_TWICE: f32 = 0.4;
+/// At least, and at most, so many doublings at a time.
+const DOUBLINGS: std::ops::RangeInclusive<f32> = 0.25..=1.0;
 
 /// A cell this many times the mean is compared in parts: a landmark in the midst of everything collects many rows (a
 /// few of a million's have sixty times the mean; whole, they would make most of the work).
@@ -91,7 +97,7 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
         if promise >= PROMISING || overlap >= MOST_OVERLAP {
             break graph;
         }
-        overlap *= 2;
+        overlap = more_cells(overlap, promise);
         if landmarks.compare_more_than_half(overlap) {
             rows.reorder_as_read();
             return Ok((exact::nearest(rows, k, ctx)?, Recall::Exact));
@@ -121,6 +127,13 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
     }
     let lists = exact::ranked(rows, k, ctx, |row| graph.near(row))?;
     Ok((lists, Recall::Estimated { share, queries: truth.len() }))
+}
+
+/// How many cells a row should be in where a search finds `promise` of the neighbours with `overlap`.
+fn more_cells(overlap: usize, promise: f32) -> usize {
+    let doublings = ((1.0 - PROMISING) / (1.0 - promise)).ln() / LEFT_BY_TWICE.ln();
+    let doublings = doublings.clamp(*DOUBLINGS.start(), *DOUBLINGS.end());
+    ((overlap as f32 * doublings.exp2()).ceil() as usize).min(MOST_OVERLAP)
 }
 
 /// 1 − cosine of unit vectors.

@@ -13,7 +13,7 @@ use crate::stage::grow::{self, Grown, Growth};
 use crate::stage::{StageError, open};
 
 use super::history::Doing;
-use super::space::{Space, Waking};
+use super::space::{Grouped, Space, Waking};
 use super::{NoticeAction, Session, Severity};
 
 /// Growth under way.
@@ -23,7 +23,7 @@ pub(super) struct Growing {
     /// Of the corpus that grows.
     corpus: Arc<Corpus>,
     before: Doing,
-    job: Job<Result<Grown, StageError>>,
+    job: Job<Result<(Grown, Option<Grouped>), StageError>>,
 }
 
 /// A file or folder that is looked at every now and then.
@@ -64,7 +64,7 @@ impl Session {
         match outcome {
             // Something else was opened meanwhile.
             Outcome::Done(Ok(_)) if self.corpus().is_none_or(|open| !Arc::ptr_eq(open, &corpus)) => {}
-            Outcome::Done(Ok(grown)) => self.take_grown(what, grown, before),
+            Outcome::Done(Ok((grown, grouped))) => self.take_grown(what, grown, grouped, before),
             Outcome::Done(Err(StageError::Cancelled)) => {
                 self.say(Severity::Info, format!("No {what} were added; what is open is as it was."), None);
             }
@@ -85,7 +85,9 @@ impl Session {
         let what = if matches!(growth, Growth::Join { .. }) { "columns" } else { "documents" };
         let corpus = space.corpus.clone();
         let job = Job::spawn("grow", self.wake.clone(), move |ctx| {
-            grow::run(project, &growth, by_model, &params, embedder, &cache, ctx)
+            let grown = grow::run(project, &growth, by_model, &params, embedder, &cache, ctx)?;
+            let grouped = Grouped::of(&grown.project, ctx);
+            Ok((grown, grouped))
         });
         match job {
             Ok(job) => self.growing = Some(Growing { what, corpus, before, job }),
@@ -93,11 +95,11 @@ impl Session {
         }
     }
 
-    fn take_grown(&mut self, what: &str, grown: Grown, before: Doing) {
+    fn take_grown(&mut self, what: &str, grown: Grown, grouped: Option<Grouped>, before: Doing) {
         if let Some(embedder) = grown.embedder {
             self.embedder = Some(embedder);
         }
-        let (mut space, _) = Space::from_project(&grown.project, &self.params, Waking::GoesOn);
+        let (mut space, _) = Space::from_project(&grown.project, grouped, &self.params, Waking::GoesOn);
         let Some(old) = &mut self.space else { return };
         // What was done while the documents were placed goes on in their new numbers.
         space.colouring = old.colouring.clone();

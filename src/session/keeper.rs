@@ -1,6 +1,7 @@
 //! Autosave: a thread that keeps the session's state in a work folder, so that the window never waits for a disk.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use crate::data::Key;
 use crate::io::cache::Cache;
-use crate::io::project::Project;
+use crate::io::project::{self, Project, SaveOptions};
 use crate::io::work::{Base, Home, Sources, Work};
 use crate::job::Ctx;
 
@@ -16,6 +17,9 @@ use super::Wake;
 
 /// After a failure (a full disk, a folder that is gone) the state is offered again this often.
 const AGAIN: Duration = Duration::from_secs(10);
+
+/// What is told of changes that were made while a project was saved.
+const CHANGE: &str = "Change";
 
 /// A state to be kept.
 struct Wanted {
@@ -28,8 +32,11 @@ enum Task {
     /// Go on with work that was taken up again.
     Adopt(Box<Work>),
     Keep(Box<Wanted>),
-    /// The state was saved: what is kept from now on begins with that file.
-    Rebase(Base, Box<Project>),
+    /// The state that was handed over last is about to be saved as this project; the sender is dropped once that
+    /// is noted.
+    Saving(Box<Project>, Sender<()>),
+    /// The state was saved: what is kept from now on begins with that file. With what was done since, if anything.
+    Rebase(Base, Box<Project>, Option<Box<Wanted>>),
     /// Nothing of this work is wanted any more.
     Discard,
 }
@@ -40,6 +47,8 @@ struct Said {
     /// Why the present state is not kept, if so.
     problem: Option<String>,
     news: bool,
+    /// How many of the tasks that were handed over are done.
+    done: u64,
     /// Where the work is kept, once there is anything to keep.
     folder: Option<PathBuf>,
 }
@@ -47,6 +56,7 @@ struct Said {
 /// Keeps one open corpus's work. Dropping it waits until what was handed over is on the disk.
 pub(super) struct Keeper {
     tasks: Option<Sender<Task>>,
+    handed_over: AtomicU64,
     said: Arc<Mutex<Said>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -70,11 +80,12 @@ impl Keeper {
             cache,
             vectors: vectors.map(|path| (path, None)),
             work: None,
+            taken: 0,
             wake,
             said: said.clone(),
         };
         let thread = std::thread::Builder::new().name("keep".into()).spawn(move || keeping.run(&inbox))?;
-        Ok(Self { tasks: Some(tasks), said, thread: Some(thread) })
+        Ok(Self { tasks: Some(tasks), handed_over: AtomicU64::new(0), said, thread: Some(thread) })
     }
 
     /// Goes on in the folder of work that was taken up again.
@@ -87,9 +98,18 @@ impl Keeper {
         self.send(Task::Keep(Box::new(Wanted { project, did: did.to_owned(), by_hand })));
     }
 
-    /// The state `project` was saved as `base`.
-    pub fn rebase(&self, base: Base, project: Project) {
-        self.send(Task::Rebase(base, Box::new(project)));
+    /// The state that was handed over last is about to be saved as `project`. The file may be replaced once the
+    /// receiver hangs up: a kill between that and [`Keeper::rebase`] then loses nothing that is done meanwhile.
+    pub fn about_to_save(&self, project: Project) -> Receiver<()> {
+        let (noted, receiver) = channel();
+        self.send(Task::Saving(Box::new(project), noted));
+        receiver
+    }
+
+    /// The state `project` was saved as `base`; `since` is the present state where it is another one by now.
+    pub fn rebase(&self, base: Base, project: Project, since: Option<Project>) {
+        let since = since.map(|project| Box::new(Wanted { project, did: CHANGE.to_owned(), by_hand: true }));
+        self.send(Task::Rebase(base, Box::new(project), since));
     }
 
     /// Lets the work go.
@@ -103,12 +123,19 @@ impl Keeper {
         std::mem::take(&mut said.news).then(|| said.problem.clone())
     }
 
+    /// Whether everything that was handed over is on the disk.
+    pub fn is_done(&self) -> bool {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.done == self.handed_over.load(Ordering::Relaxed)
+    }
+
     /// Where the work is kept, once there is anything to keep.
     pub fn folder(&self) -> Option<PathBuf> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).folder.clone()
     }
 
     fn send(&self, task: Task) {
+        self.handed_over.fetch_add(1, Ordering::Relaxed);
         // A thread that is gone has told why.
         let _ = self.tasks.as_ref().map(|tasks| tasks.send(task));
     }
@@ -132,6 +159,8 @@ struct Keeping {
     /// The `.npy` file of the vectors, and their key once it is known: vectors of a corpus that grew are others.
     vectors: Option<(PathBuf, Option<Key>)>,
     work: Option<Work>,
+    /// How many tasks were taken from the inbox.
+    taken: u64,
     wake: Wake,
     said: Arc<Mutex<Said>>,
 }
@@ -168,6 +197,7 @@ impl Keeping {
     }
 
     fn take(&mut self, task: Task, waiting: &mut Option<Wanted>) {
+        self.taken += 1;
         match task {
             Task::Adopt(work) => self.work = Some(*work),
             Task::Keep(mut wanted) => {
@@ -177,22 +207,39 @@ impl Keeping {
                 }
                 *waiting = Some(*wanted);
             }
-            Task::Rebase(base, project) => {
+            Task::Saving(project, _noted) => {
+                if let Some(wanted) = waiting.take()
+                    && let Err(sentence) = self.keep(&wanted)
+                {
+                    self.say(Some(sentence));
+                    *waiting = Some(wanted);
+                    return;
+                }
+                let id = project::id_when_saved(&project, &SaveOptions::default());
+                if let (Some(work), Ok(id)) = (&mut self.work, id)
+                    && let Err(error) = work.about_to_save(id)
+                {
+                    tracing::warn!("that the project is saved could not be noted: {error}");
+                }
+            }
+            Task::Rebase(base, project, since) => {
                 *waiting = None;
-                self.let_go();
+                // Not gone before what was done since is in another place.
+                let settled = self.work.take();
                 self.base = base;
                 self.begun_with = *project;
+                if let Some(wanted) = since
+                    && let Err(sentence) = self.keep(&wanted)
+                {
+                    self.say(Some(sentence));
+                    *waiting = Some(*wanted);
+                }
+                let_go(settled);
             }
             Task::Discard => {
                 *waiting = None;
-                self.let_go();
+                let_go(self.work.take());
             }
-        }
-    }
-
-    fn let_go(&mut self) {
-        if let Some(Err(error)) = self.work.take().map(Work::discard) {
-            tracing::warn!("work that is no longer needed could not be deleted: {error}");
         }
     }
 
@@ -220,6 +267,9 @@ impl Keeping {
 
     fn say(&self, problem: Option<String>) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if problem.is_none() {
+            said.done = self.taken;
+        }
         said.folder = self.work.as_ref().map(|work| work.folder().to_owned());
         if said.problem != problem {
             said.problem = problem;
@@ -227,5 +277,11 @@ impl Keeping {
             drop(said);
             (self.wake)();
         }
+    }
+}
+
+fn let_go(work: Option<Work>) {
+    if let Some(Err(error)) = work.map(Work::discard) {
+        tracing::warn!("work that is no longer needed could not be deleted: {error}");
     }
 }

@@ -17,7 +17,7 @@ use crate::stage::{Params, StageError};
 
 use super::importing::Importing;
 use super::keeper::Keeper;
-use super::space::{Space, Vectors, Waking};
+use super::space::{Grouped, Space, Vectors, Waking};
 use super::{Import, NoticeAction, ProjectFile, Purpose, Sample, Session, Severity};
 
 /// What a loading job hands over.
@@ -32,6 +32,7 @@ pub(super) enum Loaded {
 /// A project, or work that was taken up again.
 pub(super) struct Stored {
     opened: Opened,
+    grouped: Option<Grouped>,
     base: Base,
     lock: Option<ProjectLock>,
     /// Another window has the project.
@@ -61,12 +62,17 @@ fn open_project(home: Option<&Home>, path: &Path, ctx: &Ctx) -> Result<Loaded, S
         match Work::resume(&left.folder, ctx) {
             Ok(resumed) => {
                 return Ok(Loaded::Stored(Box::new(Stored {
+                    grouped: Grouped::of(&resumed.opened.project, ctx),
                     opened: resumed.opened,
                     base: resumed.base,
                     lock: stored_lock,
                     locked_out,
                     work: Some(resumed.work),
-                    recovered: Some(left),
+                    recovered: (!resumed.saved).then_some(Unfinished {
+                        deeds: resumed.deeds,
+                        last: resumed.last,
+                        ..left
+                    }),
                     remark,
                 })));
             }
@@ -75,7 +81,9 @@ fn open_project(home: Option<&Home>, path: &Path, ctx: &Ctx) -> Result<Loaded, S
     }
     let opened = project::open(path, ctx).map_err(StageError::failed)?;
     let base = Base::Project { path: path.to_owned(), id: opened.id };
-    let stored = Stored { opened, base, lock: stored_lock, locked_out, work: None, recovered: None, remark };
+    let grouped = Grouped::of(&opened.project, ctx);
+    let stored =
+        Stored { opened, grouped, base, lock: stored_lock, locked_out, work: None, recovered: None, remark };
     Ok(Loaded::Stored(Box::new(stored)))
 }
 
@@ -86,6 +94,7 @@ fn open_work(home: Option<&Home>, left: Unfinished, ctx: &Ctx) -> Result<Loaded,
     }
     let resumed = Work::resume(&left.folder, ctx).map_err(StageError::failed)?;
     Ok(Loaded::Stored(Box::new(Stored {
+        grouped: Grouped::of(&resumed.opened.project, ctx),
         opened: resumed.opened,
         base: resumed.base,
         lock: None,
@@ -308,7 +317,7 @@ impl Session {
     }
 
     fn take_stored(&mut self, stored: Stored) {
-        let Stored { opened, base, lock, locked_out, work, recovered, remark } = stored;
+        let Stored { opened, grouped, base, lock, locked_out, work, recovered, remark } = stored;
         self.leave();
         let path = match &base {
             Base::Project { path, .. } => Some(path.clone()),
@@ -337,7 +346,7 @@ impl Session {
             Params::default()
         });
         let waking = if recovered.is_some() { Waking::GoesOn } else { Waking::Rests };
-        let (space, view_state) = Space::from_project(&opened.project, &self.params, waking);
+        let (space, view_state) = Space::from_project(&opened.project, grouped, &self.params, waking);
         self.view_state = view_state;
         let source = match &base {
             Base::Corpus { source } => source.clone(),

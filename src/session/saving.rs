@@ -15,6 +15,9 @@ use super::{Notice, NoticeAction, ProjectFile, Session, Severity};
 /// Values that were computed are kept after this long, so that those that come together are kept together.
 const VALUES_REST: Duration = Duration::from_millis(500);
 
+/// A save waits this long until it is noted where the work is kept; a disk that takes longer has worse troubles.
+const NOTED: Duration = Duration::from_secs(10);
+
 /// What is merely looked at is kept this often at most.
 const VIEW_REST: Duration = Duration::from_secs(2);
 
@@ -76,8 +79,12 @@ impl Session {
                 Err(error) => tracing::warn!("{error}"),
             }
         }
+        self.keep(true);
+        let noted = self.keeper.as_ref().map(|keeper| keeper.about_to_save(project.clone()));
         let (to_write, to) = (project.clone(), path.clone());
         let job = Job::spawn("save", self.wake.clone(), move |ctx| {
+            // Hangs up once it is noted, or cannot be.
+            let _ = noted.map(|noted| noted.recv_timeout(NOTED));
             project::save(&to, &to_write, &SaveOptions::default(), ctx).map_err(StageError::failed)
         });
         match job {
@@ -102,11 +109,9 @@ impl Session {
                 });
                 self.unsaved = self.deeds != deeds;
                 self.touched = self.unsaved;
-                if let Some(keeper) = &self.keeper {
-                    keeper.rebase(Base::Project { path: path.clone(), id }, project);
-                    if self.unsaved {
-                        self.due("Change", true);
-                    }
+                if let (Some(keeper), Some(space)) = (&self.keeper, &self.space) {
+                    let now = || space.project(&self.params, self.view_state.clone());
+                    keeper.rebase(Base::Project { path: path.clone(), id }, project, self.unsaved.then(now));
                 }
                 self.remember_recent(&path);
                 self.file = Some(ProjectFile { path, lock, read_only: None });
@@ -223,6 +228,11 @@ impl Session {
     /// Whether work is kept as it is done.
     pub fn keeps_work(&self) -> bool {
         self.keeper.is_some()
+    }
+
+    /// Whether everything that was done so far is on the disk, be it in a file or in the folder of the work.
+    pub fn is_kept(&self) -> bool {
+        self.due.is_none() && self.keeper.as_ref().is_some_and(super::keeper::Keeper::is_done)
     }
 
     /// Whether the project is on its way to its file.

@@ -9,7 +9,7 @@ use super::StageError;
 
 /// The key of the neighbours of a matrix.
 pub fn key(matrix: &Matrix, params: &NeighbourParams) -> Key {
-    Key::of("neighbours", 2).input(matrix.key).params(params).finish()
+    Key::of("neighbours", 3).input(matrix.key).params(params).finish()
 }
 
 /// The nearest neighbours of every row, from the cache where they are known.

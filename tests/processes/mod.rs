@@ -1,5 +1,7 @@
 //! The program as a process of an unprivileged user, for tests that kill it or take its disk away.
 
+#![allow(dead_code, reason = "each test file that shares this uses some of it")]
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
@@ -13,6 +15,11 @@ const NOBODY: u32 = 65_534;
 
 /// Vectors that the built-in model makes have this many components.
 pub const DIM: usize = 384;
+
+/// How often a program is killed.
+pub fn kills() -> usize {
+    std::env::var("SEMASCOPE_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(50)
+}
 
 /// A folder that belongs to an unprivileged user, and the program as that user runs it.
 pub struct Home {
@@ -73,11 +80,27 @@ impl Home {
     }
 
     /// The same through `sh`, which does `first` and then becomes the program.
-    #[allow(dead_code, reason = "each test file that shares this uses some of it")]
     pub fn semascope_after(&self, first: &str, arguments: &[&str]) -> Command {
         let mut sh = Command::new("sh");
         sh.arg("-c").arg(format!("{first}; exec \"$0\" \"$@\"")).arg(&self.program);
         self.set_up(sh, arguments)
+    }
+
+    /// The tests that are running now, as another process of that user, with these arguments.
+    pub fn this_test(&self, arguments: &[&str]) -> Command {
+        let own = std::env::current_exe().expect("tests are a program");
+        let program = self.path("test");
+        if !program.exists() && fs::hard_link(&own, &program).is_err() {
+            fs::copy(&own, &program).expect("room for the program");
+        }
+        self.set_up(Command::new(program), arguments)
+    }
+
+    /// Lets the user have a file.
+    pub fn give(&self, path: &Path) {
+        if let Some(user) = self.user {
+            chown(path, Some(user), Some(user)).expect("root may give files away");
+        }
     }
 
     fn set_up(&self, mut command: Command, arguments: &[&str]) -> Command {

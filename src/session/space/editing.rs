@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::data::{Clusters, Edits, Key, Members, Names, Part, Standing, UNCLUSTERED};
+use crate::io::project::Project;
+use crate::job::Ctx;
 use crate::session::{Command, Wake};
 use crate::stage;
 use crate::stage::regroup::{self, Regrouped};
@@ -11,11 +13,21 @@ use crate::stage::regroup::{self, Regrouped};
 use super::{LoadedModel, Space, model};
 
 /// Computed clusters with the edits made.
-pub(super) struct Grouped {
+pub(in crate::session) struct Grouped {
     /// The key of the computed ones.
     base: Key,
     edits: Arc<Edits>,
     regrouped: Regrouped,
+}
+
+impl Grouped {
+    /// The clusters of a project as a person left them, so that they show so from the first frame on. Takes its time
+    /// where documents are many.
+    pub fn of(project: &Project, ctx: &Ctx) -> Option<Self> {
+        let base = project.clusters.as_ref().filter(|_| !project.edits.regroupings.is_empty())?;
+        let regrouped = regroup::run(base, project.knn.as_deref(), &project.edits, ctx).ok()?;
+        Some(Self { base: base.key, edits: project.edits.clone(), regrouped })
+    }
 }
 
 /// The names that are shown, and what they were put together from.
@@ -90,17 +102,7 @@ impl Space {
                 Ok(Grouped { base: base.key, edits, regrouped })
             });
         }
-        let request = self.edited_names_request();
-        self.edited_names.recall(request);
-        // Names that came with a project are those of its edits.
-        if let (Some(key), Some(names)) = (request, &self.kept_names)
-            && self.clusters().is_some_and(|clusters| clusters.count == names.clusters.len())
-        {
-            self.edited_names.fill(key, names.clone());
-        }
-        if request.is_some() {
-            self.kept_names = None;
-        }
+        let request = self.take_kept_names();
         if let Some(key) = request.filter(|_| self.edited_names.needs(request))
             && let (Some(clusters), Some(matrix)) = (self.clusters().cloned(), self.matrix().cloned())
         {
@@ -109,6 +111,31 @@ impl Space {
                 stage::names::run(&corpus, &matrix, &clusters, embedder.as_deref(), ctx).map(Arc::new)
             });
         }
+        self.renew_names();
+    }
+
+    /// Names that came with a project are those of its edits. Returns what names the present edits want.
+    fn take_kept_names(&mut self) -> Option<Key> {
+        let request = self.edited_names_request();
+        self.edited_names.recall(request);
+        if let (Some(key), Some(names)) = (request, &self.kept_names)
+            && self.clusters().is_some_and(|clusters| clusters.count == names.clusters.len())
+        {
+            self.edited_names.fill(key, names.clone());
+        }
+        if request.is_some() {
+            self.kept_names = None;
+        }
+        request
+    }
+
+    /// Takes over the clusters and names of a project with its edits, computed beforehand.
+    pub(super) fn fill_edited(&mut self, grouped: Option<Grouped>, names: Option<Arc<Names>>) {
+        self.kept_names = names;
+        if let (Some(grouped), Some(request)) = (grouped, self.grouped_request()) {
+            self.grouped.fill(request, grouped);
+        }
+        self.take_kept_names();
         self.renew_names();
     }
 

@@ -23,7 +23,8 @@ use crate::stage::{self, ClusterMethod, MapMethod, MapParams, Params};
 use super::cell::{Cell, News};
 use super::{Colouring, Notice, NoticeAction, Severity, Step};
 
-use editing::{Grouped, ShownNames};
+pub(super) use editing::Grouped;
+use editing::ShownNames;
 use steps::model;
 pub(super) use stored::Waking;
 

@@ -10,7 +10,7 @@ use crate::session::Colouring;
 use crate::session::cell::Cell;
 use crate::stage::Params;
 
-use super::{Embedded, Space, Vectors};
+use super::{Embedded, Grouped, Space, Vectors};
 
 /// Names of the values in [`Project::stale`].
 const VECTORS: &str = "vectors";
@@ -44,7 +44,12 @@ struct SavedView {
 impl Space {
     /// A corpus with the values that its project holds: nothing that is there is computed again. Also returns the
     /// view state that the window keeps.
-    pub fn from_project(project: &Project, params: &Params, waking: Waking) -> (Self, serde_json::Value) {
+    pub fn from_project(
+        project: &Project,
+        grouped: Option<Grouped>,
+        params: &Params,
+        waking: Waking,
+    ) -> (Self, serde_json::Value) {
         let saved: SavedView = serde_json::from_value(project.view.clone()).unwrap_or_default();
         let vectors = match &project.matrix {
             Some(matrix) if saved.given => Vectors::Given(matrix.clone()),
@@ -58,6 +63,7 @@ impl Space {
         space.selection = project.selection.clone();
         space.colouring = saved.colouring;
         space.fill(project, params);
+        space.fill_edited(grouped, project.edited_names.clone());
         if waking == Waking::Rests {
             space.rest(params);
         }
@@ -102,7 +108,6 @@ impl Space {
             let request = self.names_request();
             put(&mut self.names, request, stale(NAMES), names.clone());
         }
-        self.kept_names = project.edited_names.clone();
         if !project.topics.is_empty() {
             let request = self.topics_request(params);
             put(&mut self.topics, request, stale(TOPICS), project.topics.clone());
