@@ -428,6 +428,15 @@ mod tests {
     }
 
     #[test]
+    fn a_second_title_takes_the_place_of_the_first_even_before_that_is_known_to_have_made_the_cluster() {
+        let members = || Members::new(vec![1, 2]);
+        let once = Edits::default().rename(None, base(), members(), Some("a".into()));
+        let twice = once.rename(None, base(), members(), Some("b".into()));
+        assert_eq!(twice, Edits::default().rename(None, base(), members(), Some("b".into())));
+        assert_eq!(twice.rename(None, base(), members(), None), Edits::default());
+    }
+
+    #[test]
     fn titles_do_not_change_the_shape() {
         let edits = Edits::default().rename(None, base(), Members::new(vec![1]), Some("a".into()));
         let other = edits.rename(Some((0, 0)), base(), Members::new(vec![1]), Some("b".into()));

@@ -25,6 +25,11 @@ impl Best {
         }
     }
 
+    /// Lets nothing below `floor` onto the list of `row`.
+    pub fn raise_floor(&mut self, row: usize, floor: f32) {
+        self.floors[row] = self.floors[row].max(floor);
+    }
+
     /// What a candidate of each row must reach to have a chance.
     pub fn floors(&self) -> &[f32] {
         &self.floors
@@ -49,7 +54,7 @@ impl Best {
             place -= 1;
         }
         (ids[place], similarities[place]) = (id, similarity);
-        self.floors[row] = similarities[last];
+        self.floors[row] = self.floors[row].max(similarities[last]);
     }
 
     /// Like [`Best::offer`] for an id that may have been offered before, with a similarity that differs by rounding:

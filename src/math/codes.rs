@@ -7,7 +7,7 @@ use super::rows::Rows;
 use crate::job::{Cancelled, Ctx};
 
 /// Rows are padded with zeros to whole cache lines, which are whole registers as well.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// Rows that are coded at a time.
 const BLOCK: usize = 1024;
@@ -21,15 +21,22 @@ const AHEAD: usize = 4;
 
 #[repr(align(64))]
 #[derive(Clone, Copy)]
-struct Line([i8; LINE]);
+pub(super) struct Line(pub [i8; LINE]);
 
 /// What turns a product of codes into a cosine.
 #[derive(Clone, Copy, Default)]
-struct Side {
+pub(super) struct Side {
     /// 1 / the length of the coded row; 0 for a row of zeros.
-    inverse_norm: f32,
+    pub inverse_norm: f32,
     /// Sum of the codes.
-    sum: i32,
+    pub sum: i32,
+}
+
+impl Side {
+    /// The cosine of two rows with this product.
+    pub fn cosine(self, other: Self, dot: i32) -> f32 {
+        dot as f32 * (self.inverse_norm * other.inverse_norm)
+    }
 }
 
 /// `n` coded rows.
@@ -61,7 +68,16 @@ impl Codes {
         Ok(Self { lines, sides, width })
     }
 
-    fn row(&self, i: u32) -> &[Line] {
+    /// Lines a row.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    pub(super) fn side(&self, i: u32) -> Side {
+        self.sides[i as usize]
+    }
+
+    pub(super) fn row(&self, i: u32) -> &[Line] {
         let start = i as usize * self.width;
         &self.lines[start..start + self.width]
     }
@@ -95,7 +111,16 @@ impl Codes {
     }
 
     fn cosine(&self, i: u32, j: u32, dot: i32) -> f32 {
-        dot as f32 * (self.sides[i as usize].inverse_norm * self.sides[j as usize].inverse_norm)
+        self.side(i).cosine(self.side(j), dot)
+    }
+
+    /// Rows that are not in a matrix.
+    #[cfg(test)]
+    pub(super) fn of_slices(rows: &[Vec<f32>]) -> Self {
+        let width = rows[0].len().div_ceil(LINE);
+        let mut lines = vec![Line([0; LINE]); rows.len() * width];
+        let sides = rows.iter().zip(lines.chunks_mut(width)).map(|(row, lines)| encode(row, lines)).collect();
+        Self { lines, sides, width }
     }
 }
 
@@ -115,7 +140,7 @@ fn encode(row: &[f32], lines: &mut [Line]) -> Side {
     Side { inverse_norm: (squares as f32).sqrt().recip(), sum }
 }
 
-fn dot_portable(a: &[Line], b: &[Line]) -> i32 {
+pub(super) fn dot_portable(a: &[Line], b: &[Line]) -> i32 {
     let lines = a.iter().zip(b);
     lines.map(|(a, b)| a.0.iter().zip(&b.0).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum::<i32>()).sum()
 }
@@ -190,13 +215,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn coded(rows: &[Vec<f32>]) -> Codes {
-        let width = rows[0].len().div_ceil(LINE);
-        let mut lines = vec![Line([0; LINE]); rows.len() * width];
-        let sides = rows.iter().zip(lines.chunks_mut(width)).map(|(row, lines)| encode(row, lines)).collect();
-        Codes { lines, sides, width }
-    }
-
     fn similarity(codes: &Codes, i: u32, j: u32) -> f32 {
         let mut one = [0.0];
         codes.similarities(i, &[j], &mut one);
@@ -213,13 +231,13 @@ mod tests {
             let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
             let lengths = (dot(&rows[0], &rows[0]) * dot(&rows[1], &rows[1])).sqrt();
             prop_assume!(lengths > 1e-6);
-            let got = similarity(&coded(&rows), 0, 1);
+            let got = similarity(&Codes::of_slices(&rows), 0, 1);
             prop_assert!((got - dot(&rows[0], &rows[1]) / lengths).abs() < 0.02);
         }
 
         #[test]
         fn every_kernel_gives_the_same_bits(rows in two_rows()) {
-            let codes = coded(&rows);
+            let codes = Codes::of_slices(&rows);
             let (mut fast, mut plain) = ([0.0; 2], [0.0; 2]);
             codes.similarities(0, &[0, 1], &mut fast);
             codes.similarities_portable(0, &[0, 1], &mut plain);
@@ -235,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_row_of_zeros_is_like_nothing() {
-        let codes = coded(&[vec![0.0; 5], vec![1.0; 5]]);
+        let codes = Codes::of_slices(&[vec![0.0; 5], vec![1.0; 5]]);
         assert_eq!(similarity(&codes, 0, 1), 0.0);
         assert_eq!(similarity(&codes, 0, 0), 0.0);
     }

@@ -11,6 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::best::Best;
+use super::code_products::{self, CodedBlock};
+use super::codes::Codes;
 use super::rows::{Lists, Rows, Scratch};
 use crate::job::{Cancelled, Ctx};
 
@@ -176,24 +178,41 @@ pub struct Tile {
     /// A row for each row of `left`, a column for each of `right`.
     products: Vec<f32>,
     width: usize,
+    coded: CodedBlock,
 }
 
 impl Tile {
-    /// The `k` best of each of `ids` among the others of them.
-    pub fn compare_all(&mut self, rows: &Rows, ids: &[u32], k: usize, ctx: &Ctx) -> Result<Best, Cancelled> {
+    /// Offers each of `ids` all others of them; `best` holds a list for each, and what it lets in. By coded cosines
+    /// where these are faster.
+    pub fn compare_all(
+        &mut self,
+        rows: &Rows,
+        codes: &Codes,
+        ids: &[u32],
+        best: &mut Best,
+        ctx: &Ctx,
+    ) -> Result<(), Cancelled> {
         let (n, dim) = (ids.len(), rows.dim());
-        let mut best = Best::new(n, k);
-        rows.gather(ids.iter().copied(), &mut self.right);
+        let coded = code_products::are_fast();
+        match coded {
+            true => self.coded.take(codes, ids),
+            false => rows.gather(ids.iter().copied(), &mut self.right),
+        }
         for start in (0..n).step_by(STEP) {
             ctx.cancel.check()?;
             let height = STEP.min(n - start);
-            self.left.clear();
-            self.left.extend_from_slice(&self.right[start * dim..(start + height) * dim]);
-            self.multiply(dim, height, start..n);
-            self.offer_to_left(&mut best, start, Some(0), |column| ids[start + column]);
-            self.offer_to_right(&mut best, height, start, |row| ids[start + row]);
+            if coded {
+                self.width = n - start;
+                self.coded.multiply(start..start + height, start..n, &mut self.products);
+            } else {
+                self.left.clear();
+                self.left.extend_from_slice(&self.right[start * dim..(start + height) * dim]);
+                self.multiply(dim, height, start..n);
+            }
+            self.offer_to_left(best, start, Some(0), |column| ids[start + column]);
+            self.offer_to_right(best, height, start, |row| ids[start + row]);
         }
-        Ok(best)
+        Ok(())
     }
 
     /// Multiplies `height` rows of `left` by those of `right` in `columns`.

@@ -88,7 +88,7 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
     let truth = Truth::of(rows, k, seed, ctx)?;
     let near = Near::of(rows.len(), width);
     let mut graph = loop {
-        near.compare(rows, &landmarks.cells(&homes, overlap), k, ctx)?;
+        near.compare(rows, &codes, &landmarks.cells(&homes, overlap), width, ctx)?;
         let graph = Graph::of(&codes, width, ctx, |row, candidates| near.of_row(row, candidates))?;
         let tried = graph.tried(&codes, truth.queries(), ctx)?;
         let promise = truth
@@ -234,28 +234,43 @@ impl Near {
     }
 
     /// Compares all pairs of each cell, and offers each row its `k` best there.
-    fn compare(&self, rows: &Rows, cells: &[Vec<u32>], k: usize, ctx: &Ctx) -> Result<(), Cancelled> {
+    fn compare(
+        &self,
+        rows: &Rows,
+        codes: &Codes,
+        cells: &[Vec<u32>],
+        k: usize,
+        ctx: &Ctx,
+    ) -> Result<(), Cancelled> {
         let n = rows.len();
         ctx.progress.begin("Finding neighbours", "points", n as u64, 0);
         let total: usize = cells.iter().map(Vec::len).sum();
         let done = AtomicUsize::new(0);
         cells.par_iter().try_for_each_init(Tile::default, |tile, members| {
-            let best = tile.compare_all(rows, members, k, ctx)?;
-            let mut at = 0;
-            for rows in members.chunk_by(|a, b| *a as usize / BLOCK == *b as usize / BLOCK) {
-                let mut list =
-                    self.0[rows[0] as usize / BLOCK].lock().unwrap_or_else(PoisonError::into_inner);
-                for &row in rows {
-                    for (similarity, id) in best.list(at) {
-                        list.offer_again(row as usize % BLOCK, similarity, id);
-                    }
-                    at += 1;
-                }
-            }
+            let mut best = Best::new(members.len(), k);
+            // What does not make it onto a list as it is now will not later: lists only get better.
+            self.visit(members, |list, row, at| best.raise_floor(at, list.floors()[row]));
+            tile.compare_all(rows, codes, members, &mut best, ctx)?;
+            self.visit(members, |list, row, at| {
+                best.list(at).for_each(|(similarity, id)| list.offer_again(row, similarity, id));
+            });
             let done = done.fetch_add(members.len(), Ordering::Relaxed) + members.len();
             ctx.progress.set((n as u128 * done as u128 / total as u128) as u64);
             Ok(())
         })
+    }
+
+    /// Calls `visit` for each of some rows, ascending, with the lists of its block, its place there, and its place in
+    /// `members`.
+    fn visit(&self, members: &[u32], mut visit: impl FnMut(&mut Best, usize, usize)) {
+        let mut at = 0;
+        for rows in members.chunk_by(|a, b| *a as usize / BLOCK == *b as usize / BLOCK) {
+            let mut lists = self.0[rows[0] as usize / BLOCK].lock().unwrap_or_else(PoisonError::into_inner);
+            for &row in rows {
+                visit(&mut lists, row as usize % BLOCK, at);
+                at += 1;
+            }
+        }
     }
 
     /// Appends the ids in the list of `row`.

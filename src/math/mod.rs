@@ -4,6 +4,7 @@
 pub mod agreement;
 mod best;
 pub mod class_tfidf;
+mod code_products;
 mod codes;
 pub mod density;
 pub mod emerging;
