@@ -39,6 +39,11 @@ pub fn describe(adapter: &wgpu::Adapter) -> AdapterInfo {
     }
 }
 
+/// Whether the adapter is the processor itself.
+pub fn is_software(adapter: &wgpu::Adapter) -> bool {
+    adapter.get_info().device_type == wgpu::DeviceType::Cpu
+}
+
 fn kind_of(device: wgpu::DeviceType) -> (u8, &'static str) {
     match device {
         wgpu::DeviceType::DiscreteGpu => (0, "discrete GPU"),

@@ -2,4 +2,4 @@
 
 mod adapters;
 
-pub use adapters::{AdapterInfo, adapters, describe};
+pub use adapters::{AdapterInfo, adapters, describe, is_software};

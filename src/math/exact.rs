@@ -215,6 +215,19 @@ impl Tile {
         Ok(())
     }
 
+    /// Offers each of the first `half` of `ids` all of the others, and the other way round, by coded cosines. `half` is a
+    /// multiple of 16; `best` is as for [`Tile::compare_all`].
+    pub fn compare_halves(&mut self, codes: &Codes, ids: &[u32], half: usize, best: &mut Best) {
+        self.coded.take(codes, ids);
+        self.width = ids.len() - half;
+        for start in (0..half).step_by(STEP) {
+            let height = STEP.min(half - start);
+            self.coded.multiply(start..start + height, half..ids.len(), &mut self.products);
+            self.offer_to_left(best, start, None, |column| ids[half + column]);
+            self.offer_to_right(best, 0, half, |row| ids[start + row]);
+        }
+    }
+
     /// Multiplies `height` rows of `left` by those of `right` in `columns`.
     fn multiply(&mut self, dim: usize, height: usize, columns: std::ops::Range<usize>) {
         let width = columns.len();

@@ -2,11 +2,11 @@
 //!
 //! 1. a random sample of the rows, the landmarks, goes into a navigable graph (HNSW, Malkov and Yashunin 2018, by
 //!    `hnsw_rs`, in memory), and every row looks up its nearest landmarks there;
-//! 2. the rows that share a landmark are a cell, and all pairs of a cell are compared by one product; the best of all
-//!    its cells make each row's list in a graph;
+//! 2. the rows that share a landmark are a cell, and all pairs of a cell are compared by one product, of coded vectors
+//!    where the processor is faster at those; the best of all its cells make each row's list in a graph;
 //! 3. some rows try how far a best-first search over coded vectors ([`Graph::swept`]) gets in that graph: where it
-//!    gets not far enough, every row looks up more landmarks, and the cells are compared again (or every
-//!    pair is, where that costs less);
+//!    gets not far enough, every row looks up more landmarks, and the cells are compared again (or every pair is,
+//!    where that costs less; then the next step is left out);
 //! 4. that search improves all lists, until a sample of rows has nearly all its true neighbours;
 //! 5. what is on the lists is compared exactly and sorted.
 //!
@@ -21,6 +21,7 @@ use hnsw_rs::prelude::{Distance, Hnsw};
 use rayon::prelude::*;
 
 use super::best::{Best, NOBODY};
+use super::code_products;
 use super::codes::Codes;
 use super::exact::{self, Tile};
 use super::recall::Truth;
@@ -51,6 +52,16 @@ const LEFT_BY_TWICE: f32 = 0.4;
 /// At least, and at most, so many doublings at a time.
 const DOUBLINGS: std::ops::RangeInclusive<f32> = 0.25..=1.0;
 
+/// All pairs, one after the other, are compared rather than so much fewer by cells: these have to be found, compared
+/// again when they were too few, and their gaps searched.
+const WORTH: f64 = 8.0;
+/// Rows of a side when all pairs are compared.
+const SIDE: usize = 2048;
+
+/// How neighbours were found.
+pub const EXACT: &str = "exact";
+const ALL_PAIRS: &str = "all pairs, coded";
+
 /// A cell this many times the mean is compared in parts: a landmark in the midst of everything collects many rows (a
 /// few of a million's have sixty times the mean; whole, they would make most of the work).
 const LARGEST_CELL: usize = 4;
@@ -78,7 +89,24 @@ const NARROW_SWEEPS: usize = 2;
 /// The `k` nearest of all other rows for each row, nearest first, and how many of the true ones they hold; `k` is
 /// smaller than the number of rows. The rows are put into another order on the way, in which near ones lie close
 /// to each other in memory.
-pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists, Recall), Cancelled> {
+pub fn nearest(
+    rows: &mut Rows,
+    k: usize,
+    seed: u64,
+    ctx: &Ctx,
+) -> Result<(Lists, Recall, &'static str), Cancelled> {
+    let worth = if code_products::are_fast() { WORTH } else { 0.0 };
+    search(rows, k, seed, worth, ctx)
+}
+
+/// The same; all pairs are compared rather than `worth` times as few by cells.
+fn search(
+    rows: &mut Rows,
+    k: usize,
+    seed: u64,
+    worth: f64,
+    ctx: &Ctx,
+) -> Result<(Lists, Recall, &'static str), Cancelled> {
     // Coded cosines are a little off: a longer list lets the true neighbours in.
     let mut width = (k + k / 2 + 2).min(rows.len() - 1);
     let landmarks = Landmarks::of(rows, k, seed, ctx)?;
@@ -88,7 +116,8 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
     let truth = Truth::of(rows, k, seed, ctx)?;
     let near = Near::of(rows.len(), width);
     let mut graph = loop {
-        near.compare(rows, &codes, &landmarks.cells(&homes, overlap), width, ctx)?;
+        let cells = landmarks.cells(&homes, overlap);
+        near.compare(rows, &codes, &cells, width, ctx)?;
         let graph = Graph::of(&codes, width, ctx, |row, candidates| near.of_row(row, candidates))?;
         let tried = graph.tried(&codes, truth.queries(), ctx)?;
         let promise = truth
@@ -97,10 +126,18 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
         if promise >= PROMISING || overlap >= MOST_OVERLAP {
             break graph;
         }
+        if all_pairs_by_cells(rows.len(), &cells, promise) <= worth {
+            drop((graph, homes, landmarks, cells));
+            near.compare_everything(rows, &codes, width, ctx)?;
+            let near = near.into_lists();
+            let ids = |row: usize| near[row / BLOCK].ids(row % BLOCK);
+            let recall = Recall::Estimated { share: truth.share(rows, ids), queries: truth.len() };
+            return Ok((exact::ranked(rows, k, ctx, ids)?, recall, ALL_PAIRS));
+        }
         overlap = more_cells(overlap, promise);
         if landmarks.compare_more_than_half(overlap) {
             rows.reorder_as_read();
-            return Ok((exact::nearest(rows, k, ctx)?, Recall::Exact));
+            return Ok((exact::nearest(rows, k, ctx)?, Recall::Exact, EXACT));
         }
         homes = landmarks.homes(rows, overlap, ctx)?;
     };
@@ -126,14 +163,29 @@ pub fn nearest(rows: &mut Rows, k: usize, seed: u64, ctx: &Ctx) -> Result<(Lists
         }
     }
     let lists = exact::ranked(rows, k, ctx, |row| graph.near(row))?;
-    Ok((lists, Recall::Estimated { share, queries: truth.len() }))
+    Ok((lists, Recall::Estimated { share, queries: truth.len() }, "HNSW"))
 }
 
-/// How many cells a row should be in where a search finds `promise` of the neighbours with `overlap`.
+/// By how much the cells that a row is in should be doubled, and doubled again, where a search finds `promise` of the
+/// neighbours.
+fn doublings(promise: f32) -> f32 {
+    (((1.0 - PROMISING) / (1.0 - promise)).ln() / LEFT_BY_TWICE.ln()).max(*DOUBLINGS.start())
+}
+
+/// How many cells a row should be in next, where a search finds `promise` of the neighbours with `overlap`.
 fn more_cells(overlap: usize, promise: f32) -> usize {
-    let doublings = ((1.0 - PROMISING) / (1.0 - promise)).ln() / LEFT_BY_TWICE.ln();
-    let doublings = doublings.clamp(*DOUBLINGS.start(), *DOUBLINGS.end());
+    let doublings = doublings(promise).min(*DOUBLINGS.end());
     ((overlap as f32 * doublings.exp2()).ceil() as usize).min(MOST_OVERLAP)
+}
+
+/// How many times the pairs of enough cells all pairs are, where a search finds `promise` of the neighbours with
+/// `cells`.
+fn all_pairs_by_cells(n: usize, cells: &[Vec<u32>], promise: f32) -> f64 {
+    let pairs: f64 = cells.iter().map(|cell| (cell.len() as f64).powi(2)).sum();
+    let wanted = pairs * f64::from(2.0 * doublings(promise)).exp2();
+    let times = (n as f64).powi(2) / wanted;
+    tracing::info!("all pairs are {times:.1} times those of enough cells");
+    times
 }
 
 /// 1 − cosine of unit vectors.
@@ -260,6 +312,43 @@ impl Near {
         })
     }
 
+    /// Compares all pairs, and offers each row its `k` best.
+    fn compare_everything(&self, rows: &Rows, codes: &Codes, k: usize, ctx: &Ctx) -> Result<(), Cancelled> {
+        let n = codes.len();
+        let sides: Vec<Vec<u32>> = (0..n)
+            .step_by(SIDE)
+            .map(|start| (start as u32..(start + SIDE).min(n) as u32).collect())
+            .collect();
+        // Each side by itself as a cell; then diagonal by diagonal, so that threads side by side rarely want the same
+        // lists.
+        self.compare(rows, codes, &sides, k, ctx)?;
+        ctx.progress.begin("Comparing all pairs", "points", n as u64, 0);
+        let tiles: Vec<(usize, usize)> = (1..sides.len())
+            .flat_map(|offset| (0..sides.len() - offset).map(move |a| (a, a + offset)))
+            .collect();
+        let done = AtomicUsize::new(0);
+        let begin = || (Tile::default(), Best::new(2 * SIDE, k), Vec::new());
+        tiles.par_iter().try_for_each_init(begin, |(tile, best, members), &(a, b)| {
+            ctx.cancel.check()?;
+            members.clear();
+            members.extend(sides[a].iter().chain(&sides[b]));
+            best.clear();
+            self.visit(members, |list, row, at| best.raise_floor(at, list.floors()[row]));
+            tile.compare_halves(codes, members, sides[a].len(), best);
+            self.visit(members, |list, row, at| {
+                best.list(at).for_each(|(similarity, id)| list.offer_again(row, similarity, id));
+            });
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            ctx.progress.set((n as u128 * done as u128 / tiles.len() as u128) as u64);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn into_lists(self) -> Vec<Best> {
+        self.0.into_iter().map(|lists| lists.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
+    }
+
     /// Calls `visit` for each of some rows, ascending, with the lists of its block, its place there, and its place in
     /// `members`.
     fn visit(&self, members: &[u32], mut visit: impl FnMut(&mut Best, usize, usize)) {
@@ -277,5 +366,65 @@ impl Near {
     fn of_row(&self, row: u32, ids: &mut Vec<u32>) {
         let list = self.0[row as usize / BLOCK].lock().unwrap_or_else(PoisonError::into_inner);
         ids.extend_from_slice(list.ids(row as usize % BLOCK));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Key, Matrix};
+    use crate::math::random::Random;
+
+    /// Noise about a few thousand directions: more than few cells hold.
+    fn weakly_structured(n: usize, dim: usize) -> Matrix {
+        let directions = noise(5, n / 20 * dim);
+        let near = |at: usize| directions[at / dim % (n / 20) * dim + at % dim];
+        let noise = noise(6, n * dim).into_iter().enumerate();
+        matrix(dim, noise.map(|(at, noise)| 0.55 * noise + near(at)).collect())
+    }
+
+    fn noise(seed: u64, len: usize) -> Vec<f32> {
+        let mut random = Random::new(seed);
+        (0..len).map(|_| random.unit() as f32 - 0.5).collect()
+    }
+
+    fn matrix(dim: usize, values: Vec<f32>) -> Matrix {
+        Matrix::from_vec(Key::of("test", 1).finish(), "test", false, dim, values)
+    }
+
+    #[test]
+    fn cells_overlap_until_enough_is_found_and_all_pairs_find_it_all() {
+        let matrix = weakly_structured(40_000, 24);
+        let mut found = Vec::new();
+        for (worth, expected, least) in [(0.0, "HNSW", 0.95), (f64::INFINITY, ALL_PAIRS, 0.995)] {
+            let mut rows = Rows::of(&matrix, &Ctx::quiet()).unwrap();
+            let (lists, recall, method) = search(&mut rows, 15, 7, worth, &Ctx::quiet()).unwrap();
+            assert_eq!(method, expected);
+            assert!(
+                matches!(recall, Recall::Estimated { share, .. } if share >= least),
+                "{method}: {recall:?}"
+            );
+            found.push(rows.expand(&lists, 15).0);
+        }
+        let same = found[0].iter().zip(&found[1]).filter(|(a, b)| a == b).count();
+        assert!(same as f64 > 0.8 * found[0].len() as f64, "{same} of {} are the same", found[0].len());
+    }
+
+    #[test]
+    fn a_search_that_gets_nowhere_gives_way_to_comparing_every_pair() {
+        let matrix = matrix(128, noise(4, 8000 * 128));
+        let read = || Rows::of(&matrix, &Ctx::quiet()).unwrap();
+        let (lists, recall, method) = search(&mut read(), 5, 7, 0.0, &Ctx::quiet()).unwrap();
+        assert_eq!((method, recall), (EXACT, Recall::Exact));
+        let exact = exact::nearest(&read(), 5, &Ctx::quiet()).unwrap();
+        assert_eq!(read().expand(&lists, 5), read().expand(&exact, 5));
+    }
+
+    #[test]
+    fn as_many_cells_are_taken_as_should_do() {
+        assert_eq!(more_cells(8, 0.2), 16);
+        assert_eq!(more_cells(16, 0.90), 24);
+        assert_eq!(more_cells(16, 0.939), 20);
+        assert_eq!(more_cells(30, 0.5), MOST_OVERLAP);
     }
 }

@@ -15,7 +15,7 @@ use crate::model::{DevicePreference, pick_device};
 use crate::session::{Command, Notice, Session, Step, StepState, Wake};
 use crate::stage::StageError;
 use crate::view::fonts::{FontError, FontFiles};
-use crate::view::points;
+use crate::view::{pace, points};
 
 use super::dialogs::{self, Dialogs, Question};
 use super::facts::Facts;
@@ -75,6 +75,8 @@ pub struct SemascopeApp {
     /// What the window itself takes for a frame, and with the drawing of it.
     frames: FrameTimes,
     drawn: FrameTimes,
+    /// Whether the window is drawn by the processor.
+    software: bool,
     began: Instant,
     /// How long the present frame took to take in what is new.
     updated: Duration,
@@ -128,6 +130,7 @@ impl SemascopeApp {
             names: BTreeSet::new(),
             frames: FrameTimes::default(),
             drawn: FrameTimes::default(),
+            software: cc.wgpu_render_state.as_ref().is_some_and(|state| gpu::is_software(&state.adapter)),
             began: Instant::now(),
             updated: Duration::ZERO,
             typed: false,
@@ -571,8 +574,10 @@ impl eframe::App for SemascopeApp {
         if let Some(wait) = self.session.poll_after() {
             ctx.request_repaint_after(wait);
         }
+        let points = self.session.positions().map_or(0, |positions| positions.len());
+        pace::set(ctx, points, self.software);
         if self.session.is_busy() {
-            ctx.request_repaint_after(PROGRESS);
+            ctx.request_repaint_after(PROGRESS.max(pace::get(ctx)));
         }
         for notice in self.session.take_notices() {
             self.notices.add(notice);

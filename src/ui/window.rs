@@ -10,6 +10,7 @@ use crate::io::cache::Cache;
 use crate::io::settings::Settings;
 use crate::io::work::Home;
 use crate::session::{Notice, Session, Severity, Wake};
+use crate::view::pace;
 
 use super::app::SemascopeApp;
 use super::log::LogBuffer;
@@ -57,5 +58,5 @@ pub fn open_window(files: Vec<PathBuf>, log: LogBuffer) -> anyhow::Result<()> {
 /// What jobs call when the window should look again.
 pub fn wake(ctx: &egui::Context) -> Wake {
     let ctx = ctx.clone();
-    Arc::new(move || ctx.request_repaint())
+    Arc::new(move || pace::request_repaint(&ctx))
 }

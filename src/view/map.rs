@@ -13,6 +13,7 @@ use super::disc::{PointStyle, flags};
 use super::index_worker::IndexWorker;
 use super::label_painter::LabelPainter;
 use super::labels::MapLabel;
+use super::pace;
 use super::picking::PointIndex;
 use super::points::{PaintPoints, same};
 
@@ -230,7 +231,7 @@ impl MapView {
                 scene.theme,
                 motion_seconds,
             ) {
-                ui.ctx().request_repaint();
+                pace::request_repaint(ui.ctx());
             }
             if response.has_focus() && self.ring {
                 let stroke = Stroke::new(1.5, opaque(scene.theme.accent));
@@ -285,7 +286,7 @@ impl MapView {
             (Some(_), _) if self.touched || self.flight.is_some() => {}
             (Some(camera), Some(seconds)) if !resized && !other_data && !camera.looks_like(&fitted, rect) => {
                 self.camera = Some(camera.following(&fitted, f64::from(seconds)));
-                ctx.request_repaint();
+                pace::request_repaint(ctx);
             }
             _ => self.camera = Some(fitted),
         }

@@ -12,6 +12,7 @@ mod index_worker;
 mod label_painter;
 pub mod labels;
 pub mod map;
+pub mod pace;
 pub mod palette;
 pub mod picking;
 pub mod points;
