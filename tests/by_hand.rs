@@ -250,7 +250,7 @@ fn a_cluster_is_merged_with_others_that_are_found_by_their_names() {
     let wanted = sizes(&window)[0] + sizes(&window)[1];
     open_card(&mut window, 0);
     window.get_by_label("Merge with…").click();
-    window.run_steps(3);
+    wait_for(&mut window, "Merge “");
     window.event(egui::Event::Text("brea".into()));
     window.run_steps(3);
     window.check_accessibility();
@@ -273,7 +273,7 @@ fn a_cluster_is_split_and_one_of_its_parts_deleted_from_its_menu() {
     let before = sizes(&window);
     open_card(&mut window, 0);
     window.get_by_label("Split…").click();
-    window.run_steps(3);
+    wait_for(&mut window, "Split into 2");
     window.check_accessibility();
     window.get_by_label("Split into 2").click();
     window.run_steps(2);

@@ -299,7 +299,7 @@ fn look_at(folder: &Path) -> Option<Unfinished> {
     Some(Unfinished {
         folder: folder.to_owned(),
         name: beginning.name,
-        rows: beginning.rows,
+        rows: records.iter().rev().find_map(|record| record["rows"].as_u64()).unwrap_or(beginning.rows),
         source: beginning.source,
         project: beginning.project.map(|(path, _)| path),
         last,
@@ -356,6 +356,7 @@ impl Work {
         if before.corpus.key != wanted.corpus.key || before.corpus.name != wanted.corpus.name {
             let bare = Project::new(wanted.corpus.clone());
             record.insert("corpus".into(), save_corpus(&self.folder, &bare, ctx)?.into());
+            record.insert("rows".into(), wanted.corpus.len().into());
         }
         if before.params != wanted.params {
             record.insert("params".into(), wanted.params.clone());

@@ -380,7 +380,7 @@ mod tests {
         let directions = noise(5, n / 20 * dim);
         let near = |at: usize| directions[at / dim % (n / 20) * dim + at % dim];
         let noise = noise(6, n * dim).into_iter().enumerate();
-        matrix(dim, noise.map(|(at, noise)| 0.55 * noise + near(at)).collect())
+        matrix(dim, noise.map(|(at, noise)| 0.9 * noise + near(at)).collect())
     }
 
     fn noise(seed: u64, len: usize) -> Vec<f32> {
@@ -393,17 +393,18 @@ mod tests {
     }
 
     #[test]
-    fn cells_overlap_until_enough_is_found_and_all_pairs_find_it_all() {
-        let matrix = weakly_structured(40_000, 24);
+    fn cells_overlap_until_enough_is_found_or_all_pairs_are_compared() {
+        let matrix = weakly_structured(40_000, 40);
         let mut found = Vec::new();
-        for (worth, expected, least) in [(0.0, "HNSW", 0.95), (f64::INFINITY, ALL_PAIRS, 0.995)] {
+        for (worth, least) in [(0.0, 0.95), (f64::INFINITY, 0.995)] {
             let mut rows = Rows::of(&matrix, &Ctx::quiet()).unwrap();
             let (lists, recall, method) = search(&mut rows, 15, 7, worth, &Ctx::quiet()).unwrap();
-            assert_eq!(method, expected);
-            assert!(
-                matches!(recall, Recall::Estimated { share, .. } if share >= least),
-                "{method}: {recall:?}"
-            );
+            let share = match recall {
+                Recall::Estimated { share, .. } => share,
+                _ => 1.0,
+            };
+            assert!(share >= least, "{method}: {share}");
+            assert_eq!(method == ALL_PAIRS, worth > 0.0);
             found.push(rows.expand(&lists, 15).0);
         }
         let same = found[0].iter().zip(&found[1]).filter(|(a, b)| a == b).count();

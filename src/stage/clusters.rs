@@ -19,7 +19,7 @@ pub fn run(
         ClusterMethod::Leiden => {
             let found = leiden::leiden(knn, &params.clusters.leiden, ctx)?;
             let key = key.input(knn.key).params(&params.clusters.leiden).finish();
-            let method = format!("Leiden, resolution {}", found.resolution);
+            let method = format!("Leiden, resolution {}", (found.resolution * 100.0).round() / 100.0);
             Ok(ordered(key, method, &found.labels, found.strengths))
         }
         ClusterMethod::KMeans => {

@@ -130,7 +130,8 @@ fn purpose(ui: &mut Ui, import: &Import, open: &Corpus, wishes: &mut Wishes) {
         Purpose::Open => {}
         Purpose::Add => {
             let mut leave_out = import.duplicates == Duplicates::LeaveOut;
-            if ui.checkbox(&mut leave_out, "Leave out documents that are there already").changed() {
+            let text = "Leave out documents that are there already";
+            if widgets::outlined(ui, |ui| ui.checkbox(&mut leave_out, text)).changed() {
                 let duplicates = if leave_out { Duplicates::LeaveOut } else { Duplicates::Add };
                 wishes.push(Command::SetDuplicates(duplicates));
             }

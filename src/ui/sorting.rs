@@ -222,7 +222,8 @@ impl Key {
     /// Sorts by a rank, smaller first, empty cells last, equal ones in the order of `documents`.
     fn by_rank(&self, documents: &[u32], rank: impl Fn(u32) -> Option<u64> + Sync) -> Vec<u32> {
         let ascending = self.direction == Direction::Ascending;
-        let turned = |rank: u64| (if ascending { rank } else { !rank }).min(EMPTY - 1);
+        let last = EMPTY - 1;
+        let turned = |rank: u64| if ascending { rank.min(last) } else { last - rank.min(last) };
         let mut keyed: Vec<(u64, u32)> = documents
             .par_iter()
             .zip(0u32..documents.len() as u32)
@@ -338,7 +339,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_moments_and_texts_sort_as_they_compare_and_equal_ones_stay_in_order(
+        fn numbers_moments_categories_and_texts_sort_as_they_compare_and_equal_ones_stay_in_order(
             rows in prop::collection::vec((-3i64..4, "[ab]{0,20}"), 0..80), descending in any::<bool>(),
         ) {
             let direction = if descending { Direction::Descending } else { Direction::Ascending };
@@ -351,6 +352,11 @@ mod tests {
             let moments: Vec<Option<i64>> = rows.iter().map(|&(v, _)| (!empty(v)).then_some(v)).collect();
             let typed = Typed::Date(moments.iter().map(|v| v.unwrap_or(DATE_EMPTY)).collect());
             prop_assert_eq!(key(typed, &blank, direction).sort(), plainly(&moments, direction));
+            let names = ["e", "a", "d", "b", "f", "c"].map(str::to_owned);
+            let named: Vec<Option<&String>> = rows.iter().map(|&(v, _)| names.get((v + 3) as usize)).collect();
+            let codes = rows.iter().map(|&(v, _)| if empty(v) { u32::MAX } else { (v + 3) as u32 }).collect();
+            let typed = Typed::Category { levels: names.to_vec(), codes };
+            prop_assert_eq!(key(typed, &blank, direction).sort(), plainly(&named, direction));
             let cells: Vec<&str> = rows.iter().map(|(_, text)| text.as_str()).collect();
             let texts: Vec<Option<&str>> = cells.iter().map(|&t| Some(t).filter(|t| !t.is_empty())).collect();
             prop_assert_eq!(key(Typed::Text, &cells, direction).sort(), plainly(&texts, direction));

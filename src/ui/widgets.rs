@@ -75,6 +75,12 @@ pub fn caption(ui: &mut Ui, text: impl Into<String>) -> Response {
     ui.label(RichText::new(text.into()).text_style(TextStyle::Small).color(theme.muted))
 }
 
+/// The same, cut where there is no room; pointing at it shows the whole.
+pub fn cut_caption(ui: &mut Ui, text: impl Into<String>) -> Response {
+    let text = RichText::new(text.into()).text_style(TextStyle::Small).color(Theme::of(ui).muted);
+    ui.add(egui::Label::new(text).truncate())
+}
+
 /// A line of muted body text, wrapped.
 pub fn muted(ui: &mut Ui, text: impl Into<String>) -> Response {
     let theme = Theme::of(ui);

@@ -72,6 +72,9 @@ pub fn show(
             let share = digest.members.len() as f64 / corpus.len().max(1) as f64;
             let size = format::plural(digest.members.len(), "document", "documents");
             widgets::caption(ui, format!("{size} · {} of all", format::percent(share)));
+        } else {
+            // Its room is kept, so that nothing moves away from under the pointer.
+            widgets::caption(ui, "…");
         }
         ui.add_space(SPACE_8);
         actions(ui, session, label, digest, wishes);
@@ -160,8 +163,9 @@ fn by_hand(session: &Session, label: u32) -> Option<(&Regrouping, &crate::data::
 
 fn actions(ui: &mut Ui, session: &Session, label: u32, digest: Option<&ClusterDigest>, wishes: &mut Wishes) {
     ui.horizontal_wrapped(|ui| {
-        if let Some(digest) = digest
-            && ui.button("Select").on_hover_text("Select its documents, in the table as well").clicked()
+        let select = ui.add_enabled(digest.is_some(), egui::Button::new("Select"));
+        if select.on_hover_text("Select its documents, in the table as well").clicked()
+            && let Some(digest) = digest
         {
             wishes.push(Command::Select(digest.members.clone()));
         }

@@ -110,7 +110,7 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
                 0 => format!("{} by {}", format::len(session.cluster_count()), clusters.method),
                 _ => format!("by {}", clusters.method),
             };
-            widgets::caption(ui, by);
+            widgets::cut_caption(ui, by);
         }
     });
     ui.add_space(SPACE_4);
