@@ -135,12 +135,12 @@ fn lines(ui: &mut Ui, rect: Rect, work: &Unfinished, asking: bool) {
     let taken = widgets::line(ui, name, Side::Left, work.name.as_str(), theme::strong(), theme.text);
     name.min.x += taken + SPACE_8;
     if name.width() > 40.0 {
-        let text = format!("{documents} · {}", format::ago(work.changed, now));
-        widgets::line(ui, name, Side::Left, text, TextStyle::Small, theme.muted);
+        widgets::line(ui, name, Side::Left, documents.as_str(), TextStyle::Small, theme.muted);
     }
-    widgets::line(ui, below, Side::Left, &done, TextStyle::Small, theme.muted);
+    let ago = format::ago(work.changed, now);
+    widgets::line(ui, below, Side::Left, format!("{ago} · {done}"), TextStyle::Small, theme.muted);
     let label = ui.interact(rect, ui.scope_id().with("lines"), egui::Sense::hover());
-    let told = format!("{}, {documents}, {}, {done}", work.name, format::ago(work.changed, now));
+    let told = format!("{}, {documents}, {ago}, {done}", work.name);
     label.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &told));
     let from = work.project.as_ref().or(work.source.as_ref());
     let from = from.map(|path| format!("\n{}", path.display())).unwrap_or_default();
