@@ -1,12 +1,15 @@
 //! What a person does by hand in the window: titles, merging, splitting, tags, undo, work that was left behind, and
 //! projects that open as they were left.
 
+mod folders;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
+use folders::copy_folder;
 use semascope::data::Standing;
 use semascope::io::cache::Cache;
 use semascope::io::npy;
@@ -433,20 +436,6 @@ fn the_bar_and_the_title_say_whether_the_work_is_in_a_file() {
     assert!(!window.state().session().is_unsaved());
 }
 
-/// Copies a folder while its owner has it open: what a kill at this moment would leave.
-fn as_after_a_kill(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            as_after_a_kill(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 #[test]
 fn work_that_was_left_behind_waits_on_the_first_page() {
     let folder = tempfile::tempdir().unwrap();
@@ -456,7 +445,7 @@ fn work_that_was_left_behind_waits_on_the_first_page() {
     wait(&mut window, "the work to be kept", |window| window.state().session().work_folder().is_some());
     std::thread::sleep(Duration::from_millis(300));
     let other = tempfile::tempdir().unwrap();
-    as_after_a_kill(&folder.path().join("data"), &other.path().join("data"));
+    copy_folder(&folder.path().join("data"), &other.path().join("data"));
 
     let mut again = window_of([1280.0, 800.0], other.path(), Settings::default());
     wait_for(&mut again, "Continue with stories.csv");

@@ -1,45 +1,27 @@
 //! What a person does by hand: undo, edits that survive, work that is kept whatever ends the app.
 
 mod common;
+mod driving;
+mod folders;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{SMALL, small_corpus};
+use common::SMALL;
+use driving::{explore, is_done, until};
+use folders::copy_folder;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use semascope::data::{Standing, UNCLUSTERED};
 use semascope::io::cache::Cache;
 use semascope::io::settings::Settings;
 use semascope::io::work::Home;
-use semascope::session::{ColourBy, Command, Session, Severity, Step, StepState};
-
-/// Long enough for any step on a slow machine; a session that hangs fails here.
-const PATIENCE: Duration = Duration::from_secs(120);
+use semascope::session::{ColourBy, Command, Session, Severity};
 
 fn session(home: &Path) -> Session {
     let cache = Cache::open(Some(home.join("cache"))).unwrap();
     Session::new(Settings::default(), cache, Arc::new(|| {})).keep_in(Home::at(home.join("data")))
-}
-
-fn until(session: &mut Session, what: &str, done: impl Fn(&Session) -> bool) {
-    let started = Instant::now();
-    loop {
-        session.poll();
-        if done(session) {
-            return;
-        }
-        if started.elapsed() > PATIENCE {
-            let states = Step::ALL.map(|step| (step, session.step(step).state));
-            panic!("waited in vain for {what}: {states:?}");
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn is_done(session: &Session) -> bool {
-    !session.is_busy() && Step::ALL.iter().all(|&step| session.step(step).state == StepState::Done)
 }
 
 fn rests(session: &mut Session) {
@@ -51,13 +33,7 @@ fn rests(session: &mut Session) {
 /// A session on the small corpus, everything computed.
 fn explored(home: &Path) -> Session {
     let mut session = session(home);
-    session.apply(Command::Open(vec![small_corpus(home)]));
-    until(&mut session, "the import sheet", |s| s.import_sheet().is_some_and(|i| i.corpus.is_some()));
-    let text = session.import_sheet().unwrap().corpus.as_ref().unwrap();
-    let text = text.columns.iter().position(|c| c.name == "text").unwrap();
-    session.apply(Command::SetTextColumns(vec![text]));
-    session.apply(Command::ConfirmImport);
-    until(&mut session, "the flow", is_done);
+    explore(&mut session, home);
     session
 }
 
@@ -205,20 +181,6 @@ fn kept_folder(session: &mut Session) -> PathBuf {
     session.work_folder().unwrap()
 }
 
-/// Copies a folder while its owner has it open: what a kill at this moment would leave.
-fn as_after_a_kill(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            as_after_a_kill(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 #[test]
 fn work_on_a_corpus_is_taken_up_after_a_kill_without_the_file_the_cache_or_computing() {
     let home = tempfile::tempdir().unwrap();
@@ -232,7 +194,7 @@ fn work_on_a_corpus_is_taken_up_after_a_kill_without_the_file_the_cache_or_compu
     kept_folder(&mut session);
     std::thread::sleep(Duration::from_millis(300));
     let other = tempfile::tempdir().unwrap();
-    as_after_a_kill(&home.path().join("data"), &other.path().join("data"));
+    copy_folder(&home.path().join("data"), &other.path().join("data"));
 
     let mut again = self::session(other.path());
     until(&mut again, "unfinished work to be found", |s| !s.unfinished().is_empty());

@@ -1,54 +1,28 @@
 //! An open project grows: documents and columns come, its file changes, and what was there stays where it was.
 
 mod common;
+mod driving;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use common::{SMALL, small_corpus};
+use common::SMALL;
+use driving::{explore, is_done, until};
 use semascope::data::Corpus;
 use semascope::io::cache::Cache;
 use semascope::io::settings::Settings;
 use semascope::io::work::Home;
-use semascope::session::{Command, Purpose, Session, Step, StepState};
+use semascope::session::{Command, Purpose, Session};
 use semascope::stage::grow::{ADDED, FITS_BADLY};
-
-const PATIENCE: Duration = Duration::from_secs(120);
 
 fn session(home: &Path) -> Session {
     let cache = Cache::open(Some(home.join("cache"))).unwrap();
     Session::new(Settings::default(), cache, Arc::new(|| {})).keep_in(Home::at(home.join("data")))
 }
 
-fn until(session: &mut Session, what: &str, done: impl Fn(&Session) -> bool) {
-    let started = Instant::now();
-    loop {
-        session.poll();
-        if done(session) {
-            return;
-        }
-        if started.elapsed() > PATIENCE {
-            let states = Step::ALL.map(|step| (step, session.step(step).state));
-            panic!("waited in vain for {what}: {states:?} {:?}", session.take_notices());
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn is_done(session: &Session) -> bool {
-    !session.is_busy() && Step::ALL.iter().all(|&step| session.step(step).state == StepState::Done)
-}
-
 fn explored(home: &Path) -> Session {
     let mut session = session(home);
-    session.apply(Command::Open(vec![small_corpus(home)]));
-    until(&mut session, "the import sheet", |s| s.import_sheet().is_some_and(|i| i.corpus.is_some()));
-    let text = session.import_sheet().unwrap().corpus.as_ref().unwrap();
-    let text = text.columns.iter().position(|c| c.name == "text").unwrap();
-    session.apply(Command::SetTextColumns(vec![text]));
-    session.apply(Command::ConfirmImport);
-    until(&mut session, "the flow", is_done);
+    explore(&mut session, home);
     session
 }
 

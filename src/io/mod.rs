@@ -23,5 +23,6 @@ pub mod watch;
 mod withheld;
 pub mod word_vectors;
 pub mod work;
+mod work_values;
 
 pub use error::FileError;

@@ -2,12 +2,16 @@
 
 #![allow(dead_code, reason = "each test file that shares this uses some of it")]
 
+#[path = "../folders/mod.rs"]
+mod folders;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub use folders::copy_folder;
 use tempfile::TempDir;
 
 /// The user without any rights, on every Unix.
@@ -112,19 +116,6 @@ impl Home {
             .env("SEMASCOPE_CONFIG", self.path("config"));
         self.as_user(&mut command);
         command
-    }
-}
-
-pub fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder can be made");
-    for entry in fs::read_dir(from).expect("a folder can be listed") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a file can be copied");
-        }
     }
 }
 
