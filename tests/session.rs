@@ -231,3 +231,19 @@ fn another_model_makes_the_vectors_stale_and_a_folder_without_one_says_so() {
     until(&mut session, "the other model's map", is_done);
     assert_ne!(session.matrix().unwrap().dim(), 384);
 }
+
+#[test]
+fn a_cache_deleted_under_the_app_is_told_and_the_work_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = explored(home.path());
+    session.take_notices();
+    std::fs::remove_dir_all(home.path().join("cache")).unwrap();
+    session.count_cache();
+    let mut told = Vec::new();
+    while told.is_empty() {
+        session.poll();
+        told = session.take_notices();
+    }
+    assert!(told[0].text.starts_with("The cache was deleted"), "{told:?}");
+    assert!(session.positions().is_some());
+}

@@ -73,6 +73,15 @@ impl Cache {
         self.remark.as_deref()
     }
 
+    /// Makes folders again that somebody deleted under the app; whether there were any such.
+    pub fn mend(&self) -> Result<bool, FileError> {
+        let whole = PARTS.iter().all(|part| self.folder.join(part).is_dir());
+        if !whole {
+            prepare(&self.folder)?;
+        }
+        Ok(!whole)
+    }
+
     /// Where the cache is.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -503,6 +512,8 @@ mod tests {
         cache.save_knn(&knn()).unwrap();
         assert!(cache.load_knn(knn().key).is_some());
         cache.save_thumbnail(Path::new("a"), b"png").unwrap();
+        assert!(cache.mend().unwrap(), "some of its folders are still gone");
+        assert!(!cache.mend().unwrap());
     }
 
     #[test]

@@ -16,7 +16,7 @@ const OWN_FOLDER: &str = "semascope-cache";
 #[derive(Default)]
 pub(super) struct CacheWork {
     size: Option<u64>,
-    counting: Option<Job<u64>>,
+    counting: Option<Job<(u64, bool)>>,
     /// Hands over the bytes that became free.
     clearing: Option<Job<Result<u64, FileError>>>,
     moving: Option<Job<Result<Moved, FileError>>>,
@@ -45,10 +45,14 @@ impl Session {
     pub fn count_cache(&mut self) {
         let (cache, limit) = (self.cache.clone(), self.settings.cache_limit);
         let work = move |_: &_| {
+            let mended = cache.mend().unwrap_or_else(|error| {
+                tracing::warn!("{error}");
+                false
+            });
             if let Some(limit) = limit {
                 cache.trim(limit);
             }
-            cache.size()
+            (cache.size(), mended)
         };
         match Job::spawn("count the cache", self.wake.clone(), work) {
             Ok(job) => self.cache_work.counting = Some(job),
@@ -89,8 +93,13 @@ impl Session {
     pub(super) fn poll_cache(&mut self) {
         if let Some(outcome) = self.cache_work.counting.as_ref().and_then(Job::poll) {
             self.cache_work.counting = None;
-            if let Outcome::Done(size) = outcome {
+            if let Outcome::Done((size, mended)) = outcome {
                 self.cache_work.size = Some(size);
+                if mended {
+                    let text = "The cache was deleted while the app was open, and was made again. Your work is whole; \
+                                what is computed next time may take longer.";
+                    self.say(Severity::Warning, text, None);
+                }
             }
         }
         if let Some(outcome) = self.cache_work.clearing.as_ref().and_then(Job::poll) {
