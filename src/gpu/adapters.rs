@@ -15,16 +15,26 @@ pub struct AdapterInfo {
     pub max_binding: u64,
 }
 
-/// Every adapter of this machine, the fastest kind first. An empty list means that nothing can draw.
+/// Every adapter of this machine in words, the fastest kind first. An empty list means that nothing can draw.
 pub fn adapters() -> Vec<AdapterInfo> {
+    all().iter().map(describe).collect()
+}
+
+/// Every adapter of this machine, the fastest kind first.
+pub fn all() -> Vec<wgpu::Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let mut found: Vec<(u8, AdapterInfo)> =
-        pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
-            .into_iter()
-            .map(|adapter| (kind_of(adapter.get_info().device_type).0, describe(&adapter)))
-            .collect();
-    found.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.name.cmp(&y.name)));
-    found.into_iter().map(|(_, info)| info).collect()
+    let mut found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    found.sort_by_cached_key(|adapter| {
+        let info = adapter.get_info();
+        (kind_of(info.device_type).0, info.name, info.backend == wgpu::Backend::Gl)
+    });
+    found
+}
+
+/// Whether the adapter has what compute kernels ask for: WebGPU's promises.
+pub fn computes(adapter: &wgpu::Adapter) -> bool {
+    wgpu::Limits::default().check_limits(&adapter.limits())
+        && adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
 }
 
 /// An adapter in words, be it one of [`adapters`] or the one that a window draws with.

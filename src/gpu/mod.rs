@@ -1,5 +1,16 @@
-//! Graphics adapters: what this machine can draw and compute on.
+//! The graphics adapter: what this machine can draw and compute on, and the compute kernels, one file each. Each kernel has a
+//! twin in `math`, which gives the same result on the processor and which it is tested against.
 
 mod adapters;
+mod context;
+mod error;
+mod kernel;
+pub mod neighbours;
+mod tiles;
+pub mod wgsl;
 
-pub use adapters::{AdapterInfo, adapters, describe, is_software};
+pub use adapters::{AdapterInfo, adapters, all, describe, is_software};
+pub use context::{Buffer, Context};
+pub use error::GpuError;
+pub use kernel::{Batch, Kernel, Pace};
+pub use tiles::Source;

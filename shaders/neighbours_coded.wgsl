@@ -1,0 +1,116 @@
+// use lib/best.wgsl
+// The nearest rows by cosine, nearly: all pairs of vectors of 8-bit codes of two pages, a scale a row. What it finds is ranked
+// by the true vectors afterwards.
+//
+// Rows lie in tiles of 128: word c of the tile's rows 4r..4r + 4 is at (tile × depth + c) × 32 + r. Each invocation has 8 × 8
+// products in registers. The twin is `math/exact.rs`.
+
+@group(0) @binding(3) var<storage, read> left: array<vec4u>;
+@group(0) @binding(4) var<storage, read> right: array<vec4u>;
+@group(0) @binding(5) var<storage, read> scales: array<vec4f>;   // what a column's codes are multiplied by
+
+var<workgroup> slab_left: array<vec4u, 256>;
+var<workgroup> slab_right: array<vec4u, 256>;
+
+// The products of four codes of one row with those of four columns.
+fn four_products(a: u32, b: vec4u) -> vec4i {
+    return vec4i(dot4I8Packed(a, b.x), dot4I8Packed(a, b.y), dot4I8Packed(a, b.z), dot4I8Packed(a, b.w));
+}
+
+@compute @workgroup_size(256)
+fn compare(
+    @builtin(local_invocation_index) t: u32,
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+) {
+    let tile = span.tile + group_number(group, groups);
+    if (tile * TILE >= span.rows) {
+        return;
+    }
+    let ty = t / 16u;
+    let tx = t % 16u;
+    fetch_floors(tile, t);
+    for (var other = span.begin; other < span.end; other++) {
+        var a0 = vec4i(0); var b0 = vec4i(0);
+        var a1 = vec4i(0); var b1 = vec4i(0);
+        var a2 = vec4i(0); var b2 = vec4i(0);
+        var a3 = vec4i(0); var b3 = vec4i(0);
+        var a4 = vec4i(0); var b4 = vec4i(0);
+        var a5 = vec4i(0); var b5 = vec4i(0);
+        var a6 = vec4i(0); var b6 = vec4i(0);
+        var a7 = vec4i(0); var b7 = vec4i(0);
+        for (var c = 0u; c < span.depth; c += SLAB) {
+            workgroupBarrier();
+            slab_left[t] = left[(tile * span.depth + c) * 32u + t];
+            slab_right[t] = right[(other * span.depth + c) * 32u + t];
+            workgroupBarrier();
+            for (var s = 0u; s < SLAB; s++) {
+                let p = slab_left[s * 32u + ty];
+                let q = slab_left[s * 32u + 16u + ty];
+                let u = slab_right[s * 32u + tx];
+                let v = slab_right[s * 32u + 16u + tx];
+                a0 += four_products(p.x, u); b0 += four_products(p.x, v);
+                a1 += four_products(p.y, u); b1 += four_products(p.y, v);
+                a2 += four_products(p.z, u); b2 += four_products(p.z, v);
+                a3 += four_products(p.w, u); b3 += four_products(p.w, v);
+                a4 += four_products(q.x, u); b4 += four_products(q.x, v);
+                a5 += four_products(q.y, u); b5 += four_products(q.y, v);
+                a6 += four_products(q.z, u); b6 += four_products(q.z, v);
+                a7 += four_products(q.w, u); b7 += four_products(q.w, v);
+            }
+        }
+        // A row's own scale changes nothing on its list.
+        let scale_u = scales[other * 32u + tx];
+        let scale_v = scales[other * 32u + 16u + tx];
+
+        // Products that reach their row's floor; the queue holds them all, or they go in 32 parts of at most 512.
+        let found = reaching(4u * ty + 0u, vec4f(a0) * scale_u) + reaching(4u * ty + 0u, vec4f(b0) * scale_v)
+            + reaching(4u * ty + 1u, vec4f(a1) * scale_u) + reaching(4u * ty + 1u, vec4f(b1) * scale_v)
+            + reaching(4u * ty + 2u, vec4f(a2) * scale_u) + reaching(4u * ty + 2u, vec4f(b2) * scale_v)
+            + reaching(4u * ty + 3u, vec4f(a3) * scale_u) + reaching(4u * ty + 3u, vec4f(b3) * scale_v)
+            + reaching(64u + 4u * ty + 0u, vec4f(a4) * scale_u) + reaching(64u + 4u * ty + 0u, vec4f(b4) * scale_v)
+            + reaching(64u + 4u * ty + 1u, vec4f(a5) * scale_u) + reaching(64u + 4u * ty + 1u, vec4f(b5) * scale_v)
+            + reaching(64u + 4u * ty + 2u, vec4f(a6) * scale_u) + reaching(64u + 4u * ty + 2u, vec4f(b6) * scale_v)
+            + reaching(64u + 4u * ty + 3u, vec4f(a7) * scale_u) + reaching(64u + 4u * ty + 3u, vec4f(b7) * scale_v);
+        if (found > 0u) {
+            atomicAdd(&worthy, found);
+        }
+        workgroupBarrier();
+        let all_found = atomicLoad(&worthy);
+        if (all_found > 0u) {
+            let parts = select(32u, 1u, all_found <= QUEUE);
+            for (var part = 0u; part < parts; part++) {
+                if (parts == 1u || part == 2u * tx) {
+                    queue_four(4u * ty + 0u, 4u * tx, tile, other, vec4f(a0) * scale_u);
+                    queue_four(4u * ty + 1u, 4u * tx, tile, other, vec4f(a1) * scale_u);
+                    queue_four(4u * ty + 2u, 4u * tx, tile, other, vec4f(a2) * scale_u);
+                    queue_four(4u * ty + 3u, 4u * tx, tile, other, vec4f(a3) * scale_u);
+                    queue_four(64u + 4u * ty + 0u, 4u * tx, tile, other, vec4f(a4) * scale_u);
+                    queue_four(64u + 4u * ty + 1u, 4u * tx, tile, other, vec4f(a5) * scale_u);
+                    queue_four(64u + 4u * ty + 2u, 4u * tx, tile, other, vec4f(a6) * scale_u);
+                    queue_four(64u + 4u * ty + 3u, 4u * tx, tile, other, vec4f(a7) * scale_u);
+                }
+                if (parts == 1u || part == 2u * tx + 1u) {
+                    queue_four(4u * ty + 0u, 64u + 4u * tx, tile, other, vec4f(b0) * scale_v);
+                    queue_four(4u * ty + 1u, 64u + 4u * tx, tile, other, vec4f(b1) * scale_v);
+                    queue_four(4u * ty + 2u, 64u + 4u * tx, tile, other, vec4f(b2) * scale_v);
+                    queue_four(4u * ty + 3u, 64u + 4u * tx, tile, other, vec4f(b3) * scale_v);
+                    queue_four(64u + 4u * ty + 0u, 64u + 4u * tx, tile, other, vec4f(b4) * scale_v);
+                    queue_four(64u + 4u * ty + 1u, 64u + 4u * tx, tile, other, vec4f(b5) * scale_v);
+                    queue_four(64u + 4u * ty + 2u, 64u + 4u * tx, tile, other, vec4f(b6) * scale_v);
+                    queue_four(64u + 4u * ty + 3u, 64u + 4u * tx, tile, other, vec4f(b7) * scale_v);
+                }
+                workgroupBarrier();
+                keep_queued(tile, other, t);
+                workgroupBarrier();
+                if (t == 0u) {
+                    atomicStore(&queued, 0u);
+                }
+                workgroupBarrier();
+            }
+        }
+        if (t == 0u) {
+            atomicStore(&worthy, 0u);
+        }
+    }
+}

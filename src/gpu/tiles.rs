@@ -1,0 +1,137 @@
+//! Vectors as the kernels that multiply them want them: in tiles of 128 rows, component by component, in pages.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::context::{Buffer, Context};
+use super::error::GpuError;
+use crate::job::Ctx;
+
+/// Rows of a tile: what one workgroup compares at a time.
+pub(super) const TILE: usize = 128;
+
+/// Components (or words of codes) that a workgroup holds at a time; rows are filled up with zeros to a multiple.
+const SLAB: usize = 8;
+
+/// Tiles that are laid out at a time on their way to the adapter.
+const PIECE: usize = 16;
+
+/// The largest code.
+const CODE: f32 = 127.0;
+
+/// Vectors that lie somewhere on this machine.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    pub rows: usize,
+    /// Components a row.
+    pub dim: usize,
+    /// Puts the rows of a range one after the other.
+    pub read: &'a (dyn Fn(Range<usize>, &mut Vec<f32>) + Sync),
+}
+
+/// Rows that one binding holds.
+pub(super) struct Page {
+    pub rows: Range<usize>,
+    /// Component (or word) c of row r of tile t is at (t × depth + c) × 128 + r.
+    pub values: Buffer,
+    /// Of codes: what each row's are multiplied by.
+    pub scales: Option<Buffer>,
+}
+
+impl Page {
+    pub fn tiles(&self) -> usize {
+        self.rows.len().div_ceil(TILE)
+    }
+}
+
+/// All rows of a source, on the adapter.
+pub(super) struct Tiles {
+    pub pages: Vec<Page>,
+    /// Components, or words of four codes, a row.
+    pub depth: usize,
+}
+
+impl Tiles {
+    /// Vectors as they are.
+    pub fn full(context: &Context, source: &Source, ctx: &Ctx) -> Result<Self, GpuError> {
+        let depth = source.dim.next_multiple_of(SLAB).max(SLAB);
+        Self::upload(context, source, depth, false, ctx, |vectors, rows, out| {
+            for (row, vector) in vectors.chunks_exact(source.dim.max(1)).take(rows).enumerate() {
+                for (c, &x) in vector.iter().enumerate() {
+                    out[c * TILE + row] = x.to_bits();
+                }
+            }
+        })
+    }
+
+    /// Vectors as codes of eight bits, four a word, with a scale a row.
+    pub fn coded(context: &Context, source: &Source, ctx: &Ctx) -> Result<Self, GpuError> {
+        let depth = source.dim.div_ceil(4).next_multiple_of(SLAB).max(SLAB);
+        Self::upload(context, source, depth, true, ctx, |vectors, rows, out| {
+            for (row, vector) in vectors.chunks_exact(source.dim.max(1)).take(rows).enumerate() {
+                let scale = scale_of(vector);
+                let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+                for (word, values) in vector.chunks(4).enumerate() {
+                    let codes = values.iter().enumerate().fold(0u32, |codes, (place, x)| {
+                        let code = (x * inverse).round().clamp(-CODE, CODE) as i8;
+                        codes | u32::from(code as u8) << (8 * place)
+                    });
+                    out[word * TILE + row] = codes;
+                }
+            }
+        })
+    }
+
+    /// `lay_out` puts at most [`TILE`] vectors into the words of their tile.
+    fn upload(
+        context: &Context,
+        source: &Source,
+        depth: usize,
+        scaled: bool,
+        ctx: &Ctx,
+        lay_out: impl Fn(&[f32], usize, &mut [u32]) + Sync,
+    ) -> Result<Self, GpuError> {
+        let tile_words = depth * TILE;
+        let tiles_a_page = (context.page() as usize / (4 * tile_words)).max(1);
+        let rows_a_page = tiles_a_page * TILE;
+        let mut pages = Vec::new();
+        for start in (0..source.rows).step_by(rows_a_page) {
+            let rows = start..(start + rows_a_page).min(source.rows);
+            let tiles = rows.len().div_ceil(TILE);
+            let values = context.buffer::<u32>("vectors", tiles * tile_words)?;
+            let mut scales = vec![0.0f32; if scaled { tiles * TILE } else { 0 }];
+            for first in (0..tiles).step_by(PIECE) {
+                ctx.cancel.check()?;
+                let count = PIECE.min(tiles - first);
+                let mut words = vec![0u32; count * tile_words];
+                let scales = match scaled {
+                    true => &mut scales[first * TILE..(first + count) * TILE],
+                    false => &mut [],
+                };
+                let out = words.par_chunks_mut(tile_words).enumerate();
+                let scale = |tile: usize| tile * TILE..((tile + 1) * TILE).min(rows.len());
+                let found: Vec<Vec<f32>> = out
+                    .map_init(Vec::new, |vectors, (tile, out)| {
+                        let local = scale(first + tile);
+                        (source.read)(rows.start + local.start..rows.start + local.end, vectors);
+                        lay_out(vectors, local.len(), out);
+                        let each = vectors.chunks_exact(source.dim.max(1));
+                        if scaled { each.map(scale_of).collect() } else { Vec::new() }
+                    })
+                    .collect();
+                for (out, found) in scales.chunks_mut(TILE).zip(&found) {
+                    out[..found.len()].copy_from_slice(found);
+                }
+                context.write(&values, first * tile_words, &words)?;
+            }
+            let scales = if scaled { Some(context.upload("scales", &scales)?) } else { None };
+            pages.push(Page { rows, values, scales });
+        }
+        Ok(Self { pages, depth })
+    }
+}
+
+fn scale_of(vector: &[f32]) -> f32 {
+    vector.iter().fold(0.0f32, |most, x| most.max(x.abs())) / CODE
+}

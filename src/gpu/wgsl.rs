@@ -1,0 +1,62 @@
+//! Shaders, put together from the files in `shaders/`.
+//!
+//! A line `// use lib/name.wgsl` at the top of a shader stands for that piece, which may use others; each comes once.
+
+/// Every file in `shaders/`, by its path there.
+const FILES: &[(&str, &str)] = &[
+    ("lib/groups.wgsl", include_str!("../../shaders/lib/groups.wgsl")),
+    ("lib/best.wgsl", include_str!("../../shaders/lib/best.wgsl")),
+    ("neighbours.wgsl", include_str!("../../shaders/neighbours.wgsl")),
+    ("neighbours_coded.wgsl", include_str!("../../shaders/neighbours_coded.wgsl")),
+    ("points.wgsl", include_str!("../../shaders/points.wgsl")),
+];
+
+const USE: &str = "// use ";
+
+/// The WGSL of `shaders/{shader}.wgsl` with all it uses before it. A shader that is not there is empty, which no pipeline takes.
+pub fn source(shader: &str) -> String {
+    let mut whole = String::new();
+    let mut there = Vec::new();
+    add(&format!("{shader}.wgsl"), &mut there, &mut whole);
+    whole
+}
+
+/// The paths of all files in `shaders/` that are known here.
+pub fn files() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(path, _)| *path)
+}
+
+fn add(path: &str, there: &mut Vec<String>, whole: &mut String) {
+    if there.iter().any(|known| known == path) {
+        return;
+    }
+    there.push(path.to_owned());
+    let text = FILES.iter().find(|(known, _)| *known == path).map_or("", |(_, text)| text);
+    for piece in text.lines().filter_map(|line| line.strip_prefix(USE)) {
+        add(piece.trim(), there, whole);
+    }
+    whole.push_str(text);
+    whole.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_come_before_what_uses_them_and_once() {
+        let whole = source("neighbours");
+        let piece = "fn group_number";
+        assert_eq!(whole.matches(piece).count(), 1);
+        assert!(whole.find(piece) < whole.find("@compute"));
+    }
+
+    #[test]
+    fn every_piece_that_is_used_is_there() {
+        for (path, text) in FILES {
+            for piece in text.lines().filter_map(|line| line.strip_prefix(USE)) {
+                assert!(FILES.iter().any(|(known, _)| *known == piece.trim()), "{path} uses {piece}");
+            }
+        }
+    }
+}

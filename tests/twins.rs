@@ -1,0 +1,135 @@
+//! Kernels and their twins on the processor give the same. Where no real adapter is at hand a software one shows that.
+
+use std::ops::Range;
+
+use semascope::data::{Key, Matrix};
+use semascope::gpu::{self, Context, GpuError, neighbours::Precision};
+use semascope::job::Ctx;
+use semascope::math::neighbours::{self, Method, NeighbourParams};
+
+/// The fastest adapter there is; where there is none at all, the tests say so and pass.
+fn context() -> Option<Context> {
+    let found = Context::open(false).or_else(|_| Context::open(true));
+    match found {
+        Ok(context) => Some(context),
+        Err(error) => {
+            eprintln!("not compared: {error}");
+            None
+        }
+    }
+}
+
+/// Noise in [-1, 1), the same each time.
+fn noise(seed: u32) -> impl Iterator<Item = f32> {
+    let mut state = seed;
+    std::iter::repeat_with(move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    })
+}
+
+/// `n` unit vectors around `clusters` centres.
+fn clustered(n: usize, dim: usize, clusters: usize) -> Vec<f32> {
+    let centres: Vec<f32> = noise(1).take(clusters * dim).collect();
+    let mut values: Vec<f32> = noise(2).take(n * dim).collect();
+    for (i, row) in values.chunks_mut(dim).enumerate() {
+        let centre = &centres[(i * 7919) % clusters * dim..][..dim];
+        row.iter_mut().zip(centre).for_each(|(value, centre)| *value = 0.5 * *value + centre);
+        let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        row.iter_mut().for_each(|x| *x /= length);
+    }
+    values
+}
+
+/// How many of `expected` are among `found`, list by list.
+fn shared(found: &gpu::neighbours::Candidates, expected: &[u32], k: usize) -> f64 {
+    let lists = expected.chunks(k).enumerate();
+    let same: usize = lists.map(|(i, list)| list.iter().filter(|id| found.of(i).contains(id)).count()).sum();
+    same as f64 / expected.len() as f64
+}
+
+fn exact(values: &[f32], dim: usize, k: usize) -> Vec<u32> {
+    let matrix = Matrix::from_vec(Key::of("test", 1).finish(), "test", true, dim, values.to_vec());
+    let params = NeighbourParams { k, method: Method::Exact, seed: 0 };
+    neighbours::find(&matrix, &params, &Ctx::quiet()).unwrap().0.indices
+}
+
+fn nearest(
+    context: &Context,
+    values: &[f32],
+    dim: usize,
+    k: usize,
+    precision: Precision,
+    ctx: &Ctx,
+) -> Result<gpu::neighbours::Candidates, GpuError> {
+    let read = |range: Range<usize>, out: &mut Vec<f32>| {
+        out.clear();
+        out.extend_from_slice(&values[range.start * dim..range.end * dim]);
+    };
+    let source = gpu::Source { rows: values.len() / dim, dim, read: &read };
+    gpu::neighbours::nearest(context, &source, k, precision, ctx)
+}
+
+#[test]
+fn neighbours_on_the_adapter_are_the_exact_ones() {
+    let Some(context) = context() else { return };
+    // A dimension that is no multiple of anything, rows that do not fill their last tile.
+    let (n, dim, k) = (1500, 45, 15);
+    let values = clustered(n, dim, 12);
+    let expected = exact(&values, dim, k);
+    let found = nearest(&context, &values, dim, k, Precision::Full, &Ctx::quiet()).unwrap();
+    let share = shared(&found, &expected, k);
+    assert!(share >= 0.999, "{share}");
+    assert_eq!(found.of(0).len(), k);
+}
+
+#[test]
+fn neighbours_are_the_same_in_one_page_and_in_many() {
+    let Some(context) = context() else { return };
+    let (n, dim, k) = (900, 16, 10);
+    let values = clustered(n, dim, 5);
+    let whole = nearest(&context, &values, dim, k, Precision::Full, &Ctx::quiet()).unwrap();
+    // Two tiles of vectors a page, one of lists.
+    let paged = context.with_pages_of(2 * 128 * 16 * 4);
+    let parts = nearest(&paged, &values, dim, k, Precision::Full, &Ctx::quiet()).unwrap();
+    assert_eq!(whole.ids, parts.ids);
+}
+
+#[test]
+fn neighbours_by_codes_are_nearly_the_exact_ones_and_a_few_more_candidates_hold_them_all() {
+    let Some(context) = context() else { return };
+    let (n, dim, k) = (1500, 64, 15);
+    let values = clustered(n, dim, 12);
+    let expected = exact(&values, dim, k);
+    let same = nearest(&context, &values, dim, k, Precision::Coded, &Ctx::quiet()).unwrap();
+    let more = nearest(&context, &values, dim, 2 * k, Precision::Coded, &Ctx::quiet()).unwrap();
+    let (same, more) = (shared(&same, &expected, k), shared(&more, &expected, k));
+    assert!(same > 0.95 && more >= 0.999, "{same} {more}");
+}
+
+#[test]
+fn few_rows_have_as_many_neighbours_as_there_are() {
+    let Some(context) = context() else { return };
+    let values = clustered(3, 8, 1);
+    let found = nearest(&context, &values, 8, 5, Precision::Full, &Ctx::quiet()).unwrap();
+    for i in 0..3 {
+        let mut ids = found.of(i).to_vec();
+        ids.sort_unstable();
+        assert_eq!(ids, (0..3).filter(|&j| j != i as u32).collect::<Vec<u32>>());
+    }
+}
+
+#[test]
+fn a_stopped_search_stops_and_a_lost_device_says_so() {
+    let Some(context) = context() else { return };
+    let values = clustered(300, 8, 3);
+    let ctx = Ctx::quiet();
+    ctx.cancel.cancel();
+    let stopped = nearest(&context, &values, 8, 5, Precision::Full, &ctx);
+    assert!(matches!(stopped, Err(GpuError::Cancelled(_))));
+    // Stopping harmed nothing.
+    assert!(nearest(&context, &values, 8, 5, Precision::Full, &Ctx::quiet()).is_ok());
+    context.destroy();
+    let lost = nearest(&context, &values, 8, 5, Precision::Full, &Ctx::quiet());
+    assert!(matches!(lost, Err(GpuError::Lost(_))));
+}
