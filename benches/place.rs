@@ -23,7 +23,7 @@ use semascope::math::quality::measure;
 use semascope::math::vector::dot;
 use semascope::stage::append::{self, Duplicates};
 use semascope::stage::place::{self, Placed, Settled};
-use semascope::stage::{self, Params};
+use semascope::stage::{self, Computers, Params, Tools};
 
 const VECTORS: &str = "data/reference/arxiv_minilm_f16.npy";
 const TEXTS: &str = "data/arxiv/arxiv.jsonl.gz";
@@ -86,8 +86,21 @@ fn vectors(rows: &[usize]) -> Result<Matrix> {
 
 fn map_of(matrix: &Matrix) -> Result<(Knn, Layout)> {
     let (params, ctx) = (Params::default(), Ctx::quiet());
-    let knn = stage::neighbours::run(matrix, &params.neighbours, None, &ctx)?;
-    let layout = stage::map::run(matrix, &knn, &params.map, None, &Latest::default(), None, &ctx)?;
+    let knn = stage::neighbours::run(
+        matrix,
+        &params.neighbours,
+        Tools { cache: None, on: &Computers::cpu() },
+        &ctx,
+    )?;
+    let layout = stage::map::run(
+        matrix,
+        &knn,
+        &params.map,
+        None,
+        &Latest::default(),
+        Tools { cache: None, on: &Computers::cpu() },
+        &ctx,
+    )?;
     Ok((knn, layout))
 }
 
@@ -99,7 +112,9 @@ fn placed(matrix: &Matrix, rows: &[usize], frozen: usize) -> Result<Placed> {
     let clusters = stage::clusters::run(&before, &knn, Some(&layout), &params, &Ctx::quiet())?;
     let settled = Settled { knn: &knn, layout: &layout, clusters: Some(&clusters) };
     let map = RowMap::appended(frozen, rows.len() - frozen);
-    timed("placing", || Ok(place::run(matrix, &map, &[], settled, &params, &Ctx::quiet())?))
+    timed("placing", || {
+        Ok(place::run(matrix, &map, &[], settled, &params, &Computers::cpu(), &Ctx::quiet())?)
+    })
 }
 
 fn refit(frozen: usize, new: usize) -> Result<()> {

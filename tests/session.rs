@@ -13,7 +13,7 @@ use semascope::io::cache::Cache;
 use semascope::io::settings::Settings;
 use semascope::job::{Ctx, Latest};
 use semascope::session::{ColourBy, Command, Session, Severity, Step, StepState};
-use semascope::stage;
+use semascope::stage::{self, Computers, Tools};
 
 fn session(home: &Path) -> Session {
     let cache = Cache::open(Some(home.join("cache"))).unwrap();
@@ -42,8 +42,23 @@ fn the_window_and_the_command_line_give_the_same_results() {
     let home = tempfile::tempdir().unwrap();
     let session = explored(home.path());
     let (matrix, params, ctx) = (session.matrix().unwrap(), session.params(), Ctx::quiet());
-    let knn = stage::neighbours::run(matrix, &params.neighbours, None, &ctx).unwrap();
-    let layout = stage::map::run(matrix, &knn, &params.map, None, &Latest::default(), None, &ctx).unwrap();
+    let knn = stage::neighbours::run(
+        matrix,
+        &params.neighbours,
+        Tools { cache: None, on: &Computers::cpu() },
+        &ctx,
+    )
+    .unwrap();
+    let layout = stage::map::run(
+        matrix,
+        &knn,
+        &params.map,
+        None,
+        &Latest::default(),
+        Tools { cache: None, on: &Computers::cpu() },
+        &ctx,
+    )
+    .unwrap();
     let clusters = stage::clusters::run(matrix, &knn, Some(&layout), params, &ctx).unwrap();
     assert_eq!(session.layout().unwrap().positions, layout.positions);
     assert_eq!(session.layout().unwrap().key, layout.key);

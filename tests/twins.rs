@@ -1,11 +1,15 @@
 //! Kernels and their twins on the processor give the same. Where no real adapter is at hand a software one shows that.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use semascope::data::{Key, Matrix};
+use semascope::data::{Key, Knn, Layout, Matrix};
 use semascope::gpu::{self, Context, GpuError, neighbours::Precision};
-use semascope::job::Ctx;
+use semascope::job::{Ctx, Event, Latest};
 use semascope::math::neighbours::{self, Method, NeighbourParams};
+use semascope::math::umap::UmapParams;
+use semascope::stage::{self, Computers, MapParams, Tools};
 
 /// The fastest adapter there is; where there is none at all, the tests say so and pass.
 fn context() -> Option<Context> {
@@ -132,4 +136,97 @@ fn a_stopped_search_stops_and_a_lost_device_says_so() {
     context.destroy();
     let lost = nearest(&context, &values, 8, 5, Precision::Full, &Ctx::quiet());
     assert!(matches!(lost, Err(GpuError::Lost(_))));
+}
+
+/// Vectors around centres, their neighbours, and what maps them in `epochs` rounds.
+fn to_map(n: usize, epochs: usize) -> (Matrix, Knn, MapParams) {
+    let key = Key::of("test", 1).finish();
+    let matrix = Matrix::from_vec(key, "test", true, 24, clustered(n, 24, 9));
+    let tools = Tools { cache: None, on: &Computers::cpu() };
+    let knn = stage::neighbours::run(&matrix, &NeighbourParams::default(), tools, &Ctx::quiet()).unwrap();
+    let umap = UmapParams { epochs: Some(epochs), ..UmapParams::default() };
+    (matrix, knn, MapParams { umap, ..MapParams::default() })
+}
+
+fn mapped((matrix, knn, params): &(Matrix, Knn, MapParams), on: &Computers, ctx: &Ctx) -> Layout {
+    stage::map::run(matrix, knn, params, None, &Latest::default(), Tools { cache: None, on }, ctx).unwrap()
+}
+
+#[test]
+fn an_epoch_of_the_layout_moves_every_point_alike() {
+    let Some(context) = context() else { return };
+    let given = to_map(700, 1);
+    let by_twin = mapped(&given, &Computers::cpu(), &Ctx::quiet());
+    let found = mapped(&given, &Computers::on(context), &Ctx::quiet());
+    for (i, (a, b)) in found.positions.iter().zip(by_twin.positions.iter()).enumerate() {
+        let apart = (a[0] - b[0]).hypot(a[1] - b[1]);
+        // Positions span 20 units; steps that hardly differ may be clipped apart once they cross.
+        assert!(apart < 2e-3, "point {i}: {a:?} {b:?}");
+    }
+}
+
+#[test]
+fn whole_maps_are_as_true_on_the_adapter_and_equal_bit_by_bit_when_repeated() {
+    let Some(context) = context() else { return };
+    let given = to_map(700, 150);
+    let by_twin = mapped(&given, &Computers::cpu(), &Ctx::quiet());
+    let on = Computers::on(context);
+    let found = mapped(&given, &on, &Ctx::quiet());
+    assert_eq!(found.epochs, (150, 150));
+    let quality = |layout: &Layout| stage::quality::run(&given.0, &given.1, layout, &Ctx::quiet()).unwrap();
+    let (found_is, twin_is) = (quality(&found), quality(&by_twin));
+    assert!((found_is.trustworthiness - twin_is.trustworthiness).abs() < 0.01, "{found_is:?} {twin_is:?}");
+    assert!((found_is.knn_kept - twin_is.knn_kept).abs() < 0.01, "{found_is:?} {twin_is:?}");
+    assert_eq!(mapped(&given, &on, &Ctx::quiet()).positions, found.positions);
+}
+
+#[test]
+fn a_layout_is_the_same_in_one_page_and_in_many() {
+    let Some(context) = context() else { return };
+    let given = to_map(700, 20);
+    let whole = mapped(&given, &Computers::on(context.clone()), &Ctx::quiet());
+    let parts = mapped(&given, &Computers::on(context.with_pages_of(8192)), &Ctx::quiet());
+    assert_eq!(whole.positions, parts.positions);
+}
+
+#[test]
+fn the_processor_goes_on_with_a_map_whose_adapter_is_lost_and_says_so() {
+    let Some(context) = context() else { return };
+    let given = to_map(700, 100);
+    let (send, events) = std::sync::mpsc::channel();
+    let lost = context.clone();
+    // The device goes once it shows where the points begin, after the principal components.
+    let shown = AtomicUsize::new(0);
+    let lose = move || {
+        if shown.fetch_add(1, Ordering::Relaxed) == 1 {
+            lost.destroy();
+        }
+    };
+    let ctx = Ctx::new(send, Arc::new(lose));
+    let layout = mapped(&given, &Computers::on(context), &ctx);
+    assert_eq!(layout.epochs, (100, 100));
+    assert!(layout.positions.iter().flatten().all(|x| x.is_finite()));
+    let told: Vec<Event> = events.try_iter().collect();
+    let says =
+        |event: &Event| matches!(event, Event::Warning(text) if text.starts_with("The processor took over"));
+    assert_eq!(told.iter().filter(|event| says(event)).count(), 1);
+}
+
+#[test]
+fn neighbours_of_a_space_do_not_depend_on_what_computes_them() {
+    let Some(context) = context() else { return };
+    let key = Key::of("test", 1).finish();
+    // Copies and rows of zeros among them.
+    let mut values = clustered(600, 24, 9);
+    values.copy_within(0..24 * 5, 24 * 100);
+    values[24 * 300..24 * 303].fill(0.0);
+    let matrix = Matrix::from_vec(key, "test", false, 24, values);
+    let found = |on: &Computers| {
+        let tools = Tools { cache: None, on };
+        stage::neighbours::run(&matrix, &NeighbourParams::default(), tools, &Ctx::quiet()).unwrap()
+    };
+    let (by_twin, found) = (found(&Computers::cpu()), found(&Computers::on(context)));
+    assert_eq!((found.key, &found.method), (by_twin.key, &by_twin.method));
+    assert_eq!(found.indices, by_twin.indices);
+    assert_eq!(found.similarities, by_twin.similarities);
 }

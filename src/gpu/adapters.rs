@@ -15,26 +15,46 @@ pub struct AdapterInfo {
     pub max_binding: u64,
 }
 
+/// An adapter, for those who have nothing else to do with wgpu.
+#[derive(Clone)]
+pub struct Adapter(wgpu::Adapter);
+
+impl Adapter {
+    /// The one that a window draws with.
+    pub fn of(adapter: &wgpu::Adapter) -> Self {
+        Self(adapter.clone())
+    }
+
+    /// Whether it is the processor itself.
+    pub fn is_software(&self) -> bool {
+        is_software(&self.0)
+    }
+
+    pub(super) fn wgpu(&self) -> &wgpu::Adapter {
+        &self.0
+    }
+}
+
 /// Every adapter of this machine in words, the fastest kind first. An empty list means that nothing can draw.
 pub fn adapters() -> Vec<AdapterInfo> {
-    all().iter().map(describe).collect()
+    all().iter().map(|adapter| describe(adapter.wgpu())).collect()
 }
 
 /// Every adapter of this machine, the fastest kind first.
-pub fn all() -> Vec<wgpu::Adapter> {
+pub fn all() -> Vec<Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let mut found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
     found.sort_by_cached_key(|adapter| {
         let info = adapter.get_info();
         (kind_of(info.device_type).0, info.name, info.backend == wgpu::Backend::Gl)
     });
-    found
+    found.into_iter().map(Adapter).collect()
 }
 
 /// Whether the adapter has what compute kernels ask for: WebGPU's promises.
-pub fn computes(adapter: &wgpu::Adapter) -> bool {
-    wgpu::Limits::default().check_limits(&adapter.limits())
-        && adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+pub fn computes(adapter: &Adapter) -> bool {
+    wgpu::Limits::default().check_limits(&adapter.0.limits())
+        && adapter.0.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
 }
 
 /// An adapter in words, be it one of [`adapters`] or the one that a window draws with.

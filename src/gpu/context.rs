@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytemuck::Pod;
 
-use super::adapters::{self, AdapterInfo};
+use super::adapters::{self, Adapter, AdapterInfo};
 use super::error::GpuError;
 use super::kernel::Kernel;
 use crate::job::Ctx;
@@ -62,13 +62,14 @@ impl Context {
     pub fn open(software: bool) -> Result<Self, GpuError> {
         let adapter = adapters::all()
             .into_iter()
-            .find(|adapter| adapters::is_software(adapter) == software && adapters::computes(adapter))
+            .find(|adapter| adapter.is_software() == software && adapters::computes(adapter))
             .ok_or(GpuError::NoAdapter)?;
         Self::on(&adapter)
     }
 
     /// A device of its own on `adapter`.
-    pub fn on(adapter: &wgpu::Adapter) -> Result<Self, GpuError> {
+    pub fn on(adapter: &Adapter) -> Result<Self, GpuError> {
+        let adapter = adapter.wgpu();
         let info = adapters::describe(adapter);
         let offered = adapter.limits();
         let limits = wgpu::Limits {

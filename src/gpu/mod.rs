@@ -7,9 +7,10 @@ mod error;
 mod kernel;
 pub mod neighbours;
 mod tiles;
+pub mod umap;
 pub mod wgsl;
 
-pub use adapters::{AdapterInfo, adapters, all, describe, is_software};
+pub use adapters::{Adapter, AdapterInfo, adapters, all, describe, is_software};
 pub use context::{Buffer, Context};
 pub use error::GpuError;
 pub use kernel::{Batch, Kernel, Pace};

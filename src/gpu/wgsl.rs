@@ -6,9 +6,11 @@
 const FILES: &[(&str, &str)] = &[
     ("lib/groups.wgsl", include_str!("../../shaders/lib/groups.wgsl")),
     ("lib/best.wgsl", include_str!("../../shaders/lib/best.wgsl")),
+    ("lib/random.wgsl", include_str!("../../shaders/lib/random.wgsl")),
     ("neighbours.wgsl", include_str!("../../shaders/neighbours.wgsl")),
     ("neighbours_coded.wgsl", include_str!("../../shaders/neighbours_coded.wgsl")),
     ("points.wgsl", include_str!("../../shaders/points.wgsl")),
+    ("umap.wgsl", include_str!("../../shaders/umap.wgsl")),
 ];
 
 const USE: &str = "// use ";

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::embed::Long;
 use crate::math::neighbours::NeighbourParams;
 use crate::model::DevicePreference;
-use crate::stage::{ClusterMethod, MapMethod, Params};
+use crate::stage::{ClusterMethod, Computers, MapMethod, Params};
 
 /// Explore embedding spaces on your own machine. Without a command, opens the window (on FILE, if given).
 #[derive(Debug, Parser)]
@@ -72,6 +72,9 @@ pub struct Common {
     /// Threads to compute on (default: all)
     #[arg(long)]
     pub threads: Option<usize>,
+    /// Where models and steps compute (auto: whatever is faster here)
+    #[arg(long, value_enum, default_value_t = Device::Auto)]
+    pub device: Device,
     /// Print no progress
     #[arg(long)]
     pub quiet: bool,
@@ -98,9 +101,6 @@ pub struct Embedding {
     /// Keep vectors in half precision: half the room (the report says how many neighbours they keep)
     #[arg(long)]
     pub half: bool,
-    /// Where the model runs
-    #[arg(long, value_enum, default_value_t = Device::Auto)]
-    pub device: Device,
 }
 
 /// How documents are clustered.
@@ -251,6 +251,11 @@ impl Projection {
 }
 
 impl Common {
+    /// What the steps compute on.
+    pub fn computers(&self) -> Computers {
+        Computers::new(self.device.preference(), None)
+    }
+
     /// Puts the seed everywhere.
     pub fn set(&self, params: &mut Params) {
         params.neighbours.seed = self.seed;

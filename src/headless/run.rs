@@ -15,7 +15,7 @@ use crate::io::read::ReadOptions;
 use crate::io::{atomic, clusters_csv};
 use crate::job::{Ctx, Latest};
 use crate::stage::open::{self, Opening};
-use crate::stage::{self, Params};
+use crate::stage::{self, Params, Tools};
 
 use super::arguments::RunArguments;
 use super::reporter::Reporter;
@@ -93,19 +93,19 @@ fn compute(
     timings: &mut Timings,
     ctx: &Ctx,
 ) -> anyhow::Result<Results> {
-    let cache = Cache::open(None)?;
+    let (cache, on) = (Cache::open(None)?, arguments.common.computers());
     cache.remark().into_iter().for_each(|remark| ctx.warn(remark));
+    let tools = Tools { cache: Some(&cache), on: &on };
     let (corpus, matrix, embedder) = vectors(arguments, params, &cache, timings, ctx)?;
     let matrix = if params.half {
         timed(timings, "halve", || stage::embed::halve(matrix, params.neighbours.k, &cache, ctx))?
     } else {
         matrix
     };
-    let knn = timed(timings, "neighbours", || {
-        stage::neighbours::run(&matrix, &params.neighbours, Some(&cache), ctx)
-    })?;
+    let knn =
+        timed(timings, "neighbours", || stage::neighbours::run(&matrix, &params.neighbours, tools, ctx))?;
     let layout = timed(timings, "map", || {
-        stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), Some(&cache), ctx)
+        stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), tools, ctx)
     })?;
     let quality = timed(timings, "quality", || stage::quality::run(&matrix, &knn, &layout, ctx))?;
     let clusters =
@@ -142,7 +142,7 @@ fn vectors(
     Ok(match open::recognise(&paths)? {
         Opening::Corpus(path) => {
             let corpus = timed(timings, "read", || read_corpus(&path, text, ctx))?;
-            let preference = arguments.embedding.device.preference();
+            let preference = arguments.common.device.preference();
             let embedder = stage::embed::embedder(params, None, preference, ctx)?;
             let embedded =
                 timed(timings, "embed", || stage::embed::run(&corpus, &embedder, &params.embed, cache, ctx))?;

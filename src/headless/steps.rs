@@ -9,7 +9,7 @@ use crate::io::cache::Cache;
 use crate::io::{atomic, clusters_csv, npy};
 use crate::job::Latest;
 use crate::model;
-use crate::stage::{self, ClusterMethod, Params};
+use crate::stage::{self, ClusterMethod, Params, Tools};
 
 use super::arguments::{ClusterArguments, DevicesArguments, EmbedArguments, KnnArguments, ProjectArguments};
 use super::files;
@@ -26,7 +26,7 @@ pub fn embed(arguments: &EmbedArguments) -> anyhow::Result<()> {
     let cache = Cache::open(None)?;
     cache.remark().into_iter().for_each(|remark| ctx.warn(remark));
     let corpus = read_corpus(&arguments.file, &arguments.embedding.text, ctx)?;
-    let embedder = stage::embed::embedder(&params, None, arguments.embedding.device.preference(), ctx)?;
+    let embedder = stage::embed::embedder(&params, None, arguments.common.device.preference(), ctx)?;
     let done = stage::embed::run(&corpus, &embedder, &params.embed, &cache, ctx)?;
     let matrix = if params.half {
         stage::embed::halve(done.matrix, params.neighbours.k, &cache, ctx)?
@@ -58,7 +58,12 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<()> {
     let reporter = Reporter::start(&arguments.common)?;
     let matrix = files::vectors(&arguments.vectors)?;
     files::folder(&arguments.out)?;
-    let knn = stage::neighbours::run(&matrix, &params.neighbours, None, &reporter.ctx)?;
+    let knn = stage::neighbours::run(
+        &matrix,
+        &params.neighbours,
+        Tools { cache: None, on: &arguments.common.computers() },
+        &reporter.ctx,
+    )?;
     files::write_knn(&arguments.out, &knn)?;
     let report = json!({
         "points": knn.len(), "k": knn.k, "method": knn.method, "recall": knn.recall,
@@ -77,13 +82,21 @@ pub fn project(arguments: &ProjectArguments) -> anyhow::Result<()> {
     let reporter = Reporter::start(&arguments.common)?;
     atomic::check_writable(&arguments.out)?;
     let matrix = files::vectors(&arguments.vectors)?;
-    let ctx = &reporter.ctx;
+    let (ctx, on) = (&reporter.ctx, arguments.common.computers());
     let knn = match &arguments.knn {
         Some(folder) => files::read_knn(folder, &matrix)?,
-        None => stage::neighbours::run(&matrix, &params.neighbours, None, ctx)?,
+        None => stage::neighbours::run(&matrix, &params.neighbours, Tools { cache: None, on: &on }, ctx)?,
     };
     let cache = Cache::open(None)?;
-    let layout = stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), Some(&cache), ctx)?;
+    let layout = stage::map::run(
+        &matrix,
+        &knn,
+        &params.map,
+        None,
+        &Latest::default(),
+        Tools { cache: Some(&cache), on: &on },
+        ctx,
+    )?;
     let quality = stage::quality::run(&matrix, &knn, &layout, ctx)?;
     write_layout(arguments, &layout)?;
     let report = json!({
@@ -109,12 +122,18 @@ pub fn cluster(arguments: &ClusterArguments) -> anyhow::Result<()> {
     let reporter = Reporter::start(&arguments.common)?;
     atomic::check_writable(&arguments.out)?;
     let matrix = files::vectors(&arguments.vectors)?;
-    let ctx = &reporter.ctx;
-    let knn = stage::neighbours::run(&matrix, &params.neighbours, None, ctx)?;
+    let (ctx, on) = (&reporter.ctx, arguments.common.computers());
+    let knn = stage::neighbours::run(&matrix, &params.neighbours, Tools { cache: None, on: &on }, ctx)?;
     let layout = match params.clusters.method {
-        ClusterMethod::Density => {
-            Some(stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), None, ctx)?)
-        }
+        ClusterMethod::Density => Some(stage::map::run(
+            &matrix,
+            &knn,
+            &params.map,
+            None,
+            &Latest::default(),
+            Tools { cache: None, on: &on },
+            ctx,
+        )?),
         ClusterMethod::Leiden | ClusterMethod::KMeans => None,
     };
     let clusters = stage::clusters::run(&matrix, &knn, layout.as_ref(), &params, ctx)?;

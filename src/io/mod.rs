@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod cache;
+pub mod calibration;
 pub mod clusters_csv;
 mod corpus_part;
 mod edits_form;

@@ -28,6 +28,18 @@ pub enum Theme {
     Dark,
 }
 
+/// Where models and steps compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DevicePreference {
+    /// Whatever is faster on this machine.
+    #[default]
+    Auto,
+    Cpu,
+    /// The GPU; the CPU with a notice where there is none.
+    Gpu,
+}
+
 /// A panel at the window's edge.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Panel {
@@ -75,6 +87,8 @@ pub struct Settings {
     pub theme: Theme,
     /// Panels and the camera jump instead of gliding.
     pub reduce_motion: bool,
+    /// Where models and steps compute.
+    pub device: DevicePreference,
     /// Panels by name.
     pub panels: BTreeMap<String, Panel>,
     /// Newest first, at most [`MOST_RECENTS`].
@@ -147,7 +161,7 @@ fn put_aside(path: &Path, cause: &serde_json::Error) -> String {
     format!("The settings could not be understood ({cause}), so the app starts with fresh ones; {kept}.")
 }
 
-fn default_folder() -> Option<PathBuf> {
+pub(super) fn default_folder() -> Option<PathBuf> {
     let named = std::env::var_os(PLACE_VARIABLE).filter(|place| !place.is_empty());
     named
         .map(PathBuf::from)

@@ -60,7 +60,7 @@ const SIDE: usize = 2048;
 
 /// How neighbours were found.
 pub const EXACT: &str = "exact";
-const ALL_PAIRS: &str = "all pairs, coded";
+pub const ALL_PAIRS: &str = "all pairs, coded";
 
 /// A cell this many times the mean is compared in parts: a landmark in the midst of everything collects many rows (a
 /// few of a million's have sixty times the mean; whole, they would make most of the work).

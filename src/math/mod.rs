@@ -26,6 +26,7 @@ pub mod pca;
 pub mod place;
 pub mod quality;
 pub mod random;
+pub mod ranking;
 mod recall;
 mod rows;
 mod sample;

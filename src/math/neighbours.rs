@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::Rows;
+use super::ranking::Asked;
 use super::{exact, hnsw};
 use crate::data::{Matrix, Recall};
 use crate::job::{Cancelled, Ctx};
@@ -12,7 +12,9 @@ use crate::job::{Cancelled, Ctx};
 pub const EXACT_LIMIT: usize = 32_768;
 
 /// Row numbers are `u32`, and the largest marks an empty place.
-const MOST_ROWS: usize = u32::MAX as usize;
+pub(super) const MOST_ROWS: usize = u32::MAX as usize;
+
+pub use super::hnsw::{ALL_PAIRS, EXACT};
 
 /// How neighbours are looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -79,17 +81,7 @@ pub fn find(
     params: &NeighbourParams,
     ctx: &Ctx,
 ) -> Result<(Neighbours, &'static str, Recall), NeighbourError> {
-    let n = matrix.rows();
-    if n >= MOST_ROWS {
-        return Err(NeighbourError::TooMany(n));
-    }
-    if params.k == 0 {
-        return Err(NeighbourError::NoneAsked);
-    }
-    ctx.progress.begin("Reading vectors", "points", n as u64, 0);
-    let mut rows = Rows::of(matrix, ctx)?;
-    let k = params.k.min(n.saturating_sub(1));
-    let distinct_k = k.min(rows.len().saturating_sub(1));
+    let Asked { mut rows, k, distinct_k, .. } = Asked::of(matrix, params, ctx)?;
     let exactly = match params.method {
         Method::Auto => rows.len() <= EXACT_LIMIT,
         Method::Exact => true,

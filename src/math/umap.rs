@@ -139,61 +139,130 @@ pub fn optimise_watched(
 ) -> Optimised {
     // A single point has no neighbours, so its graph knows nothing of it.
     let n = graph.len().max(start.positions.len());
-    let epochs = params.epochs_for(n);
-    let seed = params.seed;
-    let mut forces = Forces::new(params);
-    let mut positions = start.positions;
+    let mut course = Course::new(params, n, start.epoch);
+    let mut mover = OnProcessor::new(graph, placed(start.positions, n));
+    match drive(&mut mover, &mut course, latest, watch, ctx) {
+        Ok(()) => course.reached(mover.positions),
+        Err(never) => match never {},
+    }
+}
+
+/// How far a layout is on its way, and with which parameters.
+#[derive(Clone, Debug)]
+pub struct Course {
+    /// Rounds done.
+    pub epoch: usize,
+    /// Rounds meant to be done.
+    pub epochs: usize,
+    /// Whether its parameters were changed while it moved.
+    pub steered: bool,
+    params: UmapParams,
+}
+
+impl Course {
+    /// The way of `n` points from `epoch` on.
+    pub fn new(params: &UmapParams, n: usize, epoch: usize) -> Self {
+        let epochs = params.epochs_for(n);
+        Self { epoch: epoch.min(epochs), epochs, steered: false, params: params.clone() }
+    }
+
+    /// What has become of the layout.
+    pub fn reached(self, positions: Vec<[f32; 2]>) -> Optimised {
+        Optimised { positions, epoch: self.epoch, epochs: self.epochs, steered: self.steered }
+    }
+}
+
+/// `n` positions to start from: missing ones and those that are not finite are at 0, 0.
+pub fn placed(mut positions: Vec<[f32; 2]>, n: usize) -> Vec<[f32; 2]> {
     positions.resize(n, [0.0; 2]);
     positions.iter_mut().flatten().filter(|v| !v.is_finite()).for_each(|v| *v = 0.0);
-    let mut next = positions.clone();
-    let mut epoch = start.epoch.min(epochs);
-    ctx.progress.begin("Map", "epochs", epochs as u64, epoch as u64);
+    positions
+}
+
+/// What moves points, epoch by epoch: the processor, or a graphics adapter.
+pub trait Mover {
+    /// Why it could not.
+    type Error;
+
+    /// Epochs that are best done together: parameters change and layouts are shown in between.
+    fn at_once(&self) -> usize;
+
+    /// Does some epochs. Where it fails, the points are where they were before.
+    fn advance(&mut self, rounds: &[Round]) -> Result<(), Self::Error>;
+
+    /// Where the points are.
+    fn positions(&mut self) -> Result<&[[f32; 2]], Self::Error>;
+}
+
+/// Moves points along their `course` to its end, or until `ctx` cancels it: see [`optimise_watched`]. Where `mover` fails,
+/// `course` says how far it came, and another can go on from the positions it had.
+pub fn drive<M: Mover>(
+    mover: &mut M,
+    course: &mut Course,
+    latest: &Latest<UmapParams>,
+    watch: &mut dyn FnMut(SoFar<'_>),
+    ctx: &Ctx,
+) -> Result<(), M::Error> {
+    let (epochs, seed) = (course.epochs, course.params.seed);
+    let mut forces = Forces::new(&course.params);
+    ctx.progress.begin("Map", "epochs", epochs as u64, course.epoch as u64);
     let show = |positions: &[[f32; 2]], epoch| {
         ctx.send(Event::Layout { positions: Arc::new(positions.to_vec()), epoch, epochs });
     };
-    show(&positions, epoch);
+    show(mover.positions()?, course.epoch);
     let mut shown = Instant::now();
-    let mut steered = false;
-    while epoch < epochs && !ctx.cancel.is_cancelled() {
+    while course.epoch < epochs && !ctx.cancel.is_cancelled() {
         if let Some(newer) = latest.take() {
-            steered = true;
+            course.steered = true;
             forces = Forces::new(&newer);
+            course.params = newer;
         }
-        let round = Round {
-            graph,
-            positions: &positions,
-            epoch: epoch as u32,
-            rate: 1.0 - epoch as f32 / epochs as f32,
-            seed: hash::draw(seed, epoch as u64) as u32,
-            phase: hash::mix(seed) as u32,
-            forces,
-        };
-        next[..graph.len()].par_chunks_mut(CHUNK).enumerate().for_each_init(
-            Scratch::default,
-            |scratch, (chunk, out)| {
-                round.run(chunk * CHUNK, out, scratch);
-            },
-        );
-        std::mem::swap(&mut positions, &mut next);
-        epoch += 1;
-        ctx.progress.set(epoch as u64);
-        watch(SoFar { positions: &positions, epoch, epochs, steered });
+        let end = (course.epoch + mover.at_once().max(1)).min(epochs);
+        let rounds: Vec<Round> = (course.epoch..end)
+            .map(|epoch| Round {
+                epoch: epoch as u32,
+                rate: 1.0 - epoch as f32 / epochs as f32,
+                seed: hash::draw(seed, epoch as u64) as u32,
+                phase: hash::mix(seed) as u32,
+                forces,
+            })
+            .collect();
+        mover.advance(&rounds)?;
+        course.epoch = end;
+        ctx.progress.set(end as u64);
+        let positions = mover.positions()?;
+        watch(SoFar { positions, epoch: end, epochs, steered: course.steered });
         if shown.elapsed() >= FRAME {
-            show(&positions, epoch);
+            show(positions, end);
             shown = Instant::now();
         }
     }
-    Optimised { positions, epoch, epochs, steered }
+    Ok(())
 }
 
-/// The parameters as the inner loop wants them.
-#[derive(Clone, Copy)]
-struct Forces {
-    a: f32,
-    b: f32,
-    attraction: f32,
-    repulsion: f32,
-    negatives: u32,
+/// One epoch, but for the points and their edges.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Round {
+    pub epoch: u32,
+    /// How far a step goes, from 1 down to 0.
+    pub rate: f32,
+    /// Of the points that are pushed away.
+    pub seed: u32,
+    /// Where in the rhythm of its edges a map begins.
+    pub phase: u32,
+    pub forces: Forces,
+}
+
+/// The parameters as the inner loop wants them: attraction is `attraction` d^(2b) / (d² (1 + a d^(2b))), repulsion
+/// `repulsion` / ((.001 + d²) (1 + a d^(2b))), each times the difference of the positions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Forces {
+    pub a: f32,
+    pub b: f32,
+    pub attraction: f32,
+    pub repulsion: f32,
+    /// Points pushed away for each pulled near.
+    pub negatives: u32,
 }
 
 impl Forces {
@@ -221,23 +290,61 @@ struct Scratch {
     order: Vec<u32>,
 }
 
-/// One epoch: everything that the points read.
-struct Round<'a> {
+/// Moves points on the processor: every point reads where all stood after the last epoch.
+pub struct OnProcessor<'a> {
     graph: &'a FuzzyGraph,
-    positions: &'a [[f32; 2]],
-    epoch: u32,
-    rate: f32,
-    seed: u32,
-    phase: u32,
-    forces: Forces,
+    /// Where the points are.
+    pub positions: Vec<[f32; 2]>,
+    next: Vec<[f32; 2]>,
 }
 
-impl Round<'_> {
+impl<'a> OnProcessor<'a> {
+    /// The points of `graph`, and perhaps more, which stay; as many `positions` as points ([`placed`]).
+    pub fn new(graph: &'a FuzzyGraph, positions: Vec<[f32; 2]>) -> Self {
+        Self { graph, next: positions.clone(), positions }
+    }
+}
+
+impl Mover for OnProcessor<'_> {
+    type Error = std::convert::Infallible;
+
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    fn advance(&mut self, rounds: &[Round]) -> Result<(), Self::Error> {
+        for &round in rounds {
+            let epoch = Epoch { graph: self.graph, positions: &self.positions, round };
+            let moving = &mut self.next[..self.graph.len()];
+            moving.par_chunks_mut(CHUNK).enumerate().for_each_init(
+                Scratch::default,
+                |scratch, (chunk, out)| {
+                    epoch.run(chunk * CHUNK, out, scratch);
+                },
+            );
+            std::mem::swap(&mut self.positions, &mut self.next);
+        }
+        Ok(())
+    }
+
+    fn positions(&mut self) -> Result<&[[f32; 2]], Self::Error> {
+        Ok(&self.positions)
+    }
+}
+
+/// One epoch: everything that the points read.
+struct Epoch<'a> {
+    graph: &'a FuzzyGraph,
+    positions: &'a [[f32; 2]],
+    round: Round,
+}
+
+impl Epoch<'_> {
     /// Moves the points `first..first + out.len()`.
     fn run(&self, first: usize, out: &mut [[f32; 2]], scratch: &mut Scratch) {
         self.collect_due(first, out.len(), scratch);
         sort_by_steps(scratch);
-        let mut drawn = vec![[0u32; LANES]; self.forces.negatives as usize];
+        let mut drawn = vec![[0u32; LANES]; self.round.forces.negatives as usize];
         for group in scratch.order.chunks(LANES) {
             #[cfg(target_arch = "x86_64")]
             if std::arch::is_x86_feature_detected!("avx2") {
@@ -261,8 +368,8 @@ impl Round<'_> {
         for row in offsets.windows(2) {
             let begin = end;
             for edge in &edges[(row[0] - offsets[0]) as usize..(row[1] - offsets[0]) as usize] {
-                let phase = at.wrapping_mul(0x9E37_79B9).wrapping_add(self.phase) >> 24;
-                let before = self.epoch.wrapping_mul(edge.due()).wrapping_add(phase) & 0xff;
+                let phase = at.wrapping_mul(0x9E37_79B9).wrapping_add(self.round.phase) >> 24;
+                let before = self.round.epoch.wrapping_mul(edge.due()).wrapping_add(phase) & 0xff;
                 scratch.due[end] = edge.target();
                 end += usize::from(before + edge.due() > 0xff);
                 at += 1;
@@ -300,7 +407,7 @@ impl Round<'_> {
         let (mut own, mut stream) = ([u32::MAX; LANES], [0u32; LANES]);
         for (lane, &local) in group.iter().enumerate() {
             own[lane] = first as u32 + local;
-            stream[lane] = self.seed ^ own[lane].wrapping_mul(0x85EB_CA6B);
+            stream[lane] = self.round.seed ^ own[lane].wrapping_mul(0x85EB_CA6B);
             [x[lane], y[lane]] = self.positions[own[lane] as usize];
             (begin[lane], steps[lane]) = scratch.spans[local as usize];
         }
@@ -310,11 +417,11 @@ impl Round<'_> {
         for step in 0..steps[0] {
             for lane in 0..LANES {
                 let active = step < steps[lane];
-                rate[lane] = if active { self.rate } else { 0.0 };
+                rate[lane] = if active { self.round.rate } else { 0.0 };
                 let target = scratch.due[(begin[lane] + if active { step } else { 0 }) as usize];
                 [tx[lane], ty[lane]] = self.positions[target as usize];
             }
-            self.forces.attract(&mut x, &mut y, &tx, &ty, &rate);
+            self.round.forces.attract(&mut x, &mut y, &tx, &ty, &rate);
             for targets in drawn.iter_mut() {
                 draw = draw.wrapping_add(0x9E37_79B9);
                 for lane in 0..LANES {
@@ -330,7 +437,7 @@ impl Round<'_> {
                     // A point does not flee from where it just stood.
                     push[lane] = if targets[lane] == own[lane] { 0.0 } else { push[lane] };
                 }
-                self.forces.repel(&mut x, &mut y, &tx, &ty, &push);
+                self.round.forces.repel(&mut x, &mut y, &tx, &ty, &push);
             }
         }
         for (lane, &local) in group.iter().enumerate() {
@@ -495,8 +602,8 @@ mod tests {
         let graph = ring(40, 5);
         let positions = scattered(40).positions;
         let forces = Forces::new(&UmapParams::default());
-        let round =
-            Round { graph: &graph, positions: &positions, epoch: 3, rate: 0.7, seed: 5, phase: 6, forces };
+        let round = Round { epoch: 3, rate: 0.7, seed: 5, phase: 6, forces };
+        let round = Epoch { graph: &graph, positions: &positions, round };
         let (mut together, mut alone) = (vec![[0.0; 2]; 40], vec![[0.0; 2]; 40]);
         let mut scratch = Scratch::default();
         round.run(0, &mut together, &mut scratch);
@@ -567,9 +674,8 @@ mod tests {
         let mut counts = vec![0; 50];
         let mut scratch = Scratch::default();
         for epoch in 0..256 {
-            let round =
-                Round { graph: &graph, positions: &positions, epoch, rate: 1.0, seed: 1, phase: 77, forces };
-            round.collect_due(0, 50, &mut scratch);
+            let round = Round { epoch, rate: 1.0, seed: 1, phase: 77, forces };
+            Epoch { graph: &graph, positions: &positions, round }.collect_due(0, 50, &mut scratch);
             scratch.spans.iter().zip(&mut counts).for_each(|(span, count)| *count += span.1);
         }
         let wanted: Vec<u32> = (0..50).map(|i| graph.of(i).iter().map(|edge| edge.due()).sum()).collect();

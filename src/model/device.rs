@@ -3,6 +3,8 @@
 use std::fmt;
 use std::panic::catch_unwind;
 
+pub use crate::io::settings::DevicePreference;
+
 /// Where a model runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
@@ -38,17 +40,6 @@ impl Device {
             Err(_) => Err("its driver or library is missing".to_owned()),
         }
     }
-}
-
-/// What a person asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DevicePreference {
-    /// The GPU where there is one that this build can use, else the CPU.
-    #[default]
-    Auto,
-    Cpu,
-    /// The GPU; the CPU with a notice where there is none.
-    Gpu,
 }
 
 /// One line of `semascope devices`.

@@ -9,7 +9,7 @@ use crate::io::read::ReadOptions;
 use crate::io::watch::{INTERVAL, Seen, Watch};
 use crate::job::{Job, Outcome, Snapshot};
 use crate::stage::append::Duplicates;
-use crate::stage::grow::{self, Grown, Growth};
+use crate::stage::grow::{self, Grown, Growth, Means};
 use crate::stage::{StageError, open};
 
 use super::history::Doing;
@@ -81,11 +81,19 @@ impl Session {
         let (Some(space), Some(before)) = (&self.space, self.doing()) else { return };
         let project = space.project(&self.params, self.view_state.clone());
         let (by_model, params) = (space.embeds(), self.params.clone());
-        let (embedder, cache) = (self.embedder.clone(), self.cache.clone());
+        let (embedder, cache, on) = (self.embedder.clone(), self.cache.clone(), self.on.clone());
         let what = if matches!(growth, Growth::Join { .. }) { "columns" } else { "documents" };
         let corpus = space.corpus.clone();
         let job = Job::spawn("grow", self.wake.clone(), move |ctx| {
-            let grown = grow::run(project, &growth, by_model, &params, embedder, &cache, ctx)?;
+            let grown = grow::run(
+                project,
+                &growth,
+                by_model,
+                &params,
+                embedder,
+                Means { cache: &cache, on: &on },
+                ctx,
+            )?;
             let grouped = Grouped::of(&grown.project, ctx);
             Ok((grown, grouped))
         });

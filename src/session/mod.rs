@@ -29,13 +29,14 @@ pub use state::{
 pub use without_texts::LEFT_OUT;
 
 use crate::data::{Clusters, Corpus, Edits, Key, Knn, Layout, MapQuality, Matrix, Names};
+use crate::gpu::Adapter;
 use crate::io::cache::Cache;
 use crate::io::read::ReadOptions;
-use crate::io::settings::Settings;
+use crate::io::settings::{DevicePreference, Settings};
 use crate::io::work::{Home, ProjectLock, Unfinished};
 use crate::job::{Job, Outcome, Snapshot};
 use crate::stage::grow::Growth;
-use crate::stage::{self, Params, StageError};
+use crate::stage::{self, Computers, Params, StageError};
 
 use cache_place::CacheWork;
 use growing::{Growing, Watching};
@@ -69,6 +70,7 @@ pub struct Session {
     wake: Wake,
     settings: Settings,
     cache: Arc<Cache>,
+    on: Computers,
     cache_work: CacheWork,
     settings_writer: SettingsWriter,
     place: Option<PathBuf>,
@@ -113,14 +115,43 @@ pub struct Session {
     told_unsettled: Vec<Key>,
 }
 
+/// What steps in the background need beside their inputs.
+#[derive(Clone)]
+struct Tools {
+    cache: Arc<Cache>,
+    on: Computers,
+    wake: Wake,
+}
+
+impl Tools {
+    fn of_stages(&self) -> stage::Tools<'_> {
+        stage::Tools { cache: Some(&self.cache), on: &self.on }
+    }
+}
+
 /// How long parameters rest before stale steps start: shorter than patience, longer than a slider's drag.
 const REST: Duration = Duration::from_millis(250);
 
 impl Session {
+    fn tools(&self) -> Tools {
+        Tools { cache: self.cache.clone(), on: self.on.clone(), wake: self.wake.clone() }
+    }
+
+    /// Steps compute on `adapter`, which the window draws with, where that is faster or a person wants it.
+    pub fn draws_with(&mut self, adapter: Adapter) {
+        self.on = Computers::new(self.settings.device, Some(adapter));
+    }
+
+    /// Work that begins from now on computes there.
+    pub fn computes_on(&mut self, device: DevicePreference) {
+        self.on.wish(device);
+    }
+
     /// A session with nothing open.
     pub fn new(settings: Settings, cache: Cache, wake: Wake) -> Self {
         let mut session = Self {
             wake,
+            on: Computers::new(settings.device, None),
             settings,
             cache: Arc::new(cache),
             cache_work: CacheWork::default(),
@@ -294,8 +325,9 @@ impl Session {
                 }
             }
             Command::ContinueMap => {
+                let tools = self.tools();
                 if let Some(space) = &mut self.space {
-                    space.continue_map(&self.params, &self.cache, &self.wake);
+                    space.continue_map(&self.params, &tools);
                 }
             }
             Command::SetPurpose(purpose) => {
@@ -438,12 +470,13 @@ impl Session {
         if resting {
             self.changed = None;
         }
+        let tools = self.tools();
         let Some(space) = &mut self.space else { return };
         let (notices, news) = space.poll(&mut self.embedder);
         let mapped = space.take_first_map();
         space.steer(&self.params);
         if resting {
-            space.start_stale(&self.params, &self.cache, self.embedder.as_ref(), &self.wake);
+            space.start_stale(&self.params, &tools, self.embedder.as_ref());
         }
         self.notices.extend(notices);
         if news {

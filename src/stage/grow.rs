@@ -8,13 +8,13 @@ use crate::embed::Embedder;
 use crate::io::cache::Cache;
 use crate::io::project::Project;
 use crate::job::Ctx;
-use crate::model::{DevicePreference, ModelSource};
+use crate::model::ModelSource;
 
 use super::append::{self, Duplicates};
 use super::emerging::{self, Emerging};
 use super::join::{self, JoinBy};
 use super::place::{self, Settled};
-use super::{Params, StageError, diff, embed};
+use super::{Computers, Params, StageError, diff, embed};
 
 /// Tags that newcomers get, so that they can be found, coloured and exported.
 pub const ADDED: &str = "added";
@@ -53,6 +53,13 @@ pub struct Grown {
     pub told: String,
 }
 
+/// What growing needs beside its inputs.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    pub cache: &'a Cache,
+    pub on: &'a Computers,
+}
+
 /// Lets `project` grow. `by_model`: its vectors come from the model of `params`, and so do those of newcomers; only
 /// their texts are embedded. Newcomers are placed in the map that is there ([`place`]); without a map the project has
 /// just the new corpus, and everything else is to be computed.
@@ -65,7 +72,7 @@ pub fn run(
     by_model: bool,
     params: &Params,
     embedder: Option<Loaded>,
-    cache: &Cache,
+    Means { cache, on }: Means<'_>,
     ctx: &Ctx,
 ) -> Result<Grown, StageError> {
     let came = Came::of(&project, growth, ctx)?;
@@ -84,7 +91,7 @@ pub fn run(
     let (matrix, embedder) = match (&old.matrix, by_model) {
         (None, _) => (None, embedder),
         (Some(before), true) => {
-            let embedder = embed::embedder(params, embedder, DevicePreference::Auto, ctx)?;
+            let embedder = embed::embedder(params, embedder, on.wished(), ctx)?;
             // What the cache has lost of the old texts is put back, so that only new ones are embedded.
             embed::keep(&old.corpus, before, &embedder, &params.embed, cache, ctx)?;
             let done = embed::run(&project.corpus, &embedder, &params.embed, cache, ctx)?;
@@ -115,7 +122,7 @@ pub fn run(
     let mut found = Emerging::default();
     if let (Some(matrix), Some(knn), Some(layout)) = (&matrix, &old.knn, &old.layout) {
         let settled = Settled { knn, layout, clusters: old.clusters.as_deref() };
-        let placed = place::run(matrix, &came.rows, &came.to_place, settled, params, ctx)?;
+        let placed = place::run(matrix, &came.rows, &came.to_place, settled, params, on, ctx)?;
         found = emerging::run(&project.corpus, matrix, &placed, embedder.as_ref().map(|(_, e)| &**e), ctx)?;
         let poor = placed.poor();
         told.push_str(&sentence_of(&placed.newcomers, &poor, &found));
@@ -342,7 +349,15 @@ mod tests {
     fn grow(project: Project, growth: &Growth) -> Result<Grown, StageError> {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(Some(folder.path().to_owned())).unwrap();
-        run(project, growth, false, &Params::default(), None, &cache, &Ctx::quiet())
+        run(
+            project,
+            growth,
+            false,
+            &Params::default(),
+            None,
+            Means { cache: &cache, on: &Computers::cpu() },
+            &Ctx::quiet(),
+        )
     }
 
     #[test]

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use crate::data::{Key, Knn, Layout, Matrix};
+use crate::gpu::GpuError;
 use crate::io::cache::Cache;
 use crate::job::{Ctx, Event, Latest};
 use crate::math::fuzzy::FuzzyGraph;
 use crate::math::pca;
-use crate::math::umap::{self, Start, UmapParams};
+use crate::math::umap::{self, Course, OnProcessor, Optimised, Start, UmapParams};
 
 use super::checkpoint::Checkpoints;
-use super::{MapMethod, MapParams, StageError};
+use super::compute::{self, Compute, Computers, Tools, Units, Work};
+use super::mover::OnAdapter;
+use super::{MapMethod, MapParams, StageError, calibrate};
 
 /// The key of the map that these parameters give, run to its end.
 pub fn key(matrix: &Matrix, knn: &Knn, params: &MapParams) -> Key {
@@ -40,7 +43,7 @@ pub fn run(
     params: &MapParams,
     start: Option<&Layout>,
     live: &Latest<UmapParams>,
-    cache: Option<&Cache>,
+    Tools { cache, on }: Tools<'_>,
     ctx: &Ctx,
 ) -> Result<Layout, StageError> {
     let key = key(matrix, knn, params);
@@ -87,7 +90,7 @@ pub fn run(
             checkpoints.offer(so_far.positions, (so_far.epoch, so_far.epochs), ctx);
         }
     };
-    let reached = umap::optimise_watched(&graph, begin, &params.umap, live, &mut watch, ctx);
+    let reached = lay_out(&graph, begin, &params.umap, live, &mut watch, on, ctx);
     let positions = Arc::new(reached.positions);
     let done = (reached.epoch, reached.epochs);
     // A map that a person steered is not the one its parameters alone would give: its key says so.
@@ -106,6 +109,42 @@ pub fn run(
         checkpoints.save(&layout.positions, done, ctx);
     }
     Ok(layout)
+}
+
+/// Moves the points to the end, on whatever is faster. Where an adapter fails, the processor goes on from where it was.
+fn lay_out(
+    graph: &FuzzyGraph,
+    begin: Start,
+    params: &UmapParams,
+    live: &Latest<UmapParams>,
+    watch: &mut dyn FnMut(umap::SoFar<'_>),
+    on: &Computers,
+    ctx: &Ctx,
+) -> Optimised {
+    // A single point has no neighbours, so its graph knows nothing of it.
+    let n = graph.len().max(begin.positions.len());
+    let mut course = Course::new(params, n, begin.epoch);
+    let mut positions = umap::placed(begin.positions, n);
+    let units = Units::same(calibrate::umap_units(graph, params, n));
+    if let Compute::Gpu(context) = on.choose(Work::Umap, units, ctx) {
+        let failed = match OnAdapter::new(&context, graph, positions.clone(), ctx) {
+            Err(error) => Some(error),
+            Ok(mut mover) => {
+                let ended = umap::drive(&mut mover, &mut course, live, watch, ctx);
+                positions = mover.into_positions();
+                ended.err()
+            }
+        };
+        match failed {
+            None | Some(GpuError::Cancelled(_)) => return course.reached(positions),
+            Some(error) => compute::took_over(&error, ctx),
+        }
+    }
+    let mut mover = OnProcessor::new(graph, positions);
+    match umap::drive(&mut mover, &mut course, live, watch, ctx) {
+        Ok(()) => course.reached(mover.positions),
+        Err(never) => match never {},
+    }
 }
 
 fn keep(layout: &Layout, cache: Option<&Cache>, ctx: &Ctx) {
@@ -173,7 +212,16 @@ mod tests {
     }
 
     fn plain_run(matrix: &Matrix, knn: &Knn, start: Option<&Layout>, cache: Option<&Cache>) -> Layout {
-        run(matrix, knn, &params(), start, &Latest::default(), cache, &Ctx::quiet()).unwrap()
+        run(
+            matrix,
+            knn,
+            &params(),
+            start,
+            &Latest::default(),
+            Tools { cache, on: &Computers::cpu() },
+            &Ctx::quiet(),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -213,7 +261,16 @@ mod tests {
         let first = plain_run(&matrix, &knn, None, Some(&cache));
         let (send, events) = std::sync::mpsc::channel();
         let ctx = Ctx::new(send, Arc::new(|| {}));
-        let again = run(&matrix, &knn, &params(), None, &Latest::default(), Some(&cache), &ctx).unwrap();
+        let again = run(
+            &matrix,
+            &knn,
+            &params(),
+            None,
+            &Latest::default(),
+            Tools { cache: Some(&cache), on: &Computers::cpu() },
+            &ctx,
+        )
+        .unwrap();
         assert_eq!((again.key, again.positions), (first.key, first.positions));
         // One frame: it did not move.
         assert_eq!(events.try_iter().count(), 1);
@@ -236,7 +293,16 @@ mod tests {
         let (_folder, cache) = cache();
         let live = Latest::default();
         live.put(UmapParams { min_dist: 0.7, ..params().umap });
-        let steered = run(&matrix, &knn, &params(), None, &live, Some(&cache), &Ctx::quiet()).unwrap();
+        let steered = run(
+            &matrix,
+            &knn,
+            &params(),
+            None,
+            &live,
+            Tools { cache: Some(&cache), on: &Computers::cpu() },
+            &Ctx::quiet(),
+        )
+        .unwrap();
         let key = key(&matrix, &knn, &params());
         assert_ne!(steered.key, key);
         assert!(cache.load_layout(key).is_none());
@@ -259,7 +325,15 @@ mod tests {
         // The first frame, shown before the first round, stops it.
         *slot.lock().unwrap() = Some(ctx.cancel.clone());
         let begun = stopped_at(9, &matrix, &knn, None);
-        let stopped = run(&matrix, &knn, &params(), Some(&begun), &Latest::default(), Some(&cache), &ctx);
+        let stopped = run(
+            &matrix,
+            &knn,
+            &params(),
+            Some(&begun),
+            &Latest::default(),
+            Tools { cache: Some(&cache), on: &Computers::cpu() },
+            &ctx,
+        );
         drop(events);
         assert_eq!(stopped.unwrap().epochs, (9, 60));
         let key = key(&matrix, &knn, &params());

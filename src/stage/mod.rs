@@ -2,14 +2,17 @@
 //! line call the same functions, so that both give the same results.
 
 pub mod append;
+mod calibrate;
 mod checkpoint;
 pub mod clusters;
+pub mod compute;
 pub mod diff;
 pub mod embed;
 pub mod emerging;
 pub mod grow;
 pub mod join;
 pub mod map;
+mod mover;
 pub mod names;
 pub mod neighbours;
 pub mod open;
@@ -21,6 +24,7 @@ pub mod split;
 pub mod survey;
 pub mod topics;
 
+pub use compute::{Compute, Computers, Tools, Work};
 pub use params::{ClusterMethod, ClusterParams, MapMethod, MapParams, Params};
 pub use survey::Survey;
 

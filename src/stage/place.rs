@@ -11,7 +11,7 @@ use crate::math::neighbours;
 use crate::math::newcomers::{List, Search};
 use crate::math::place::{self, Usual};
 
-use super::{MapMethod, Params, StageError};
+use super::{Computers, MapMethod, Params, StageError, Tools};
 
 /// A newcomer fits badly where it is farther from its neighbours than this share of the map's documents from theirs.
 pub const POOR: f32 = 0.99;
@@ -70,6 +70,7 @@ pub fn run(
     to_place: &[u32],
     settled: Settled<'_>,
     params: &Params,
+    on: &Computers,
     ctx: &Ctx,
 ) -> Result<Placed, StageError> {
     let n = matrix.rows();
@@ -124,7 +125,7 @@ pub fn run(
         super::neighbours::run(
             matrix,
             &neighbours::NeighbourParams { k, ..params.neighbours.clone() },
-            None,
+            Tools { cache: None, on },
             ctx,
         )?
     } else {
@@ -263,16 +264,30 @@ mod tests {
     impl Old {
         fn of(matrix: &Matrix) -> Self {
             let (ctx, params) = (Ctx::quiet(), params());
-            let knn = stage::neighbours::run(matrix, &params.neighbours, None, &ctx).unwrap();
-            let layout =
-                stage::map::run(matrix, &knn, &params.map, None, &Latest::default(), None, &ctx).unwrap();
+            let knn = stage::neighbours::run(
+                matrix,
+                &params.neighbours,
+                Tools { cache: None, on: &Computers::cpu() },
+                &ctx,
+            )
+            .unwrap();
+            let layout = stage::map::run(
+                matrix,
+                &knn,
+                &params.map,
+                None,
+                &Latest::default(),
+                Tools { cache: None, on: &Computers::cpu() },
+                &ctx,
+            )
+            .unwrap();
             let clusters = stage::clusters::run(matrix, &knn, Some(&layout), &params, &ctx).unwrap();
             Self { knn, layout, clusters }
         }
 
         fn place(&self, matrix: &Matrix, rows: &RowMap, to_place: &[u32]) -> Placed {
             let settled = Settled { knn: &self.knn, layout: &self.layout, clusters: Some(&self.clusters) };
-            run(matrix, rows, to_place, settled, &params(), &Ctx::quiet()).unwrap()
+            run(matrix, rows, to_place, settled, &params(), &Computers::cpu(), &Ctx::quiet()).unwrap()
         }
     }
 
@@ -306,7 +321,13 @@ mod tests {
         let old = Old::of(&matrix(all[..OLD * DIM].to_vec()));
         let matrix = matrix(all);
         let placed = old.place(&matrix, &RowMap::appended(OLD, 60), &[]);
-        let whole = stage::neighbours::run(&matrix, &params().neighbours, None, &Ctx::quiet()).unwrap();
+        let whole = stage::neighbours::run(
+            &matrix,
+            &params().neighbours,
+            Tools { cache: None, on: &Computers::cpu() },
+            &Ctx::quiet(),
+        )
+        .unwrap();
         assert_eq!(placed.knn.indices, whole.indices);
         assert_eq!(placed.knn.similarities, whole.similarities);
     }
@@ -327,7 +348,13 @@ mod tests {
         let rows = RowMap::new(OLD, old_of_new).unwrap();
         let placed = old.place(&matrix, &rows, &[reworded as u32]);
         assert_eq!(placed.newcomers, [reworded as u32]);
-        let whole = stage::neighbours::run(&matrix, &params().neighbours, None, &Ctx::quiet()).unwrap();
+        let whole = stage::neighbours::run(
+            &matrix,
+            &params().neighbours,
+            Tools { cache: None, on: &Computers::cpu() },
+            &Ctx::quiet(),
+        )
+        .unwrap();
         assert_eq!(placed.knn.indices, whole.indices);
         assert_eq!(placed.layout.positions[0], old.layout.positions[OLD - 1]);
     }
@@ -355,7 +382,7 @@ mod tests {
         let old = Old::of(&all);
         let settled = Settled { knn: &old.knn, layout: &old.layout, clusters: None };
         let strange = RowMap::appended(OLD - 1, 1);
-        let refused = run(&all, &strange, &[], settled, &params(), &Ctx::quiet());
+        let refused = run(&all, &strange, &[], settled, &params(), &Computers::cpu(), &Ctx::quiet());
         assert!(matches!(refused, Err(StageError::Failed(sentence)) if sentence.contains("again")));
     }
 }

@@ -92,7 +92,7 @@ impl SemascopeApp {
     /// Prepares `cc`'s window: fonts, themes, the map's renderer. `session` should call [`super::wake`]'s function.
     pub fn new(
         cc: &eframe::CreationContext<'_>,
-        session: Session,
+        mut session: Session,
         log: LogBuffer,
     ) -> Result<Self, FontError> {
         let ctx = &cc.egui_ctx;
@@ -100,6 +100,7 @@ impl SemascopeApp {
         fonts::install(&fonts, ctx);
         if let Some(state) = &cc.wgpu_render_state {
             points::install(state);
+            session.draws_with(gpu::Adapter::of(&state.adapter));
         }
         let (device, remark) = pick_device(DevicePreference::Auto);
         if let Some(remark) = remark {
@@ -469,6 +470,7 @@ impl SemascopeApp {
             }
             Action::SetSettings(settings) => {
                 apply_looks(ctx, &settings);
+                self.session.computes_on(settings.device);
                 *self.session.settings_mut() = *settings;
                 self.take_panels();
                 self.session.save_settings();

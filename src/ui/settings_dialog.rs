@@ -2,7 +2,7 @@
 
 use egui::{RichText, Ui};
 
-use crate::io::settings::{Settings, Theme as Choice};
+use crate::io::settings::{DevicePreference, Settings, Theme as Choice};
 use crate::session::{Command, Session};
 
 use super::theme::{self, SPACE_8, SPACE_16};
@@ -35,6 +35,23 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
     ui.add_space(SPACE_8);
     widgets::outlined(ui, |ui| ui.checkbox(&mut settings.reduce_motion, "Reduce motion"))
         .on_hover_text("Panels and the camera jump instead of gliding");
+    ui.add_space(SPACE_16);
+    widgets::section(ui, "Computing");
+    ui.horizontal(|ui| {
+        let choices = [
+            (DevicePreference::Auto, "Whatever is faster", "Both are compared once on this machine"),
+            (DevicePreference::Cpu, "Processor", "The graphics adapter only draws"),
+            (
+                DevicePreference::Gpu,
+                "Graphics adapter",
+                "Where it fails, the processor takes over and you are told",
+            ),
+        ];
+        for (choice, name, hint) in choices {
+            widgets::outlined(ui, |ui| ui.radio_value(&mut settings.device, choice, name))
+                .on_hover_text(hint);
+        }
+    });
     ui.add_space(SPACE_16);
     widgets::section(ui, "Export");
     widgets::outlined(ui, |ui| {

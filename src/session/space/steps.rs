@@ -6,39 +6,33 @@ use crate::data::{Key, Knn, Layout, Matrix};
 use crate::embed::Embedder;
 use crate::io::cache::Cache;
 use crate::job::{Ctx, Latest};
-use crate::model::DevicePreference;
 use crate::session::cell::Cell;
-use crate::session::{Step, Wake};
+use crate::session::{Step, Tools};
 use crate::stage::{self, Params, StageError};
 
 use super::{Embedded, LoadedModel, Space, Vectors};
 
 impl Space {
     /// Starts every step whose inputs are there and whose value is missing or stale.
-    pub fn start_stale(
-        &mut self,
-        params: &Params,
-        cache: &Arc<Cache>,
-        embedder: Option<&LoadedModel>,
-        wake: &Wake,
-    ) {
+    pub fn start_stale(&mut self, params: &Params, tools: &Tools, embedder: Option<&LoadedModel>) {
+        let wake = &tools.wake;
         let request = self.embed_request(params);
         self.embedded.recall(Some(request));
         // Embedding again is long work: once there are vectors, it waits for a person to ask for it.
         if self.embedded.needs(Some(request)) && self.embedded.value().is_none() {
-            self.start_embedding(request, params, cache, embedder, wake);
+            self.start_embedding(request, params, tools, embedder);
         }
         let Some(matrix) = self.matrix().cloned() else { return };
         let request = self.knn_request(params);
         self.knn.recall(request);
         if let Some(key) = request.filter(|_| self.knn.needs(request)) {
-            let (matrix, cache, params) = (matrix.clone(), cache.clone(), params.neighbours.clone());
+            let (matrix, tools, params) = (matrix.clone(), tools.clone(), params.neighbours.clone());
             self.knn.start("neighbours", key, wake.clone(), move |ctx| {
-                stage::neighbours::run(&matrix, &params, Some(&cache), ctx).map(Arc::new)
+                stage::neighbours::run(&matrix, &params, tools.of_stages(), ctx).map(Arc::new)
             });
         }
         if let Some(knn) = self.knn.fresh(request).cloned() {
-            self.start_after_neighbours(&matrix, &knn, params, cache, wake);
+            self.start_after_neighbours(&matrix, &knn, params, tools);
         }
         let request = self.names_request();
         self.names.recall(request);
@@ -68,10 +62,10 @@ impl Space {
         &mut self,
         request: Key,
         params: &Params,
-        cache: &Arc<Cache>,
+        tools: &Tools,
         embedder: Option<&LoadedModel>,
-        wake: &Wake,
     ) {
+        let wake = &tools.wake;
         let halves = self.halves(params).then_some(params.neighbours.k);
         let corpus = self.corpus.clone();
         let given: Option<Box<dyn FnOnce() -> Result<Matrix, StageError> + Send>> = match &self.vectors {
@@ -86,7 +80,7 @@ impl Space {
             }
             Vectors::ByModel => None,
         };
-        let (params, cache) = (params.clone(), cache.clone());
+        let (params, cache, on) = (params.clone(), tools.cache.clone(), tools.on.clone());
         let in_precision = move |matrix: Matrix, cache: &Cache, ctx: &Ctx| match halves {
             Some(k) => stage::embed::halve(matrix, k, cache, ctx),
             None => Ok(matrix),
@@ -101,7 +95,7 @@ impl Space {
         }
         let loaded = embedder.cloned();
         self.embedded.start("embed", request, wake.clone(), move |ctx| {
-            let embedder = stage::embed::embedder(&params, loaded, DevicePreference::Auto, ctx)?;
+            let embedder = stage::embed::embedder(&params, loaded, on.wished(), ctx)?;
             let done = stage::embed::run(&corpus, &embedder, &params.embed, &cache, ctx)?;
             let matrix = in_precision(done.matrix, &cache, ctx)?;
             let summary = stage::embed::summary(&matrix);
@@ -119,15 +113,15 @@ impl Space {
         matrix: &Arc<Matrix>,
         knn: &Arc<Knn>,
         params: &Params,
-        cache: &Arc<Cache>,
-        wake: &Wake,
+        tools: &Tools,
     ) {
+        let wake = &tools.wake;
         let request = self.map_request(params);
         if self.map.recall(request) {
             self.moving = None;
         }
         if let Some(key) = request.filter(|_| self.map.needs(request)) {
-            self.start_map(key, (matrix.clone(), knn.clone()), None, params, cache, wake);
+            self.start_map(key, (matrix.clone(), knn.clone()), None, params, tools);
         }
         let request = self.quality_request();
         self.quality.recall(request);
@@ -156,26 +150,26 @@ impl Space {
         (matrix, knn): (Arc<Matrix>, Arc<Knn>),
         start: Option<Arc<Layout>>,
         params: &Params,
-        cache: &Arc<Cache>,
-        wake: &Wake,
+        tools: &Tools,
     ) {
-        let cache = cache.clone();
+        let tools = tools.clone();
         self.live = Latest::default();
         self.steered = Some(params.map.umap.clone());
         let (live, params) = (self.live.clone(), params.map.clone());
-        self.map.start("map", key, wake.clone(), move |ctx| {
-            stage::map::run(&matrix, &knn, &params, start.as_deref(), &live, Some(&cache), ctx).map(Arc::new)
+        self.map.start("map", key, tools.wake.clone(), move |ctx| {
+            stage::map::run(&matrix, &knn, &params, start.as_deref(), &live, tools.of_stages(), ctx)
+                .map(Arc::new)
         });
     }
 
     /// Goes on with a map that was stopped.
-    pub fn continue_map(&mut self, params: &Params, cache: &Arc<Cache>, wake: &Wake) {
+    pub fn continue_map(&mut self, params: &Params, tools: &Tools) {
         let request = self.map_request(params);
         let stopped = self.layout().filter(|layout| layout.epochs.0 < layout.epochs.1).cloned();
         if let (Some(key), Some(layout), Some(matrix), Some(knn)) =
             (request, stopped, self.matrix().cloned(), self.knn().cloned())
         {
-            self.start_map(key, (matrix, knn), Some(layout), params, cache, wake);
+            self.start_map(key, (matrix, knn), Some(layout), params, tools);
         }
     }
 
