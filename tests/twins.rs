@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use semascope::data::{Key, Knn, Layout, Matrix};
 use semascope::gpu::{self, Context, GpuError, neighbours::Precision};
 use semascope::job::{Ctx, Event, Latest};
+use semascope::math::density;
 use semascope::math::neighbours::{self, Method, NeighbourParams};
 use semascope::math::umap::UmapParams;
 use semascope::stage::{self, Computers, MapParams, Tools};
@@ -229,4 +230,30 @@ fn neighbours_of_a_space_do_not_depend_on_what_computes_them() {
     assert_eq!((found.key, &found.method), (by_twin.key, &by_twin.method));
     assert_eq!(found.indices, by_twin.indices);
     assert_eq!(found.similarities, by_twin.similarities);
+}
+
+#[test]
+fn the_density_of_a_map_and_its_basins_are_the_twins() {
+    let Some(context) = context() else { return };
+    let mut positions: Vec<[f32; 2]> =
+        clustered(3000, 8, 7).chunks(8).map(|row| [row[0] * 9.0, row[1] * 9.0]).collect();
+    positions[17] = [f32::NAN, 1.0];
+    let frame = density::Frame::of(&positions);
+    let cells = frame.cells(&positions);
+    let places: Vec<[f32; 2]> = cells.iter().copied().flatten().collect();
+    let ctx = Ctx::quiet();
+    // More places than one page holds.
+    let splats =
+        gpu::density::Splats::new(&context.with_pages_of(1 << 22), &places, density::SIDE, &ctx).unwrap();
+    let by_twin = density::splatted(&cells);
+    assert_eq!(splats.counts(&ctx).unwrap(), by_twin);
+    let sigma = frame.bandwidth(1, 1.0);
+    let (heights, peaks) = splats.blurred(&density::gaussian(sigma), &ctx).unwrap();
+    let expected = density::blurred(&by_twin, sigma);
+    let most = expected.iter().fold(0.0f32, |most, &height| most.max(height));
+    for (found, expected) in heights.iter().zip(&expected) {
+        assert!((found - expected).abs() <= 1e-5 * most, "{found} {expected}");
+    }
+    // From the same heights the same basins.
+    assert_eq!(peaks, density::peaks(&heights));
 }

@@ -2,7 +2,9 @@
 //! twin in `math`, which gives the same result on the processor and which it is tested against.
 
 mod adapters;
+pub mod ceiling;
 mod context;
+pub mod density;
 mod error;
 mod kernel;
 pub mod neighbours;

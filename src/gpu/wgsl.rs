@@ -7,6 +7,8 @@ const FILES: &[(&str, &str)] = &[
     ("lib/groups.wgsl", include_str!("../../shaders/lib/groups.wgsl")),
     ("lib/best.wgsl", include_str!("../../shaders/lib/best.wgsl")),
     ("lib/random.wgsl", include_str!("../../shaders/lib/random.wgsl")),
+    ("ceiling.wgsl", include_str!("../../shaders/ceiling.wgsl")),
+    ("density.wgsl", include_str!("../../shaders/density.wgsl")),
     ("neighbours.wgsl", include_str!("../../shaders/neighbours.wgsl")),
     ("neighbours_coded.wgsl", include_str!("../../shaders/neighbours_coded.wgsl")),
     ("points.wgsl", include_str!("../../shaders/points.wgsl")),

@@ -31,6 +31,8 @@ pub enum Command {
     Project(ProjectArguments),
     /// Vectors to clusters: a CSV with the columns row and semascope_cluster
     Cluster(ClusterArguments),
+    /// Time every compute kernel on the graphics adapter, beside its twin on the processor
+    Bench(BenchArguments),
     /// What this machine can compute and draw on
     Devices(DevicesArguments),
 }
@@ -192,6 +194,19 @@ pub struct ClusterArguments {
     pub grouping: Grouping,
     #[command(flatten)]
     pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// As little as a calibration does
+    #[arg(long)]
+    pub quick: bool,
+    /// Take an adapter in software where there is no other: it shows that kernels are right, not how fast they are
+    #[arg(long)]
+    pub software: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,13 +1,15 @@
 //! The same stages without a window, so that work can be scripted, timed and checked.
 
 mod arguments;
+mod bench;
 mod files;
 mod picture;
 mod reporter;
 mod run;
 mod steps;
 
-pub use arguments::Arguments;
+pub use arguments::{Arguments, BenchArguments};
+pub use bench::run as bench;
 
 use arguments::Command;
 
@@ -19,6 +21,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         Command::Knn(arguments) => steps::knn(&arguments),
         Command::Project(arguments) => steps::project(&arguments),
         Command::Cluster(arguments) => steps::cluster(&arguments),
+        Command::Bench(arguments) => bench(&arguments),
         Command::Devices(arguments) => steps::devices(&arguments),
     }
 }

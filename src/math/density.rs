@@ -7,12 +7,14 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::hash::spread;
+use super::hash::mix32;
 use crate::data::{Clusters, UNCLUSTERED};
 use crate::job::{Cancelled, Ctx};
 
 /// Cells on a side of the grid.
-const SIDE: usize = 1024;
+pub const SIDE: usize = 1024;
+/// Parts of a point that splats are counted in: a cell can hold the 2²⁴ points that a map has at most.
+pub const PARTS: u32 = 256;
 /// Cells left free around the points, so that blurred density does not pile up at the rim.
 const MARGIN: f32 = 16.0;
 /// Blurs in cells, coarse to fine, where points are many.
@@ -21,6 +23,8 @@ const BANDWIDTHS: [f32; 3] = [24.0, 14.0, 8.0];
 const SPACINGS: [f32; 3] = [1.4, 1.0, 0.7];
 /// A kernel ends at this many bandwidths.
 const REACH: f32 = 3.0;
+/// The widest blur in cells.
+const WIDEST: f32 = SIDE as f32 / 8.0;
 
 /// What a person can choose.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,64 +56,130 @@ pub struct Topics {
 
 /// Finds the topics among `positions` at three levels of detail, coarse to fine.
 pub fn topics(positions: &[[f32; 2]], params: &DensityParams, ctx: &Ctx) -> Result<Vec<Topics>, Cancelled> {
-    ctx.progress.begin("Clustering", "levels", BANDWIDTHS.len() as u64, 0);
-    let cells = to_cells(positions);
+    let frame = Frame::of(positions);
+    let cells = frame.cells(positions);
     let splats = splatted(&cells);
-    let min_size = params.min_size.unwrap_or(((positions.len() as f64).sqrt() / 10.0) as usize).max(3);
-    // What one point would have if all spread evenly.
-    let spacing = SIDE as f32 / (positions.len().max(1) as f32).sqrt();
+    topics_on(&frame, &cells, params, ctx, |sigma| {
+        ctx.cancel.check()?;
+        let heights = blurred(&splats, sigma);
+        ctx.cancel.check()?;
+        let peaks = peaks(&heights);
+        Ok(Surface { heights, peaks })
+    })
+}
+
+/// The density of a map blurred by some bandwidth.
+pub struct Surface {
+    /// [`SIDE`] × [`SIDE`] points a cell, row-major.
+    pub heights: Vec<f32>,
+    /// The peak that each cell drains from, uphill: the number of its cell; [`UNCLUSTERED`] where there is no density.
+    pub peaks: Vec<u32>,
+}
+
+/// The same, with surfaces that somebody else makes, given the bandwidth in cells: see [`blurred`] and [`peaks`].
+pub fn topics_on<E>(
+    frame: &Frame,
+    cells: &[Option<[f32; 2]>],
+    params: &DensityParams,
+    ctx: &Ctx,
+    mut surface: impl FnMut(f32) -> Result<Surface, E>,
+) -> Result<Vec<Topics>, E> {
+    ctx.progress.begin("Clustering", "levels", BANDWIDTHS.len() as u64, 0);
+    let min_size = params.min_size.unwrap_or(((cells.len() as f64).sqrt() / 10.0) as usize).max(3);
     let mut levels = Vec::new();
-    for (bandwidth, spacings) in BANDWIDTHS.into_iter().zip(SPACINGS) {
-        ctx.cancel.check()?;
-        let widest = SIDE as f32 / 8.0;
-        let sigma = (bandwidth.max(spacings * spacing) * params.bandwidth).clamp(1.0, widest);
-        let density = blurred(&splats, sigma);
-        ctx.cancel.check()?;
-        levels.push(label(&cells, &density, params.merge, min_size));
+    for level in 0..BANDWIDTHS.len() {
+        let surface = surface(frame.bandwidth(level, params.bandwidth))?;
+        levels.push(label(cells, &surface, params.merge, min_size));
         ctx.progress.advance(1);
     }
     Ok(levels)
 }
 
-/// Positions in cells of the grid; `None` where a position is not finite.
-fn to_cells(positions: &[[f32; 2]]) -> Vec<Option<[f32; 2]>> {
-    let finite = |p: &&[f32; 2]| p.iter().all(|x| x.is_finite());
-    let (mut low, mut high) = ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]);
-    for p in positions.iter().filter(finite) {
-        for axis in 0..2 {
-            low[axis] = low[axis].min(p[axis]);
-            high[axis] = high[axis].max(p[axis]);
-        }
-    }
-    let extent = (high[0] - low[0]).max(high[1] - low[1]);
-    let scale = if extent > 0.0 { (SIDE as f32 - 2.0 * MARGIN - 1.0) / extent } else { 0.0 };
-    let to_cell = |p: &[f32; 2]| {
-        finite(&p).then(|| [(p[0] - low[0]) * scale + MARGIN, (p[1] - low[1]) * scale + MARGIN])
-    };
-    positions.iter().map(to_cell).collect()
+/// How a map lies on the grid.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Frame {
+    /// The least position along each axis.
+    low: [f32; 2],
+    /// Cells a unit of the map.
+    scale: f32,
+    points: usize,
 }
 
-/// The grid with each point's weight on the four cells around it.
-fn splatted(cells: &[Option<[f32; 2]>]) -> Vec<f32> {
-    let mut grid = vec![0.0; SIDE * SIDE];
+impl Frame {
+    /// The frame of `positions`, those that are finite.
+    pub fn of(positions: &[[f32; 2]]) -> Self {
+        let (mut low, mut high) = ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]);
+        for p in positions.iter().filter(|p| is_finite(p)) {
+            for axis in 0..2 {
+                low[axis] = low[axis].min(p[axis]);
+                high[axis] = high[axis].max(p[axis]);
+            }
+        }
+        let extent = (high[0] - low[0]).max(high[1] - low[1]);
+        let scale = if extent > 0.0 { (SIDE as f32 - 2.0 * MARGIN - 1.0) / extent } else { 0.0 };
+        Self { low, scale, points: positions.len() }
+    }
+
+    /// Positions in cells of the grid; `None` where a position is not finite.
+    pub fn cells(&self, positions: &[[f32; 2]]) -> Vec<Option<[f32; 2]>> {
+        positions.iter().map(|p| is_finite(p).then(|| self.cell(*p))).collect()
+    }
+
+    fn cell(&self, [x, y]: [f32; 2]) -> [f32; 2] {
+        [(x - self.low[0]) * self.scale + MARGIN, (y - self.low[1]) * self.scale + MARGIN]
+    }
+
+    /// Where a place of the grid lies on the map.
+    pub fn on_map(&self, [x, y]: [f32; 2]) -> [f32; 2] {
+        let back = |cell: f32| if self.scale > 0.0 { (cell - MARGIN) / self.scale } else { 0.0 };
+        [self.low[0] + back(x), self.low[1] + back(y)]
+    }
+
+    /// The bandwidth of a level in cells, coarse (0) to fine (2), scaled by a person's wish.
+    pub fn bandwidth(&self, level: usize, wish: f32) -> f32 {
+        // What one point would have if all spread evenly.
+        let spacing = SIDE as f32 / (self.points.max(1) as f32).sqrt();
+        (BANDWIDTHS[level].max(SPACINGS[level] * spacing) * wish).clamp(1.0, WIDEST)
+    }
+}
+
+fn is_finite(p: &[f32; 2]) -> bool {
+    p.iter().all(|x| x.is_finite())
+}
+
+/// The grid with each point's weight on the four cells around it, in [`PARTS`] of a point: whole numbers, so that no order
+/// matters and any adapter gives the same.
+pub fn splatted(cells: &[Option<[f32; 2]>]) -> Vec<u32> {
+    let mut grid = vec![0; SIDE * SIDE];
     for [x, y] in cells.iter().flatten() {
         let (column, row) = (x.floor(), y.floor());
-        let (fx, fy) = (x - column, y - row);
+        let part = |fraction: f32| (fraction * PARTS as f32 + 0.5) as u32;
+        let (fx, fy) = (part(x - column), part(y - row));
         let at = row as usize * SIDE + column as usize;
-        grid[at] += (1.0 - fx) * (1.0 - fy);
-        grid[at + 1] += fx * (1.0 - fy);
-        grid[at + SIDE] += (1.0 - fx) * fy;
-        grid[at + SIDE + 1] += fx * fy;
+        let mut add = |at: usize, wx: u32, wy: u32| {
+            let cell: &mut u32 = &mut grid[at];
+            *cell = cell.wrapping_add((wx * wy + PARTS / 2) / PARTS);
+        };
+        add(at, PARTS - fx, PARTS - fy);
+        add(at + 1, fx, PARTS - fy);
+        add(at + SIDE, PARTS - fx, fy);
+        add(at + SIDE + 1, fx, fy);
     }
     grid
 }
 
-/// Gaussian blur, once along each axis.
-fn blurred(grid: &[f32], sigma: f32) -> Vec<f32> {
+/// The weights of a Gaussian of `sigma` cells, from its middle outwards: together with their mirror image they add up to 1.
+pub fn gaussian(sigma: f32) -> Vec<f32> {
     let reach = (REACH * sigma).ceil() as usize;
-    let kernel: Vec<f32> = (0..=reach).map(|x| (-0.5 * (x as f32 / sigma).powi(2)).exp()).collect();
-    let total: f32 = kernel[0] + 2.0 * kernel[1..].iter().sum::<f32>();
-    let kernel: Vec<f32> = kernel.iter().map(|w| w / total).collect();
+    let weights: Vec<f32> = (0..=reach).map(|x| (-0.5 * (x as f32 / sigma).powi(2)).exp()).collect();
+    let total: f32 = weights[0] + 2.0 * weights[1..].iter().sum::<f32>();
+    weights.iter().map(|w| w / total).collect()
+}
+
+/// Gaussian blur of [`splatted`] points, once along each axis: points a cell.
+pub fn blurred(splats: &[u32], sigma: f32) -> Vec<f32> {
+    let kernel = gaussian(sigma);
+    let reach = kernel.len() - 1;
     let along_rows = |grid: &[f32]| {
         let mut out = vec![0.0; SIDE * SIDE];
         out.par_chunks_exact_mut(SIDE).zip(grid.par_chunks_exact(SIDE)).for_each(|(out, row)| {
@@ -124,7 +194,8 @@ fn blurred(grid: &[f32], sigma: f32) -> Vec<f32> {
         });
         out
     };
-    transposed(&along_rows(&transposed(&along_rows(grid))))
+    let grid: Vec<f32> = splats.iter().map(|&parts| parts as f32 / PARTS as f32).collect();
+    transposed(&along_rows(&transposed(&along_rows(&grid))))
 }
 
 fn transposed(grid: &[f32]) -> Vec<f32> {
@@ -133,6 +204,43 @@ fn transposed(grid: &[f32]) -> Vec<f32> {
         out.iter_mut().enumerate().for_each(|(y, o)| *o = grid[y * SIDE + x]);
     });
     out
+}
+
+/// Whether cell `a` is above cell `b`: equal heights (a single point's kernel has many) go by a scattered order, not along the
+/// rows.
+fn above(heights: &[f32], a: usize, b: usize) -> bool {
+    let (high, low) = (heights[a], heights[b]);
+    high > low || (high == low && (mix32(a as u32), a) > (mix32(b as u32), b))
+}
+
+/// The peak of each cell's basin: whoever walks uphill from it, always to the highest cell around, ends there.
+pub fn peaks(heights: &[f32]) -> Vec<u32> {
+    let uphill: Vec<u32> = (0..heights.len())
+        .into_par_iter()
+        .map(|cell| {
+            if heights[cell] <= 0.0 {
+                return UNCLUSTERED;
+            }
+            let highest =
+                neighbours(cell).fold(cell, |best, n| if above(heights, n, best) { n } else { best });
+            highest as u32
+        })
+        .collect();
+    let mut peaks = uphill;
+    for cell in 0..peaks.len() {
+        // Follow the way to its end, and let all cells on it point there.
+        let mut end = peaks[cell];
+        while end != UNCLUSTERED && peaks[end as usize] != end {
+            end = peaks[end as usize];
+        }
+        let mut on_the_way = cell;
+        while end != UNCLUSTERED && peaks[on_the_way] != end {
+            let next = peaks[on_the_way] as usize;
+            peaks[on_the_way] = end;
+            on_the_way = next;
+        }
+    }
+    peaks
 }
 
 /// Basins of the density; basin `b` was merged into `parents[b]`, and so on up to itself.
@@ -153,47 +261,49 @@ impl Basins {
         basin
     }
 
-    /// Floods the density from its peaks downwards.
-    fn of(density: &[f32], merge: f32) -> Self {
-        let mut order: Vec<u32> =
-            (0..density.len() as u32).filter(|&cell| density[cell as usize] > 0.0).collect();
-        // Equal densities (a single point's kernel has many) go by a scattered order, not along the rows.
-        order.par_sort_unstable_by(|&a, &b| {
-            let by_density = density[b as usize].total_cmp(&density[a as usize]);
-            by_density.then_with(|| (spread(a.into()), a).cmp(&(spread(b.into()), b)))
+    /// Merges basins from the highest saddle down, as a flood that falls would.
+    fn of(surface: &Surface, merge: f32) -> Self {
+        let Surface { heights, peaks } = surface;
+        // Peaks are numbered from the highest down.
+        let mut tops: Vec<usize> = (0..peaks.len()).filter(|&cell| peaks[cell] as usize == cell).collect();
+        tops.par_sort_unstable_by(|&a, &b| {
+            if above(heights, a, b) { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater }
         });
+        let mut numbers = vec![UNCLUSTERED; peaks.len()];
+        tops.iter().enumerate().for_each(|(number, &top)| numbers[top] = number as u32);
+        let of_cell: Vec<u32> =
+            peaks.iter().map(|&peak| numbers.get(peak as usize).copied().unwrap_or(UNCLUSTERED)).collect();
+        let mut meetings: Vec<(f32, u32, u32)> = (0..of_cell.len())
+            .into_par_iter()
+            .filter(|&cell| of_cell[cell] != UNCLUSTERED)
+            .flat_map_iter(|cell| {
+                let own = of_cell[cell];
+                let of_cell = &of_cell;
+                // A cell where the water from two peaks meets is their saddle.
+                neighbours(cell)
+                    .filter(move |&n| {
+                        of_cell[n] != UNCLUSTERED && of_cell[n] != own && above(heights, n, cell)
+                    })
+                    .map(move |n| (heights[cell], own.min(of_cell[n]), own.max(of_cell[n])))
+            })
+            .collect();
+        meetings.par_sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
         let mut basins = Self {
-            of_cell: vec![UNCLUSTERED; density.len()],
-            peaks: Vec::new(),
-            parents: Vec::new(),
+            of_cell,
+            peaks: tops.iter().map(|&top| heights[top]).collect(),
+            parents: (0..tops.len() as u32).collect(),
             saddles: Vec::new(),
         };
-        for cell in order {
-            let height = density[cell as usize];
-            let mut touching: Vec<(f32, u32)> = neighbours(cell as usize)
-                .filter(|&n| basins.of_cell[n] != UNCLUSTERED)
-                .map(|n| (density[n], basins.root(basins.of_cell[n])))
-                .collect();
-            touching.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            let Some(&(_, uphill)) = touching.first() else {
-                basins.of_cell[cell as usize] = basins.peaks.len() as u32;
-                basins.parents.push(basins.peaks.len() as u32);
-                basins.peaks.push(height);
+        for (height, a, b) in meetings {
+            let (a, b) = (basins.root(a), basins.root(b));
+            if a == b {
                 continue;
-            };
-            basins.of_cell[cell as usize] = uphill;
-            for &(_, other) in &touching[1..] {
-                let (a, b) = (basins.root(uphill), basins.root(other));
-                if a == b {
-                    continue;
-                }
-                // Peaks are numbered from the highest down.
-                let (higher, lower) = (a.min(b), a.max(b));
-                if height > merge * basins.peaks[lower as usize] {
-                    basins.parents[lower as usize] = higher;
-                } else {
-                    basins.saddles.push((height, higher, lower));
-                }
+            }
+            let (higher, lower) = (a.min(b), a.max(b));
+            if height > merge * basins.peaks[lower as usize] {
+                basins.parents[lower as usize] = higher;
+            } else {
+                basins.saddles.push((height, higher, lower));
             }
         }
         basins
@@ -226,8 +336,9 @@ fn neighbours(cell: usize) -> impl Iterator<Item = usize> {
     ys.flat_map(move |y| xs.clone().map(move |x| y * SIDE + x)).filter(move |&n| n != cell)
 }
 
-fn label(cells: &[Option<[f32; 2]>], density: &[f32], merge: f32, min_size: usize) -> Topics {
-    let mut basins = Basins::of(density, merge);
+fn label(cells: &[Option<[f32; 2]>], surface: &Surface, merge: f32, min_size: usize) -> Topics {
+    let density = &surface.heights;
+    let mut basins = Basins::of(surface, merge);
     let cell_of = |[x, y]: [f32; 2]| y.round() as usize * SIDE + x.round() as usize;
     let at: Vec<Option<usize>> = cells.iter().map(|cell| cell.map(cell_of)).collect();
     let mut sizes = vec![0; basins.peaks.len()];
@@ -315,6 +426,37 @@ mod tests {
         let levels = run(&[[1.0, 1.0]; 10]);
         assert!(levels.iter().all(|level| level.labels == [0; 10]));
         assert!(run(&[]).iter().all(|level| level.count == 0));
+    }
+
+    #[test]
+    fn every_cell_drains_from_the_peak_that_walking_uphill_finds() {
+        let (points, _) = heaps(&[[0.0, 0.0], [3.0, 1.0], [2.0, 4.0]], 60, 3.0);
+        let cells = Frame::of(&points).cells(&points);
+        let heights = blurred(&splatted(&cells), 9.0);
+        let peaks = peaks(&heights);
+        for start in (0..heights.len()).filter(|&cell| heights[cell] > 0.0).step_by(97) {
+            let mut cell = start;
+            while let Some(up) = neighbours(cell)
+                .filter(|&n| above(&heights, n, cell))
+                .reduce(|a, b| if above(&heights, a, b) { a } else { b })
+            {
+                cell = up;
+            }
+            assert_eq!(peaks[start] as usize, cell);
+        }
+    }
+
+    #[test]
+    fn the_grid_knows_where_its_cells_are_on_the_map_and_holds_every_point_once() {
+        let (points, _) = heaps(&[[5.0, -3.0], [8.0, 1.0]], 100, 2.0);
+        let frame = Frame::of(&points);
+        let cells = frame.cells(&points);
+        for (point, cell) in points.iter().zip(&cells) {
+            let back = frame.on_map(cell.unwrap());
+            assert!((back[0] - point[0]).abs() < 1e-4 && (back[1] - point[1]).abs() < 1e-4);
+        }
+        let parts: u32 = splatted(&cells).iter().sum();
+        assert!((f64::from(parts) / f64::from(PARTS) - 200.0).abs() < 1.0, "{parts}");
     }
 
     #[test]

@@ -150,6 +150,11 @@ impl FuzzyGraph {
         &self.offsets
     }
 
+    /// How many edges are due in an epoch, on average.
+    pub fn due(&self) -> f64 {
+        self.edges.iter().map(|edge| f64::from(edge.due()) / 256.0).sum()
+    }
+
     /// All edges, each twice: once from either end.
     pub fn edges(&self) -> &[Edge] {
         &self.edges

@@ -20,6 +20,14 @@ pub fn draw(seed: u64, counter: u64) -> u64 {
     mix(mix(seed) ^ counter)
 }
 
+/// A 32-bit hash whose products stay in 32 bits, as SIMD lanes want (Wellons' lowbias32).
+#[inline(always)]
+pub fn mix32(value: u32) -> u32 {
+    let value = (value ^ (value >> 16)).wrapping_mul(0x21F0_AAAD);
+    let value = (value ^ (value >> 15)).wrapping_mul(0xD35A_2D97);
+    value ^ (value >> 15)
+}
+
 /// A number in [0, 1) from a hash, with 53 random bits.
 pub fn unit(hash: u64) -> f64 {
     (hash >> 11) as f64 / (1u64 << 53) as f64

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::fuzzy::FuzzyGraph;
-use super::hash;
+use super::hash::{self, mix32};
 use super::umap_curve::fit_curve;
 use crate::job::{Ctx, Event, Latest};
 
@@ -519,14 +519,6 @@ fn clip(v: f32) -> f32 {
 #[inline(always)]
 fn below(random: u32, n: u64) -> u32 {
     (u64::from(random).wrapping_mul(n) >> 32) as u32
-}
-
-/// A 32-bit hash whose products stay in 32 bits, as SIMD lanes want (Wellons' lowbias32).
-#[inline(always)]
-fn mix32(value: u32) -> u32 {
-    let value = (value ^ (value >> 16)).wrapping_mul(0x21F0_AAAD);
-    let value = (value ^ (value >> 15)).wrapping_mul(0xD35A_2D97);
-    value ^ (value >> 15)
 }
 
 /// `v` to the `exponent`, for positive normal `v`, within 2e-5 of the true value, by polynomials for log₂ and 2ˣ:

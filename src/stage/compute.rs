@@ -32,7 +32,7 @@ pub struct Tools<'a> {
 pub enum Work {
     /// Counted in products of components.
     Neighbours,
-    /// Counted in edges and the points they push away, times epochs.
+    /// Counted in steps: an edge that is due is one, and so is each point that it pushes away.
     Umap,
 }
 

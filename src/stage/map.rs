@@ -13,7 +13,7 @@ use crate::math::umap::{self, Course, OnProcessor, Optimised, Start, UmapParams}
 use super::checkpoint::Checkpoints;
 use super::compute::{self, Compute, Computers, Tools, Units, Work};
 use super::mover::OnAdapter;
-use super::{MapMethod, MapParams, StageError, calibrate};
+use super::{MapMethod, MapParams, StageError};
 
 /// The key of the map that these parameters give, run to its end.
 pub fn key(matrix: &Matrix, knn: &Knn, params: &MapParams) -> Key {
@@ -125,7 +125,8 @@ fn lay_out(
     let n = graph.len().max(begin.positions.len());
     let mut course = Course::new(params, n, begin.epoch);
     let mut positions = umap::placed(begin.positions, n);
-    let units = Units::same(calibrate::umap_units(graph, params, n));
+    let left = (1 + params.negatives) * (course.epochs - course.epoch);
+    let units = Units::same(graph.due() * left as f64);
     if let Compute::Gpu(context) = on.choose(Work::Umap, units, ctx) {
         let failed = match OnAdapter::new(&context, graph, positions.clone(), ctx) {
             Err(error) => Some(error),

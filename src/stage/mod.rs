@@ -23,6 +23,7 @@ pub mod regroup;
 pub mod split;
 pub mod survey;
 pub mod topics;
+pub mod trials;
 
 pub use compute::{Compute, Computers, Tools, Work};
 pub use params::{ClusterMethod, ClusterParams, MapMethod, MapParams, Params};
