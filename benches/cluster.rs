@@ -3,7 +3,7 @@
 //!     cargo bench --profile dev --bench cluster -- leiden KNN_DIR [--labels FILE] [--resolution R] [--seed N]
 //!     cargo bench --profile dev --bench cluster -- synthetic POINTS
 //!     cargo bench --profile dev --bench cluster -- naming KNN_DIR --texts FILE.json [--show N]
-//!     cargo bench --profile dev --bench cluster -- kmeans VECTORS.npy --k N [--labels FILE]
+//!     cargo bench --profile dev --bench cluster -- kmeans VECTORS.npy --k N [--labels FILE] [--rounds N] [--restarts N] [--euclidean]
 //!
 //! `KNN_DIR` is what `semascope knn` writes; `FILE` holds one label a line, in row order, and
 //! `FILE.json` an array of texts. The peer is
@@ -20,7 +20,7 @@ use semascope::data::{Key, Knn, Matrix, Recall, UNCLUSTERED};
 use semascope::job::Ctx;
 use semascope::math::agreement::{adjusted_mutual_information, adjusted_rand};
 use semascope::math::class_tfidf::keywords;
-use semascope::math::kmeans::{KMeansParams, kmeans};
+use semascope::math::kmeans::{KMeansParams, Metric, kmeans};
 use semascope::math::leiden::{Communities, LeidenParams, leiden};
 use semascope::math::random::Random;
 use semascope::math::titles::choose_titles;
@@ -63,10 +63,19 @@ fn main() -> Result<()> {
         ["kmeans", file, ..] => {
             let matrix = read_matrix(Path::new(file))?;
             let k = option("--k").map_or(Ok(20), |k| k.parse())?;
-            let params = KMeansParams { k, seed: params.seed, ..KMeansParams::default() };
+            let mut params = KMeansParams { k, seed: params.seed, ..KMeansParams::default() };
+            if let Some(rounds) = option("--rounds") {
+                params.max_rounds = rounds.parse()?;
+            }
+            if let Some(restarts) = option("--restarts") {
+                params.restarts = restarts.parse()?;
+            }
+            if arguments.iter().any(|argument| argument == "--euclidean") {
+                params.metric = Metric::Euclidean;
+            }
             let (found, cpu) = timed(|| kmeans(&matrix, &params, &Ctx::quiet()));
             let found = found?;
-            println!("{file}: {} clusters, similarity {:.4}; {cpu:.2} CPU-s", found.count, found.similarity);
+            println!("{file}: {} clusters, similarity {:.5}; {cpu:.2} CPU-s", found.count, found.similarity);
             if let Some(file) = option("--labels") {
                 let truth = read_labels(Path::new(&file))?;
                 let ami = adjusted_mutual_information(&truth, &found.labels);
