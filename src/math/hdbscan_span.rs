@@ -300,3 +300,53 @@ impl Sets {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math::hash;
+    use proptest::prelude::*;
+
+    /// Prim's algorithm on all pairs: the lengths of a shortest tree, shortest first.
+    fn prim(points: &[[f32; 2]], samples: usize) -> Vec<f32> {
+        let core = |&point: &[f32; 2]| {
+            let mut all: Vec<f32> = points.iter().map(|&other| squared_distance(point, other)).collect();
+            all.sort_by(f32::total_cmp);
+            all[samples.min(all.len() - 1)]
+        };
+        let cores: Vec<f32> = points.iter().map(core).collect();
+        let mut left: Vec<(f32, usize)> = (1..points.len()).map(|i| (f32::INFINITY, i)).collect();
+        let (mut last, mut lengths) = (0, Vec::new());
+        while !left.is_empty() {
+            for (length, i) in &mut left {
+                let apart = squared_distance(points[last], points[*i]).max(cores[last]).max(cores[*i]);
+                *length = length.min(apart);
+            }
+            let nearest = (0..left.len()).min_by(|&a, &b| left[a].0.total_cmp(&left[b].0)).unwrap();
+            let (length, i) = left.swap_remove(nearest);
+            lengths.push(length);
+            last = i;
+        }
+        lengths.sort_by(f32::total_cmp);
+        lengths
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn the_tree_is_as_short_as_one_found_by_comparing_all_pairs(
+            // A coarse lattice gives many duplicates and ties.
+            points in prop::collection::vec((0i8..12, -5i8..5), 1..200), samples in 1usize..9, fine in 0f32..1.0,
+        ) {
+            let points: Vec<[f32; 2]> = points.iter().enumerate()
+                .map(|(i, &(x, y))| [f32::from(x) + fine * hash::normal(1, i as u64) as f32, y.into()]).collect();
+            let tree = KdTree::new(&points);
+            let cores = core_distances(&tree, samples, &Ctx::quiet()).unwrap();
+            let edges = spanning_tree(&tree, &cores, &Ctx::quiet()).unwrap();
+            let mut sets = Sets::new(points.len());
+            prop_assert!(edges.iter().all(|edge| sets.join(edge.ends[0], edge.ends[1])), "a tree has no ring");
+            let lengths: Vec<f32> = edges.iter().map(|edge| edge.squared).collect();
+            prop_assert_eq!(lengths, prim(&points, samples));
+        }
+    }
+}

@@ -162,8 +162,10 @@ fn settle(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::data::Key;
+    use crate::data::{Element, Key};
     use crate::math::agreement::adjusted_rand;
 
     const DIM: usize = 8;
@@ -243,6 +245,90 @@ mod tests {
             let (_, found) = settle(&rows, centres, 50, WORTHWHILE_GAIN, &Ctx::quiet()).unwrap();
             assert!(adjusted_rand(&truth, &found.labels) > 0.99, "{metric:?}");
         }
+    }
+
+    #[test]
+    fn batches_grow_up_to_all_rows_but_not_beyond_a_million() {
+        assert_eq!(batches(0, 20), [0]);
+        assert_eq!(batches(8000, 20), [8000]);
+        assert_eq!(batches(10_000, 20), [4096, 10_000]);
+        assert_eq!(batches(100_000, 300), [19_200, 100_000]);
+        assert_eq!(batches(10_000_000, 100), [6400, 25_600, 102_400, 409_600, LARGEST_BATCH]);
+    }
+
+    #[test]
+    fn rows_that_no_batch_but_the_last_saw_find_their_centres() {
+        let (matrix, truth) = bundles(6, 4000, 0.3);
+        assert!(batches(matrix.rows(), 6).len() > 1);
+        let found = kmeans(&matrix, &params(6), &Ctx::quiet()).unwrap();
+        assert!(adjusted_rand(&truth, &found.labels) > 0.99);
+    }
+
+    #[test]
+    fn distances_tell_apart_what_lies_in_one_direction() {
+        let mut random = Random::new(1);
+        let far = |i: usize| if i.is_multiple_of(2) { 1.0 } else { 9.0 };
+        let values = (0..200 * DIM).map(|at| far(at / DIM) + 0.1 * random.unit() as f32).collect();
+        let truth: Vec<u32> = (0..200).map(|i| i % 2).collect();
+        let by =
+            |metric| kmeans(&matrix(values), &KMeansParams { metric, ..params(2) }, &Ctx::quiet()).unwrap();
+        let found = by(Metric::Euclidean);
+        assert_eq!(adjusted_rand(&truth, &found.labels), 1.0);
+        assert!(found.strengths.iter().all(|&strength| strength > 0.9));
+    }
+
+    #[test]
+    fn inertia_is_the_sum_of_squared_distances_to_the_means() {
+        let (matrix, _) = bundles(4, 60, 1.0);
+        let params = KMeansParams { metric: Metric::Euclidean, ..params(4) };
+        let found = kmeans(&matrix, &params, &Ctx::quiet()).unwrap();
+        let mut inertia = 0.0;
+        for cluster in 0..found.count as u32 {
+            let rows: Vec<Vec<f64>> = (0..240)
+                .filter(|&i| found.labels[i] == cluster)
+                .map(|i| matrix.row(i).iter().map(|&x| f64::from(x)).collect())
+                .collect();
+            for d in 0..DIM {
+                let mean = rows.iter().map(|row| row[d]).sum::<f64>() / rows.len() as f64;
+                inertia += rows.iter().map(|row| (row[d] - mean).powi(2)).sum::<f64>();
+            }
+        }
+        assert!((found.inertia / inertia - 1.0).abs() < 1e-3, "{} {inertia}", found.inertia);
+    }
+
+    #[test]
+    fn rows_that_are_all_alike_are_one_cluster() {
+        for metric in [Metric::Cosine, Metric::Euclidean] {
+            let rows = matrix(vec![0.3; 50 * DIM]);
+            let found = kmeans(&rows, &KMeansParams { metric, ..params(5) }, &Ctx::quiet()).unwrap();
+            assert_eq!((found.count, found.labels), (1, vec![0; 50]));
+        }
+    }
+
+    #[test]
+    fn lengths_mean_nothing_where_directions_are_compared() {
+        let (matrix_, _) = bundles(5, 40, 0.5);
+        let rows = matrix_.block(0..200);
+        let scaled = rows.chunks(DIM).enumerate().flat_map(|(i, row)| {
+            let factor = 10f32.powi(i as i32 % 13 - 6);
+            row.iter().map(move |x| factor * x).collect::<Vec<_>>()
+        });
+        let scaled = kmeans(&matrix(scaled.collect()), &params(5), &Ctx::quiet()).unwrap();
+        let plain = kmeans(&matrix_, &params(5), &Ctx::quiet()).unwrap();
+        assert_eq!(scaled.labels, plain.labels);
+    }
+
+    #[test]
+    fn halves_are_clustered_like_the_floats_that_they_stand_for() {
+        let (full, _) = bundles(5, 400, 1.0);
+        let halves = full.halves(0..full.rows()).unwrap();
+        let floats = matrix(halves.iter().map(|half| half.to_f32()).collect());
+        let bytes: Vec<u8> = halves.iter().flat_map(|half| half.to_le_bytes()).collect();
+        let shape = (full.rows(), DIM);
+        let halves =
+            Matrix::from_bytes(full.key, "test", false, shape, Element::F16, Arc::new(bytes), 0).unwrap();
+        let of = |matrix: &Matrix| kmeans(matrix, &params(7), &Ctx::quiet()).unwrap();
+        assert_eq!(of(&halves), of(&floats));
     }
 
     #[test]

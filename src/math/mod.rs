@@ -15,6 +15,7 @@ pub mod halves;
 pub mod hash;
 pub mod hdbscan;
 mod hdbscan_condense;
+mod hdbscan_graph;
 mod hdbscan_select;
 mod hdbscan_span;
 mod hnsw;
