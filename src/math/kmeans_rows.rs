@@ -1,7 +1,9 @@
 //! Rows as k-means sees them: taken from their mean and, where directions are compared, of unit length. They are
 //! never written down so: a product with a stored row is turned into the similarity that k-means means by four
-//! numbers a row, so that a matrix is read where it lies, whatever its size.
+//! numbers a row, so that a matrix can be read where it lies, whatever its size. What every round reads again is kept as
+//! floats, one row after the other, where that takes little memory.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use gemm::Parallelism;
@@ -18,6 +20,9 @@ pub(super) const BLOCK: usize = 512;
 
 /// Rows are summed in at most this many stretches, whatever the number of threads, so that sums round alike everywhere.
 const STRETCHES: usize = 32;
+
+/// So many bytes of rows are copied, to be floats that lie side by side; more are widened or gathered in each round.
+const COPIED_BYTES: usize = 512 << 20;
 
 /// Two similarities nearer than this, times the lengths that were multiplied, are equal but for rounding.
 const ROUNDING: f32 = 2e-6;
@@ -53,6 +58,8 @@ pub(super) struct Rows<'a> {
     rows: &'a [Row],
     /// Which rows of the matrix these are, ascending; all where it is none.
     ids: Option<&'a [u32]>,
+    /// These rows, where they are floats or were copied.
+    floats: Option<Cow<'a, [f32]>>,
 }
 
 /// What [`Rows`] are made from, found by reading all rows twice.
@@ -82,12 +89,27 @@ impl<'a> Prepared<'a> {
 
     /// All rows.
     pub fn all(&self) -> Rows<'_> {
-        Rows { matrix: self.matrix, metric: self.metric, mean: &self.mean, rows: &self.rows, ids: None }
+        let borrowed = match self.matrix.element() {
+            Element::F32 if cfg!(target_endian = "little") => {
+                bytemuck::try_cast_slice(self.matrix.raw()).ok()
+            }
+            _ => None,
+        };
+        self.of(None, borrowed.map(Cow::Borrowed))
     }
 
     /// The rows `ids`, ascending.
     pub fn some<'s>(&'s self, ids: &'s [u32]) -> Rows<'s> {
-        Rows { ids: Some(ids), ..self.all() }
+        self.of(Some(ids), None)
+    }
+
+    fn of<'s>(&'s self, ids: Option<&'s [u32]>, floats: Option<Cow<'s, [f32]>>) -> Rows<'s> {
+        let (matrix, metric) = (self.matrix, self.metric);
+        let mut rows = Rows { matrix, metric, mean: &self.mean, rows: &self.rows, ids, floats };
+        if rows.floats.is_none() && rows.len() * rows.dim() * size_of::<f32>() <= COPIED_BYTES {
+            rows.floats = Some(Cow::Owned(rows.copied()));
+        }
+        rows
     }
 }
 
@@ -142,11 +164,7 @@ impl Rows<'_> {
 
     /// The stored rows in `range`, one after the other; `scratch` is used where they do not lie so.
     pub fn stored<'s>(&'s self, range: Range<usize>, scratch: &'s mut Vec<f32>) -> &'s [f32] {
-        if self.ids.is_none()
-            && self.matrix.element() == Element::F32
-            && let Ok(floats) = bytemuck::try_cast_slice(self.matrix.raw())
-            && cfg!(target_endian = "little")
-        {
+        if let Some(floats) = &self.floats {
             return &floats[range.start * self.dim()..range.end * self.dim()];
         }
         scratch.resize(range.len() * self.dim(), 0.0);
@@ -154,6 +172,18 @@ impl Rows<'_> {
             widen(self.matrix, self.id(i), out);
         }
         scratch
+    }
+
+    /// All these rows as floats, one after the other.
+    fn copied(&self) -> Vec<f32> {
+        let mut floats = vec![0.0; self.len() * self.dim()];
+        let width = self.dim().max(1);
+        floats.par_chunks_mut(BLOCK * width).enumerate().for_each(|(block, out)| {
+            for (i, out) in (block * BLOCK..).zip(out.chunks_exact_mut(width)) {
+                widen(self.matrix, self.id(i), out);
+            }
+        });
+        floats
     }
 
     /// Row `i` from the mean, of unit length where directions are compared, into `out`.
@@ -169,7 +199,7 @@ impl Rows<'_> {
     /// Adds up the prepared rows `members` (each of which has content).
     pub fn sum(&self, members: &[u32]) -> Vec<f32> {
         let mut sum = vec![0.0; self.dim()];
-        let mut stored = vec![0.0; self.dim()];
+        let mut scratch = Vec::new();
         let mut mean_share = 0.0;
         for &member in members {
             let row = self.row(member as usize);
@@ -177,8 +207,8 @@ impl Rows<'_> {
                 Metric::Cosine => row.scale,
                 Metric::Euclidean => 1.0,
             };
-            widen(self.matrix, self.id(member as usize), &mut stored);
-            sum.iter_mut().zip(&stored).for_each(|(s, x)| *s += factor * x);
+            let stored = self.stored(member as usize..member as usize + 1, &mut scratch);
+            sum.iter_mut().zip(stored).for_each(|(s, x)| *s += factor * x);
             mean_share += factor * row.weight;
         }
         sum.iter_mut().zip(self.mean).for_each(|(s, m)| *s -= mean_share * m);
