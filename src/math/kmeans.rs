@@ -27,9 +27,9 @@ const GROWTH: usize = 4;
 /// them.
 const LARGEST_BATCH: usize = 1 << 20;
 /// A round that raises the mean similarity by a smaller share of what is left to gain is the last of its batch.
-const WORTHWHILE_GAIN: f64 = 1e-4;
+const WORTHWHILE_GAIN: f64 = 3e-4;
 /// The same while the batch is not the last: the next one goes on from there.
-const WORTHWHILE_GAIN_BEFORE: f64 = 2e-3;
+const WORTHWHILE_GAIN_BEFORE: f64 = 1e-3;
 
 /// What a person can choose.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
