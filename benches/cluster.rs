@@ -3,7 +3,9 @@
 //!     cargo bench --profile dev --bench cluster -- leiden KNN_DIR [--labels FILE] [--resolution R] [--seed N]
 //!     cargo bench --profile dev --bench cluster -- synthetic POINTS
 //!     cargo bench --profile dev --bench cluster -- naming KNN_DIR --texts FILE.json [--show N]
-//!     cargo bench --profile dev --bench cluster -- kmeans VECTORS.npy --k N [--labels FILE]
+//!     cargo bench --profile dev --bench cluster -- kmeans VECTORS.npy --k N [--labels FILE] [--rounds N] [--restarts N] [--euclidean]
+//!     cargo bench --profile dev --bench cluster -- hdbscan MAP.npy [--labels FILE] [--min-cluster-size N]
+//!         [--min-samples N] [--eom] [--knn KNN_DIR]
 //!
 //! `KNN_DIR` is what `semascope knn` writes; `FILE` holds one label a line, in row order, and
 //! `FILE.json` an array of texts. The peer is
@@ -16,11 +18,13 @@ use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use semascope::data::{Key, Knn, Matrix, Recall, UNCLUSTERED};
+use semascope::data::{Key, Knn, Recall, UNCLUSTERED};
+use semascope::io::npy;
 use semascope::job::Ctx;
 use semascope::math::agreement::{adjusted_mutual_information, adjusted_rand};
 use semascope::math::class_tfidf::keywords;
-use semascope::math::kmeans::{KMeansParams, kmeans};
+use semascope::math::hdbscan::{HdbscanParams, Selection, of_neighbours, of_points};
+use semascope::math::kmeans::{KMeansParams, Metric, kmeans};
 use semascope::math::leiden::{Communities, LeidenParams, leiden};
 use semascope::math::random::Random;
 use semascope::math::titles::choose_titles;
@@ -61,20 +65,61 @@ fn main() -> Result<()> {
             name(dir, &found, &texts, show)?;
         }
         ["kmeans", file, ..] => {
-            let matrix = read_matrix(Path::new(file))?;
+            let matrix = npy::read_matrix(Path::new(file))?;
             let k = option("--k").map_or(Ok(20), |k| k.parse())?;
-            let params = KMeansParams { k, seed: params.seed, ..KMeansParams::default() };
+            let mut params = KMeansParams { k, seed: params.seed, ..KMeansParams::default() };
+            if let Some(rounds) = option("--rounds") {
+                params.max_rounds = rounds.parse()?;
+            }
+            if let Some(restarts) = option("--restarts") {
+                params.restarts = restarts.parse()?;
+            }
+            if arguments.iter().any(|argument| argument == "--euclidean") {
+                params.metric = Metric::Euclidean;
+            }
             let (found, cpu) = timed(|| kmeans(&matrix, &params, &Ctx::quiet()));
             let found = found?;
-            println!("{file}: {} clusters, similarity {:.4}; {cpu:.2} CPU-s", found.count, found.similarity);
+            println!(
+                "{file}: {} clusters, similarity {:.5}, inertia {:.1}; {cpu:.2} CPU-s",
+                found.count, found.similarity, found.inertia
+            );
             if let Some(file) = option("--labels") {
                 let truth = read_labels(Path::new(&file))?;
                 let ami = adjusted_mutual_information(&truth, &found.labels);
                 println!("  AMI {ami:.4}  ARI {:.4}", adjusted_rand(&truth, &found.labels));
             }
         }
+        ["hdbscan", file, ..] => {
+            let mut params = HdbscanParams {
+                min_cluster_size: option("--min-cluster-size").map(|n| n.parse()).transpose()?,
+                min_samples: option("--min-samples").map(|n| n.parse()).transpose()?,
+                ..HdbscanParams::default()
+            };
+            if arguments.iter().any(|argument| argument == "--eom") {
+                params.selection = Selection::Eom;
+            }
+            let (_, two, flat) = npy::read_f32(Path::new(file))?;
+            anyhow::ensure!(two == 2, "{file} holds no map");
+            let knn = option("--knn").map(|dir| read_knn(Path::new(&dir))).transpose()?;
+            let (found, cpu) = timed(|| match &knn {
+                Some(knn) => of_neighbours(knn, &params, &Ctx::quiet()),
+                None => of_points(flat.as_chunks::<2>().0, &params, &Ctx::quiet()),
+            });
+            let found = found?;
+            let inside: Vec<usize> =
+                (0..found.labels.len()).filter(|&i| found.labels[i] != UNCLUSTERED).collect();
+            let left_out = 100.0 - 100.0 * inside.len() as f64 / found.labels.len().max(1) as f64;
+            println!("{file}: {} clusters, {left_out:.1} % left out; {cpu:.2} CPU-s", found.count);
+            if let Some(file) = option("--labels") {
+                let truth = read_labels(Path::new(&file))?;
+                let of = |labels: &[u32]| inside.iter().map(|&i| labels[i]).collect::<Vec<_>>();
+                let (truth, labels) = (of(&truth), of(&found.labels));
+                let ami = adjusted_mutual_information(&truth, &labels);
+                println!("  of those in clusters: AMI {ami:.4}  ARI {:.4}", adjusted_rand(&truth, &labels));
+            }
+        }
         _ => bail!(
-            "say `leiden KNN_DIR`, `synthetic POINTS`, `naming KNN_DIR` or `kmeans VECTORS.npy` (see the head of benches/cluster.rs)"
+            "say `leiden KNN_DIR`, `synthetic POINTS`, `naming KNN_DIR`, `kmeans VECTORS.npy` or `hdbscan MAP.npy` (see the head of benches/cluster.rs)"
         ),
     }
     Ok(())
@@ -148,13 +193,6 @@ fn read_knn(dir: &Path) -> Result<Knn> {
         recall: Recall::Exact,
         method: "read".into(),
     })
-}
-
-fn read_matrix(path: &Path) -> Result<Matrix> {
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let file = npyz::NpyFile::new(BufReader::new(file))?;
-    let dim = *file.shape().get(1).context("vectors must have two dimensions")? as usize;
-    Ok(Matrix::from_vec(Key::of("bench", 1).finish(), "bench", false, dim, file.into_vec()?))
 }
 
 fn read_labels(file: &Path) -> Result<Vec<u32>> {

@@ -138,6 +138,43 @@ fn the_single_steps_give_what_run_gives() {
 }
 
 #[test]
+fn hdbscan_leaves_cells_empty_and_says_what_share_it_left_out() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let file = file.to_str().unwrap();
+    let hdbscan = ["--method", "hdbscan", "--min-cluster-size", "8", "--min-samples", "4", "--quiet"];
+    let run = |arguments: &[&str]| {
+        let output = semascope(home.path(), &[arguments, &hdbscan].concat());
+        assert_ok(&output);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["run", file, "--text", "text", "--out", &path("out")]);
+    let report: serde_json::Value =
+        serde_json::from_str(&text(&home.path().join("out/report.json"))).unwrap();
+    let clusters = &report["clusters"];
+    assert_eq!(clusters["method"], "HDBSCAN, confident only");
+    assert!(clusters["count"].as_u64().unwrap() >= 2, "{clusters}");
+    let left_out = clusters["unclustered"].as_u64().unwrap();
+    assert_eq!(clusters["left_out"].as_f64().unwrap(), left_out as f64 / SMALL as f64);
+    assert_eq!(report["parameters"]["clusters"]["hdbscan"]["min_cluster_size"], 8);
+    let mut rows = csv::Reader::from_path(home.path().join("out/clusters.csv")).unwrap();
+    let empty = rows.records().filter(|row| row.as_ref().unwrap()[6].is_empty()).count();
+    assert_eq!(empty as u64, left_out);
+
+    // By itself, on the vectors.
+    assert_ok(&semascope(
+        home.path(),
+        &["embed", file, "--text", "text", "--out", &path("v.npy"), "--quiet"],
+    ));
+    run(&["cluster", &path("v.npy"), "--ground", "vectors", "--out", &path("c.csv")]);
+    let mut rows = csv::Reader::from_path(path("c.csv")).unwrap();
+    let cells: Vec<String> = rows.records().map(|row| row.unwrap()[1].to_owned()).collect();
+    assert_eq!(cells.len(), SMALL);
+    assert!(cells.iter().any(String::is_empty), "something is not certain");
+}
+
+#[test]
 fn the_map_of_a_project_is_the_map_of_its_run_and_saves_to_the_same_bytes() {
     use semascope::io::project::{SaveOptions, open, save};
     use semascope::job::Ctx;

@@ -12,6 +12,7 @@ use semascope::data::{Element, Recall};
 use semascope::io::cache::Cache;
 use semascope::io::settings::Settings;
 use semascope::job::{Ctx, Latest};
+use semascope::math::hdbscan::Ground;
 use semascope::session::{ColourBy, Command, Session, Severity, Step, StepState};
 use semascope::stage::{self, Computers, Tools};
 
@@ -80,6 +81,39 @@ fn a_changed_parameter_recomputes_only_what_lies_downstream() {
     assert_eq!(session.clusters().unwrap().count, 7);
     assert!(!Arc::ptr_eq(&clusters, session.clusters().unwrap()));
     assert!(Arc::ptr_eq(&layout, session.layout().unwrap()), "the map was not computed again");
+}
+
+#[test]
+fn confident_clusters_say_what_share_they_leave_out_and_follow_the_map() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = explored(home.path());
+    let knn = session.knn().unwrap().clone();
+    let mut params = session.params().clone();
+    params.clusters.method = stage::ClusterMethod::Hdbscan;
+    params.clusters.hdbscan.min_cluster_size = Some(8);
+    session.apply(Command::SetParams(Box::new(params.clone())));
+    until(&mut session, "confident clusters", is_done);
+    let clusters = session.clusters().unwrap().clone();
+    let share = clusters.left_out();
+    assert!(clusters.count > 1 && share < 1.0);
+    let summary = session.step(Step::Clusters).summary;
+    assert!(summary.contains("HDBSCAN, confident only"), "{summary}");
+    assert_eq!(summary.contains("left out"), share > 0.0, "{summary}");
+    // Another map has other clusters; the neighbours' do not mind.
+    params.map.umap.seed = 9;
+    session.apply(Command::SetParams(Box::new(params.clone())));
+    assert_eq!(session.step(Step::Clusters).state, StepState::Done);
+    until(&mut session, "clusters of another map", is_done);
+    assert_ne!(session.clusters().unwrap().key, clusters.key);
+    params.clusters.hdbscan.ground = Ground::Vectors;
+    session.apply(Command::SetParams(Box::new(params.clone())));
+    until(&mut session, "clusters among the vectors", is_done);
+    let clusters = session.clusters().unwrap().clone();
+    params.map.umap.seed = 10;
+    session.apply(Command::SetParams(Box::new(params)));
+    until(&mut session, "a third map", is_done);
+    assert!(Arc::ptr_eq(&clusters, session.clusters().unwrap()));
+    assert!(Arc::ptr_eq(&knn, session.knn().unwrap()));
 }
 
 #[test]

@@ -46,6 +46,11 @@ impl Clusters {
         self.labels.iter().filter(|&&label| label == UNCLUSTERED).count()
     }
 
+    /// The share of documents that have no cluster, in [0, 1].
+    pub fn left_out(&self) -> f64 {
+        self.unclustered() as f64 / self.labels.len().max(1) as f64
+    }
+
     /// Renumbers arbitrary labels so that larger clusters come first (ties by first document), and counts them.
     pub fn ordered(labels: &[u32]) -> (Vec<u32>, usize) {
         let mut size_and_first = std::collections::BTreeMap::<u32, (usize, usize)>::new();

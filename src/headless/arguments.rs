@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::embed::Long;
+use crate::math::hdbscan::{Ground, HdbscanParams, Selection};
+use crate::math::kmeans::Metric;
 use crate::math::neighbours::NeighbourParams;
 use crate::model::DevicePreference;
 use crate::stage::{ClusterMethod, Computers, MapMethod, Params};
@@ -63,6 +65,32 @@ pub enum Clustering {
     Leiden,
     Kmeans,
     Density,
+    /// Only dense places; says what share of the documents it leaves out
+    Hdbscan,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ClusterMetric {
+    /// Compare directions
+    Cosine,
+    /// Compare distances
+    Euclidean,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ClusterGround {
+    /// Positions on the map, exactly
+    Map,
+    /// Vectors, as far as their nearest neighbours tell: stricter
+    Vectors,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ClusterSelection {
+    /// The clusters that last longest while the bar of density rises
+    Eom,
+    /// The finest clusters
+    Leaf,
 }
 
 /// What all commands understand.
@@ -113,6 +141,24 @@ pub struct Grouping {
     /// How many clusters k-means makes
     #[arg(long)]
     pub k: Option<usize>,
+    /// What k-means compares
+    #[arg(long, value_enum, default_value_t = ClusterMetric::Cosine)]
+    pub metric: ClusterMetric,
+    /// The fewest documents of an HDBSCAN cluster (default: half the square root of their number, at least 5)
+    #[arg(long, value_name = "N", value_parser = at_least(2))]
+    pub min_cluster_size: Option<usize>,
+    /// The neighbour whose distance tells HDBSCAN how dense a place is (default: 10, or the fewest documents)
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub min_samples: Option<usize>,
+    /// Which clusters HDBSCAN takes from its tree
+    #[arg(long, value_enum, default_value_t = ClusterSelection::Leaf)]
+    pub selection: ClusterSelection,
+    /// Where HDBSCAN looks for dense places
+    #[arg(long, value_enum, default_value_t = ClusterGround::Map)]
+    pub ground: ClusterGround,
+    /// HDBSCAN clusters nearer than this stay together
+    #[arg(long, default_value_t = 0.0)]
+    pub epsilon: f32,
     /// Leiden's resolution: more gives more clusters (default: chosen from the data)
     #[arg(long)]
     pub resolution: Option<f32>,
@@ -216,6 +262,14 @@ pub struct DevicesArguments {
     pub json: bool,
 }
 
+/// Reads a whole number that is at least `least`.
+fn at_least(least: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
+    move |text| match text.parse() {
+        Ok(number) if number >= least => Ok(number),
+        _ => Err(format!("a whole number from {least} is wanted")),
+    }
+}
+
 impl Device {
     pub fn preference(self) -> DevicePreference {
         match self {
@@ -246,6 +300,24 @@ impl Grouping {
             Clustering::Leiden => ClusterMethod::Leiden,
             Clustering::Kmeans => ClusterMethod::KMeans,
             Clustering::Density => ClusterMethod::Density,
+            Clustering::Hdbscan => ClusterMethod::Hdbscan,
+        };
+        params.clusters.kmeans.metric = match self.metric {
+            ClusterMetric::Cosine => Metric::Cosine,
+            ClusterMetric::Euclidean => Metric::Euclidean,
+        };
+        params.clusters.hdbscan = HdbscanParams {
+            min_cluster_size: self.min_cluster_size,
+            min_samples: self.min_samples,
+            selection: match self.selection {
+                ClusterSelection::Eom => Selection::Eom,
+                ClusterSelection::Leaf => Selection::Leaf,
+            },
+            ground: match self.ground {
+                ClusterGround::Map => Ground::Map,
+                ClusterGround::Vectors => Ground::Vectors,
+            },
+            epsilon: self.epsilon,
         };
         if let Some(k) = self.k {
             params.clusters.kmeans.k = k;

@@ -241,7 +241,7 @@ fn report(
         },
         "clusters": {
             "method": results.clusters.method, "count": results.clusters.count,
-            "unclustered": results.clusters.unclustered(), "list": clusters,
+            "unclustered": results.clusters.unclustered(), "left_out": results.clusters.left_out(), "list": clusters,
         },
         "parameters": params,
         "seconds": timings.iter().map(|(name, s)| (name.to_string(), json!(s))).collect::<serde_json::Map<_, _>>(),

@@ -9,7 +9,7 @@ use crate::io::cache::Cache;
 use crate::io::{atomic, clusters_csv, npy};
 use crate::job::Latest;
 use crate::model;
-use crate::stage::{self, ClusterMethod, Params, Tools};
+use crate::stage::{self, Params, Tools};
 
 use super::arguments::{ClusterArguments, DevicesArguments, EmbedArguments, KnnArguments, ProjectArguments};
 use super::files;
@@ -123,23 +123,18 @@ pub fn cluster(arguments: &ClusterArguments) -> anyhow::Result<()> {
     atomic::check_writable(&arguments.out)?;
     let matrix = files::vectors(&arguments.vectors)?;
     let (ctx, on) = (&reporter.ctx, arguments.common.computers());
-    let knn = stage::neighbours::run(&matrix, &params.neighbours, Tools { cache: None, on: &on }, ctx)?;
-    let layout = match params.clusters.method {
-        ClusterMethod::Density => Some(stage::map::run(
-            &matrix,
-            &knn,
-            &params.map,
-            None,
-            &Latest::default(),
-            Tools { cache: None, on: &on },
-            ctx,
-        )?),
-        ClusterMethod::Leiden | ClusterMethod::KMeans => None,
+    let tools = || Tools { cache: None, on: &on };
+    let knn = stage::neighbours::run(&matrix, &params.neighbours, tools(), ctx)?;
+    let layout = if params.clusters.need_map() {
+        Some(stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), tools(), ctx)?)
+    } else {
+        None
     };
     let clusters = stage::clusters::run(&matrix, &knn, layout.as_ref(), &params, ctx)?;
     clusters_csv::write_labels(&arguments.out, &clusters)?;
     reporter.finish(&json!({
         "points": matrix.rows(), "clusters": clusters.count, "unclustered": clusters.unclustered(),
+        "left_out": clusters.left_out(),
         "method": clusters.method, "parameters": params.clusters,
     }));
     Ok(())

@@ -60,6 +60,22 @@ impl KdTree {
         self.ids.is_empty()
     }
 
+    /// The points in the tree's order: each node is a range of them, and halving ranges at their [`middle`] for
+    /// [`KdTree::levels`] levels gives the nodes.
+    pub fn points(&self) -> &[[f32; 2]] {
+        &self.points
+    }
+
+    /// The number of each of [`KdTree::points`] in the order they were given.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// How many levels of nodes lie below the first.
+    pub fn levels(&self) -> u32 {
+        self.levels
+    }
+
     /// The `k` points nearest to `at` but `without`, nearest first, with their squared distances; all there are where
     /// those are fewer. `found` is overwritten. Which of several equally far ones come is fixed, but no more than that.
     pub fn nearest(&self, at: [f32; 2], k: usize, without: Option<u32>, found: &mut Vec<(f32, u32)>) {
@@ -121,7 +137,8 @@ pub fn squared_distance(a: [f32; 2], b: [f32; 2]) -> f32 {
     dx * dx + dy * dy
 }
 
-fn middle((from, to): (usize, usize)) -> usize {
+/// Where the range of a node is halved.
+pub fn middle((from, to): (usize, usize)) -> usize {
     from + (to - from) / 2
 }
 

@@ -1,43 +1,55 @@
-//! Spherical k-means (Dhillon & Modha 2001) with k-means++ seeding (Arthur & Vassilvitskii 2007).
+//! k-means by direction (spherical: Dhillon & Modha 2001) or by distance, with k-means++ seeding (Arthur &
+//! Vassilvitskii 2007).
 //!
-//! Rows are centred on their mean and brought to unit length; similarity is the dot product with a unit centre.
-//! The matrix is read block by block, never as a whole.
+//! Most rounds see only some of the rows: first as few as tell the centres roughly, then four times as many, and so on
+//! (growing batches: Bottou & Bengio 1995; Newling & Fleuret 2016). Only the last rounds see all, and beyond a million
+//! rows only the last assignment does. The matrix is read block by block, never as a whole.
 
-use std::ops::Range;
-
-use gemm::Parallelism;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::kmeans_assign::{Assigned, Centres, assign};
+pub use super::kmeans_rows::Metric;
+use super::kmeans_rows::{Prepared, Rows};
+use super::kmeans_seed::seeded;
+use super::kmeans_update::move_centres;
 use super::random::Random;
+use super::sample::sample;
 use crate::data::{Clusters, Matrix, UNCLUSTERED};
 use crate::job::{Cancelled, Ctx};
 
-/// Seeding and restarts look at this many rows at most; all rows take part afterwards.
-const SAMPLE: usize = 1 << 16;
-/// Rows multiplied with the centres at once: their products stay in the cache.
-const BLOCK: usize = 512;
-/// Rows are summed in this many stretches, whatever the number of threads, so that sums round alike everywhere.
-const STRETCHES: usize = 32;
-/// A round that raises the mean similarity by less is the last.
-const WORTHWHILE_GAIN: f64 = 1e-5;
+/// The first rounds see so many rows a centre …
+const FIRST_ROWS_A_CENTRE: usize = 64;
+/// … but at least so many.
+const FEWEST_FIRST_ROWS: usize = 1 << 12;
+/// Each batch is so many times as large as the one before.
+const GROWTH: usize = 4;
+/// Centres settle on at most this many rows: a thousand centres lie within a thousandth of where all rows would put
+/// them.
+const LARGEST_BATCH: usize = 1 << 20;
+/// A round that raises the mean similarity by a smaller share of what is left to gain is the last of its batch.
+const WORTHWHILE_GAIN: f64 = 3e-4;
+/// The same while the batch is not the last: the next one goes on from there.
+const WORTHWHILE_GAIN_BEFORE: f64 = 1e-3;
 
 /// What a person can choose.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct KMeansParams {
     /// How many clusters; fewer come out where there are fewer distinct rows.
     pub k: usize,
     pub seed: u64,
+    /// On all rows; smaller batches have as many each.
     pub max_rounds: usize,
-    /// Seedings tried on the sample; the best one goes on.
+    /// Seedings tried on the first batch; the best one goes on.
     pub restarts: usize,
-    /// Take the mean of all rows away first: it is what all texts of a corpus share.
+    /// Take the mean of all rows away before directions are compared: it is what all texts of a corpus share.
     pub centre: bool,
+    pub metric: Metric,
 }
 
 impl Default for KMeansParams {
     fn default() -> Self {
-        Self { k: 20, seed: 0, max_rounds: 50, restarts: 3, centre: true }
+        Self { k: 20, seed: 0, max_rounds: 50, restarts: 3, centre: true, metric: Metric::Cosine }
     }
 }
 
@@ -49,312 +61,111 @@ pub struct KMeans {
     pub count: usize,
     /// `n` margins in [0, 1]: 0 between two centres, 1 on the own one.
     pub strengths: Vec<f32>,
-    /// Mean similarity of a row to its centre.
+    /// Mean similarity of a row to its centre: the cosine, or the squared distance below zero.
     pub similarity: f64,
+    /// Sum of the squared distances of the rows (of their directions, where these are compared) to their centres.
+    pub inertia: f64,
 }
 
 /// Parts the rows of `matrix` into `params.k` clusters; equal at any number of threads.
 pub fn kmeans(matrix: &Matrix, params: &KMeansParams, ctx: &Ctx) -> Result<KMeans, Cancelled> {
-    let restarts = params.restarts.max(1);
-    let rounds = (params.max_rounds * (restarts + 1)) as u64;
-    ctx.progress.begin("Clustering", "rounds", rounds, 0);
-    let mut random = Random::new(params.seed);
-    let mean = if params.centre { mean_of(matrix, ctx)? } else { vec![0.0; matrix.dim()] };
-    let sample = sample_of(matrix, &mut random);
-    let sampled = Rows { matrix: &sample, mean: &mean };
-    let mut best: Option<(Vec<f32>, f64)> = None;
-    for restart in 0..restarts {
-        let centres = seeded(&sampled, params.k, &mut random, ctx)?;
-        let (centres, found) = settle(&sampled, centres, params.max_rounds, ctx)?;
-        ctx.progress.set(((restart + 1) * params.max_rounds) as u64);
-        if best.as_ref().is_none_or(|(_, similarity)| found.mean() > *similarity) {
-            best = Some((centres, found.mean()));
-        }
-    }
-    let centres = best.map_or_else(Vec::new, |(centres, _)| centres);
-    let (_, found) = settle(&Rows { matrix, mean: &mean }, centres, params.max_rounds, ctx)?;
-    let (labels, count) = Clusters::ordered(&found.labels);
-    ctx.progress.set(rounds);
-    Ok(KMeans { labels, count, strengths: found.margins(), similarity: found.mean() })
-}
-
-/// Rows of a matrix, centred and of unit length.
-struct Rows<'a> {
-    matrix: &'a Matrix,
-    mean: &'a [f32],
-}
-
-impl Rows<'_> {
-    /// The rows in `range`; a row that was all zeros stays so.
-    fn block(&self, range: Range<usize>) -> Vec<f32> {
-        let mut block = self.matrix.block(range).into_owned();
-        for row in block.chunks_exact_mut(self.matrix.dim().max(1)) {
-            if row.iter().all(|&x| x == 0.0) {
-                continue;
-            }
-            // Rows of any length are compared by direction; the mean was taken of unit rows.
-            make_unit(row);
-            row.iter_mut().zip(self.mean).for_each(|(x, m)| *x -= m);
-            make_unit(row);
-        }
-        block
-    }
-}
-
-fn make_unit(row: &mut [f32]) {
-    let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
-    if length > 0.0 {
-        row.iter_mut().for_each(|x| *x /= length);
-    }
-}
-
-/// The stretches of `n` rows that are worked on side by side.
-fn stretches(n: usize) -> Vec<Range<usize>> {
-    let size = n.div_ceil(STRETCHES).max(BLOCK);
-    (0..n.div_ceil(size)).map(|s| s * size..((s + 1) * size).min(n)).collect()
-}
-
-fn blocks(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    range.clone().step_by(BLOCK).map(move |start| start..(start + BLOCK).min(range.end))
-}
-
-/// The mean of the rows at unit length.
-fn mean_of(matrix: &Matrix, ctx: &Ctx) -> Result<Vec<f32>, Cancelled> {
-    let zero = vec![0.0; matrix.dim()];
-    let rows = Rows { matrix, mean: &zero };
-    let sums: Vec<Vec<f64>> = stretches(matrix.rows())
-        .into_par_iter()
-        .map(|stretch| {
-            let mut sum = vec![0.0; matrix.dim()];
-            for range in blocks(stretch) {
-                ctx.cancel.check()?;
-                for row in rows.block(range).chunks_exact(matrix.dim().max(1)) {
-                    sum.iter_mut().zip(row).for_each(|(s, x)| *s += f64::from(*x));
-                }
-            }
-            Ok(sum)
-        })
-        .collect::<Result<_, Cancelled>>()?;
-    let n = matrix.rows().max(1) as f64;
-    Ok((0..matrix.dim()).map(|d| (sums.iter().map(|sum| sum[d]).sum::<f64>() / n) as f32).collect())
-}
-
-/// At most [`SAMPLE`] rows, drawn without putting back, in their order.
-fn sample_of(matrix: &Matrix, random: &mut Random) -> Matrix {
     let n = matrix.rows();
-    if n <= SAMPLE {
-        return matrix.clone();
-    }
-    let mut values = Vec::with_capacity(SAMPLE * matrix.dim());
-    let mut wanted = SAMPLE;
-    for i in 0..n {
-        if random.below(n - i) < wanted {
-            values.extend_from_slice(&matrix.row(i));
-            wanted -= 1;
-        }
-    }
-    Matrix::from_vec(matrix.key, matrix.made_by.clone(), matrix.unit, matrix.dim(), values)
-}
-
-/// k-means++: each next centre is a row drawn by its squared distance to the nearest centre so far.
-fn seeded(rows: &Rows, k: usize, random: &mut Random, ctx: &Ctx) -> Result<Vec<f32>, Cancelled> {
-    let (n, dim) = (rows.matrix.rows(), rows.matrix.dim());
-    let prepared = rows.block(0..n);
-    let row = |i: usize| &prepared[i * dim..(i + 1) * dim];
-    // On unit vectors the squared distance is 2 − 2 cos; a row of zeros is never drawn.
-    let mut distances: Vec<f32> =
-        (0..n).map(|i| if row(i).iter().all(|&x| x == 0.0) { 0.0 } else { 1.0 }).collect();
-    let mut centres = Vec::with_capacity(k * dim);
-    for _ in 0..k {
-        ctx.cancel.check()?;
-        let total: f64 = distances.iter().map(|&d| f64::from(d)).sum();
-        if total <= 0.0 {
-            break;
-        }
-        let mut left = random.unit() * total;
-        let drawn = distances.iter().position(|&d| {
-            left -= f64::from(d);
-            d > 0.0 && left < 0.0
-        });
-        let last = || distances.iter().rposition(|&d| d > 0.0).unwrap_or(0);
-        let centre = row(drawn.unwrap_or_else(last)).to_vec();
-        distances.par_iter_mut().enumerate().with_min_len(BLOCK).for_each(|(i, distance)| {
-            let dot: f32 = row(i).iter().zip(&centre).map(|(a, b)| a * b).sum();
-            // What rounding leaves between equal rows is no distance.
-            let left = if dot > 1.0 - 1e-6 { 0.0 } else { 1.0 - dot };
-            *distance = distance.min(left);
-        });
-        centres.extend(centre);
-    }
-    Ok(centres)
-}
-
-/// Every row's nearest centre, and how near the two nearest are.
-struct Assigned {
-    labels: Vec<u32>,
-    nearest: Vec<f32>,
-    second: Vec<f32>,
-}
-
-impl Assigned {
-    fn mean(&self) -> f64 {
-        let inside = self.labels.iter().zip(&self.nearest).filter(|(l, _)| **l != UNCLUSTERED);
-        let (sum, count) = inside.fold((0.0, 0), |(sum, n), (_, &s)| (sum + f64::from(s), n + 1));
-        if count > 0 { sum / f64::from(count) } else { 0.0 }
-    }
-
-    fn margins(&self) -> Vec<f32> {
-        let margin = |(&first, &second): (&f32, &f32)| {
-            if second < 1.0 { ((first - second) / (1.0 - second)).clamp(0.0, 1.0) } else { 0.0 }
-        };
-        self.nearest.iter().zip(&self.second).map(margin).collect()
-    }
-}
-
-/// Assigns and averages in turn until nothing much changes; returns the last centres and assignment.
-fn settle(
-    rows: &Rows,
-    mut centres: Vec<f32>,
-    max_rounds: usize,
-    ctx: &Ctx,
-) -> Result<(Vec<f32>, Assigned), Cancelled> {
-    let mut before = f64::NEG_INFINITY;
-    let mut round = 0;
-    loop {
-        let (assigned, sums) = assign(rows, &centres, ctx)?;
-        let mean = assigned.mean();
-        round += 1;
-        let reseeded = if round < max_rounds { move_centres(rows, &mut centres, sums, &assigned) } else { 0 };
-        if round >= max_rounds || (reseeded == 0 && mean - before < WORTHWHILE_GAIN) {
-            return Ok((centres, assigned));
-        }
-        before = mean;
-        ctx.progress.advance(1);
-    }
-}
-
-/// Puts each centre in the middle of its rows; one that lost all of them goes to a row far from its own centre.
-/// Returns how many did.
-fn move_centres(rows: &Rows, centres: &mut [f32], sums: Sums, assigned: &Assigned) -> usize {
-    let dim = rows.matrix.dim();
-    let empty = sums.counts.iter().filter(|&&count| count == 0).count();
-    let mut lonely: Vec<usize> = Vec::new();
-    if empty > 0 {
-        lonely = (0..assigned.labels.len()).filter(|&i| assigned.labels[i] != UNCLUSTERED).collect();
-        lonely.sort_by(|&a, &b| assigned.nearest[a].total_cmp(&assigned.nearest[b]).then(a.cmp(&b)));
-    }
-    let mut far = lonely.into_iter();
-    let mut reseeded = 0;
-    for (c, centre) in centres.chunks_exact_mut(dim.max(1)).enumerate() {
-        if sums.counts[c] > 0 {
-            centre.iter_mut().zip(&sums.values[c * dim..]).for_each(|(x, s)| *x = *s);
-            make_unit(centre);
-        } else if let Some(row) = far.find(|&i| assigned.nearest[i] < 1.0 - 1e-6) {
-            centre.copy_from_slice(&rows.block(row..row + 1));
-            reseeded += 1;
-        }
-    }
-    reseeded
-}
-
-/// The sum and number of the rows of each cluster.
-struct Sums {
-    values: Vec<f32>,
-    counts: Vec<usize>,
-}
-
-fn assign(rows: &Rows, centres: &[f32], ctx: &Ctx) -> Result<(Assigned, Sums), Cancelled> {
-    let (n, dim) = (rows.matrix.rows(), rows.matrix.dim().max(1));
-    let k = centres.len() / dim;
-    let parts: Vec<(Assigned, Sums)> = stretches(n)
-        .into_par_iter()
-        .map(|stretch| {
-            let mut part = Assigned { labels: Vec::new(), nearest: Vec::new(), second: Vec::new() };
-            let mut sums = Sums { values: vec![0.0; k * dim], counts: vec![0; k] };
-            let mut products = vec![0.0; BLOCK * k];
-            for range in blocks(stretch) {
-                ctx.cancel.check()?;
-                let block = rows.block(range);
-                let products = &mut products[..block.len() / dim * k];
-                multiply(&block, centres, dim, products);
-                for (i, row) in block.chunks_exact(dim).enumerate() {
-                    let (label, first, second) = two_nearest(&products[i * k..(i + 1) * k]);
-                    let label = if row.iter().all(|&x| x == 0.0) { UNCLUSTERED } else { label };
-                    part.labels.push(label);
-                    part.nearest.push(first);
-                    part.second.push(second);
-                    if let Some(count) = sums.counts.get_mut(label as usize) {
-                        *count += 1;
-                        let sum = &mut sums.values[label as usize * dim..][..dim];
-                        sum.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+    let sizes = batches(n, params.k);
+    let turns = sizes.len() - 1 + params.restarts.max(1);
+    ctx.progress.begin("Clustering", "rounds", (turns * params.max_rounds) as u64, 0);
+    let prepared = Prepared::new(matrix, params.metric, params.centre, ctx)?;
+    let mut random = Random::new(params.seed);
+    let mut best: Option<(Centres, Assigned)> = None;
+    for (batch, &size) in sizes.iter().enumerate() {
+        // A smaller sample of the same seed is a part of a larger one.
+        let ids = (size < n).then(|| sample(n, size, params.seed));
+        let rows = ids.as_ref().map_or_else(|| prepared.all(), |ids| prepared.some(ids));
+        let gain = if batch + 1 == sizes.len() { WORTHWHILE_GAIN } else { WORTHWHILE_GAIN_BEFORE };
+        match best.take() {
+            Some((centres, _)) => best = Some(settle(&rows, centres, params.max_rounds, gain, ctx)?),
+            None => {
+                for restart in 0..params.restarts.max(1) {
+                    ctx.progress.set((restart * params.max_rounds) as u64);
+                    let centres = seeded(&rows, params.k, &mut random, ctx)?;
+                    let found = settle(&rows, centres, params.max_rounds, gain, ctx)?;
+                    if best.as_ref().is_none_or(|(_, before)| found.1.mean() > before.mean()) {
+                        best = Some(found);
                     }
                 }
             }
-            Ok((part, sums))
-        })
-        .collect::<Result<_, Cancelled>>()?;
-    let mut all = Assigned { labels: Vec::with_capacity(n), nearest: Vec::new(), second: Vec::new() };
-    let mut sums = Sums { values: vec![0.0; k * dim], counts: vec![0; k] };
-    for (part, part_sums) in parts {
-        all.labels.extend(part.labels);
-        all.nearest.extend(part.nearest);
-        all.second.extend(part.second);
-        sums.values.iter_mut().zip(part_sums.values).for_each(|(a, b)| *a += b);
-        sums.counts.iter_mut().zip(part_sums.counts).for_each(|(a, b)| *a += b);
-    }
-    Ok((all, sums))
-}
-
-fn two_nearest(similarities: &[f32]) -> (u32, f32, f32) {
-    let (mut label, mut first, mut second) = (UNCLUSTERED, f32::NEG_INFINITY, -1.0f32);
-    for (c, &similarity) in similarities.iter().enumerate() {
-        if similarity > first {
-            (label, second, first) = (c as u32, first.max(-1.0), similarity);
-        } else if similarity > second {
-            second = similarity;
         }
+        ctx.progress.set(((batch + params.restarts.max(1)) * params.max_rounds) as u64);
     }
-    (label, first, second)
+    let all = prepared.all();
+    let found = match best {
+        Some((_, assigned)) if assigned.labels.len() == n => assigned,
+        Some((centres, _)) => assign(&all, &centres, ctx)?,
+        None => Assigned::none(n),
+    };
+    let (labels, count) = Clusters::ordered(&found.labels);
+    let (similarity, strengths) = (found.mean(), found.margins(params.metric));
+    let content = labels.iter().filter(|label| **label != UNCLUSTERED).count() as f64;
+    Ok(KMeans { labels, count, strengths, similarity, inertia: away(params.metric, similarity) * content })
 }
 
-/// The products of every row with every centre, row-major: `rows.len() / dim` × `centres.len() / dim`.
-fn multiply(rows: &[f32], centres: &[f32], dim: usize, products: &mut [f32]) {
-    let (m, k) = (rows.len() / dim, centres.len() / dim);
-    assert_eq!(products.len(), m * k, "one product a row and centre");
-    if m * k == 0 {
-        return;
+/// The mean squared distance that goes with a mean similarity.
+fn away(metric: Metric, similarity: f64) -> f64 {
+    match metric {
+        Metric::Cosine => 2.0 - 2.0 * similarity,
+        Metric::Euclidean => -similarity,
     }
-    // SAFETY: the three pointers are to slices of m × dim, k × dim and m × k floats, and the strides stay inside
-    // them; `products` is borrowed mutably, so it overlaps neither input.
-    unsafe {
-        gemm::gemm(
-            m,
-            k,
-            dim,
-            products.as_mut_ptr(),
-            1,
-            k as isize,
-            false,
-            rows.as_ptr(),
-            1,
-            dim as isize,
-            centres.as_ptr(),
-            dim as isize,
-            1,
-            0.0f32,
-            1.0f32,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
+}
+
+/// How many rows each batch has, for `k` centres of `n` rows: at least one batch.
+fn batches(n: usize, k: usize) -> Vec<usize> {
+    let largest = n.min(LARGEST_BATCH.max(FIRST_ROWS_A_CENTRE * k));
+    let mut size = (FIRST_ROWS_A_CENTRE * k).max(FEWEST_FIRST_ROWS);
+    let mut sizes = Vec::new();
+    // A batch not much smaller than the last one would only cost rounds.
+    while size * 2 <= largest {
+        sizes.push(size);
+        size *= GROWTH;
+    }
+    sizes.push(largest);
+    sizes
+}
+
+/// Assigns and averages in turn until a round brings less than the share `worthwhile` of what is left to gain; returns
+/// the last centres and what they were assigned.
+fn settle(
+    rows: &Rows,
+    mut centres: Centres,
+    max_rounds: usize,
+    worthwhile: f64,
+    ctx: &Ctx,
+) -> Result<(Centres, Assigned), Cancelled> {
+    let mut before = f64::INFINITY;
+    let mut round = 0;
+    loop {
+        let assigned = assign(rows, &centres, ctx)?;
+        let now = away(rows.metric, assigned.mean());
+        round += 1;
+        // The first round has nothing to be compared with: what it brought is not known.
+        let enough = before.is_finite() && before - now <= worthwhile * before;
+        if round >= max_rounds {
+            return Ok((centres, assigned));
+        }
+        let mut moved = centres.clone();
+        let reseeded = move_centres(rows, &mut moved, &assigned, ctx)?;
+        if enough && reseeded == 0 {
+            return Ok((centres, assigned));
+        }
+        (centres, before) = (moved, now);
+        ctx.progress.advance(1);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::data::Key;
+    use crate::data::{Element, Key};
     use crate::math::agreement::adjusted_rand;
 
     const DIM: usize = 8;
@@ -424,15 +235,100 @@ mod tests {
     #[test]
     fn a_centre_that_lost_its_rows_starts_again_elsewhere() {
         let (matrix, truth) = bundles(3, 50, 0.1);
-        let zero = [0.0; DIM];
-        let mean = mean_of(&matrix, &Ctx::quiet()).unwrap();
-        let rows = Rows { matrix: &matrix, mean: &mean };
-        // The second and third centre lie opposite to everything.
-        let mut centres = rows.block(0..1);
-        let away: Vec<f32> = mean.iter().map(|m| -m).chain(zero.iter().map(|_| -1.0)).collect();
-        centres.extend(away);
-        let (_, found) = settle(&rows, centres, 50, &Ctx::quiet()).unwrap();
+        for metric in [Metric::Cosine, Metric::Euclidean] {
+            let prepared = Prepared::new(&matrix, metric, true, &Ctx::quiet()).unwrap();
+            let rows = prepared.all();
+            let mut centres = Centres { values: vec![0.0; 3 * DIM], dim: DIM };
+            rows.prepared(0, &mut centres.values[..DIM]);
+            // The second and third centre are farther from everything.
+            centres.values[DIM..].fill(-50.0);
+            let (_, found) = settle(&rows, centres, 50, WORTHWHILE_GAIN, &Ctx::quiet()).unwrap();
+            assert!(adjusted_rand(&truth, &found.labels) > 0.99, "{metric:?}");
+        }
+    }
+
+    #[test]
+    fn batches_grow_up_to_all_rows_but_not_beyond_a_million() {
+        assert_eq!(batches(0, 20), [0]);
+        assert_eq!(batches(8000, 20), [8000]);
+        assert_eq!(batches(10_000, 20), [4096, 10_000]);
+        assert_eq!(batches(100_000, 300), [19_200, 100_000]);
+        assert_eq!(batches(10_000_000, 100), [6400, 25_600, 102_400, 409_600, LARGEST_BATCH]);
+    }
+
+    #[test]
+    fn rows_that_no_batch_but_the_last_saw_find_their_centres() {
+        let (matrix, truth) = bundles(6, 4000, 0.3);
+        assert!(batches(matrix.rows(), 6).len() > 1);
+        let found = kmeans(&matrix, &params(6), &Ctx::quiet()).unwrap();
         assert!(adjusted_rand(&truth, &found.labels) > 0.99);
+    }
+
+    #[test]
+    fn distances_tell_apart_what_lies_in_one_direction() {
+        let mut random = Random::new(1);
+        let far = |i: usize| if i.is_multiple_of(2) { 1.0 } else { 9.0 };
+        let values = (0..200 * DIM).map(|at| far(at / DIM) + 0.1 * random.unit() as f32).collect();
+        let truth: Vec<u32> = (0..200).map(|i| i % 2).collect();
+        let by =
+            |metric| kmeans(&matrix(values), &KMeansParams { metric, ..params(2) }, &Ctx::quiet()).unwrap();
+        let found = by(Metric::Euclidean);
+        assert_eq!(adjusted_rand(&truth, &found.labels), 1.0);
+        assert!(found.strengths.iter().all(|&strength| strength > 0.9));
+    }
+
+    #[test]
+    fn inertia_is_the_sum_of_squared_distances_to_the_means() {
+        let (matrix, _) = bundles(4, 60, 1.0);
+        let params = KMeansParams { metric: Metric::Euclidean, ..params(4) };
+        let found = kmeans(&matrix, &params, &Ctx::quiet()).unwrap();
+        let mut inertia = 0.0;
+        for cluster in 0..found.count as u32 {
+            let rows: Vec<Vec<f64>> = (0..240)
+                .filter(|&i| found.labels[i] == cluster)
+                .map(|i| matrix.row(i).iter().map(|&x| f64::from(x)).collect())
+                .collect();
+            for d in 0..DIM {
+                let mean = rows.iter().map(|row| row[d]).sum::<f64>() / rows.len() as f64;
+                inertia += rows.iter().map(|row| (row[d] - mean).powi(2)).sum::<f64>();
+            }
+        }
+        assert!((found.inertia / inertia - 1.0).abs() < 1e-3, "{} {inertia}", found.inertia);
+    }
+
+    #[test]
+    fn rows_that_are_all_alike_are_one_cluster() {
+        for metric in [Metric::Cosine, Metric::Euclidean] {
+            let rows = matrix(vec![0.3; 50 * DIM]);
+            let found = kmeans(&rows, &KMeansParams { metric, ..params(5) }, &Ctx::quiet()).unwrap();
+            assert_eq!((found.count, found.labels), (1, vec![0; 50]));
+        }
+    }
+
+    #[test]
+    fn lengths_mean_nothing_where_directions_are_compared() {
+        let (matrix_, _) = bundles(5, 40, 0.5);
+        let rows = matrix_.block(0..200);
+        let scaled = rows.chunks(DIM).enumerate().flat_map(|(i, row)| {
+            let factor = 10f32.powi(i as i32 % 13 - 6);
+            row.iter().map(move |x| factor * x).collect::<Vec<_>>()
+        });
+        let scaled = kmeans(&matrix(scaled.collect()), &params(5), &Ctx::quiet()).unwrap();
+        let plain = kmeans(&matrix_, &params(5), &Ctx::quiet()).unwrap();
+        assert_eq!(scaled.labels, plain.labels);
+    }
+
+    #[test]
+    fn halves_are_clustered_like_the_floats_that_they_stand_for() {
+        let (full, _) = bundles(5, 400, 1.0);
+        let halves = full.halves(0..full.rows()).unwrap();
+        let floats = matrix(halves.iter().map(|half| half.to_f32()).collect());
+        let bytes: Vec<u8> = halves.iter().flat_map(|half| half.to_le_bytes()).collect();
+        let shape = (full.rows(), DIM);
+        let halves =
+            Matrix::from_bytes(full.key, "test", false, shape, Element::F16, Arc::new(bytes), 0).unwrap();
+        let of = |matrix: &Matrix| kmeans(matrix, &params(7), &Ctx::quiet()).unwrap();
+        assert_eq!(of(&halves), of(&floats));
     }
 
     #[test]

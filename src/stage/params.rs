@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::embed::EmbedParams;
 use crate::math::density::DensityParams;
+use crate::math::hdbscan::{Ground, HdbscanParams};
 use crate::math::kmeans::KMeansParams;
 use crate::math::leiden::LeidenParams;
 use crate::math::neighbours::NeighbourParams;
@@ -53,6 +54,8 @@ pub enum ClusterMethod {
     KMeans,
     /// The finest density topics of the map.
     Density,
+    /// Dense places of the map or among the vectors; whatever lies between belongs to none.
+    Hdbscan,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +64,18 @@ pub struct ClusterParams {
     pub method: ClusterMethod,
     pub leiden: LeidenParams,
     pub kmeans: KMeansParams,
+    pub hdbscan: HdbscanParams,
+}
+
+impl ClusterParams {
+    /// Whether clusters are found on the map rather than among the vectors.
+    pub fn need_map(&self) -> bool {
+        match self.method {
+            ClusterMethod::Leiden | ClusterMethod::KMeans => false,
+            ClusterMethod::Density => true,
+            ClusterMethod::Hdbscan => self.hdbscan.ground == Ground::Map,
+        }
+    }
 }
 
 impl Params {

@@ -100,7 +100,7 @@ impl Inputs {
                     Arc::new(clusters.labels.clone()),
                     clusters.count,
                     title,
-                    "Unclustered",
+                    &format!("Unclustered, {}", format::percent(clusters.left_out())),
                 )
             }
             Values::Column(Same(corpus), i) => match &corpus.columns[*i].typed {
@@ -216,7 +216,7 @@ mod tests {
         let paint = inputs(vec![1, 1, 0, UNCLUSTERED, UNCLUSTERED, UNCLUSTERED], 2, &[]).paint();
         let Legend::Entries(entries) = &paint.legend else { panic!() };
         let seen: Vec<_> = entries.iter().map(|e| (e.title.as_str(), e.count)).collect();
-        assert_eq!(seen, [("Cluster 2", 2), ("Cluster 1", 1), ("Unclustered", 3)]);
+        assert_eq!(seen, [("Cluster 2", 2), ("Cluster 1", 1), ("Unclustered, 50.0%", 3)]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use crate::data::{Clusters, Corpus, Edits, Element, Key, Knn, Layout, MapQuality, Matrix, Names};
 use crate::embed::Embedder;
 use crate::job::{Event, Latest};
+use crate::math::hdbscan::Ground;
 use crate::math::umap::UmapParams;
 use crate::model::ModelSource;
 use crate::stage::topics::NamedTopics;
@@ -172,6 +173,13 @@ impl Space {
             ClusterMethod::Density => {
                 let resting = self.layout().filter(|_| !self.map.is_running())?;
                 key.input(resting.key).params(&params.map.topics).finish()
+            }
+            ClusterMethod::Hdbscan => {
+                let ground = match clusters.hdbscan.ground {
+                    Ground::Map => self.layout().filter(|_| !self.map.is_running())?.key,
+                    Ground::Vectors => self.knn()?.key,
+                };
+                key.input(ground).params(&clusters.hdbscan).finish()
             }
         })
     }

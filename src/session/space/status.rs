@@ -77,7 +77,13 @@ fn summary_of_map(layout: &Layout) -> String {
 }
 
 fn summary_of_clusters(count: usize, clusters: &Clusters, without: usize) -> String {
-    let none = if without > 0 { format!(", {} unclustered", grouped(without)) } else { String::new() };
+    let share = 100.0 * without as f64 / clusters.labels.len().max(1) as f64;
+    let none = match without {
+        0 => String::new(),
+        // Where documents are left out by the handful, their number says more.
+        _ if share < 1.0 => format!(", {} left out", grouped(without)),
+        _ => format!(", {share:.0} % left out"),
+    };
     format!("{count} by {}{none}", clusters.method)
 }
 

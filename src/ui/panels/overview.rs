@@ -129,6 +129,10 @@ fn clusters(
         return;
     };
     chosen.forget_others(clusters.key);
+    if sizes.unclustered > 0 {
+        let share = format::percent(sizes.unclustered as f64 / clusters.labels.len() as f64);
+        widgets::caption(ui, format!("{share} of documents left out"));
+    }
     merging(ui, chosen, wishes);
     list(ui, session, sizes, colour, chosen, wishes);
 }

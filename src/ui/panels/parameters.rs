@@ -3,6 +3,8 @@
 use egui::{ComboBox, RichText, Slider, TextStyle, Ui};
 
 use crate::embed::Long;
+use crate::math::hdbscan::{Ground, HdbscanParams, Selection};
+use crate::math::kmeans::Metric;
 use crate::math::leiden::LeidenParams;
 use crate::session::{Command, Session, Step};
 use crate::stage::{ClusterMethod, MapMethod, Params};
@@ -187,10 +189,14 @@ fn clusters(ui: &mut Ui, params: &mut Params, n: usize) {
         ClusterMethod::Leiden => "Leiden",
         ClusterMethod::KMeans => "k-means",
         ClusterMethod::Density => "Density",
+        ClusterMethod::Hdbscan => "HDBSCAN",
     };
-    let hint = "Leiden: communities of neighbours. k-means: a given number. Density: the topics of the map";
+    let hint = "Leiden: communities of neighbours. k-means: a given number. Density: the topics of the map. HDBSCAN: \
+                only what is certain, the rest is left out";
     choice(ui, "Method", hint, text(&clusters.method), |ui| {
-        for method in [ClusterMethod::Leiden, ClusterMethod::KMeans, ClusterMethod::Density] {
+        let methods =
+            [ClusterMethod::Leiden, ClusterMethod::KMeans, ClusterMethod::Density, ClusterMethod::Hdbscan];
+        for method in methods {
             ui.selectable_value(&mut clusters.method, method, text(&method));
         }
     });
@@ -214,11 +220,59 @@ fn clusters(ui: &mut Ui, params: &mut Params, n: usize) {
                 "How many clusters to make",
                 Slider::new(&mut clusters.kmeans.k, 2..=most),
             );
+            let metric = &mut clusters.kmeans.metric;
+            let text = |metric: &Metric| if *metric == Metric::Cosine { "Direction" } else { "Distance" };
+            let hint = "Direction suits texts; distance suits vectors whose length means something";
+            choice(ui, "Compare by", hint, text(metric), |ui| {
+                for one in [Metric::Cosine, Metric::Euclidean] {
+                    ui.selectable_value(metric, one, text(&one));
+                }
+            });
         }
         ClusterMethod::Density => {
             widgets::caption(ui, "Its grain is set at the map.");
         }
+        ClusterMethod::Hdbscan => confident(ui, &mut clusters.hdbscan, n),
     }
+}
+
+/// The parameters of HDBSCAN, for `n` documents.
+fn confident(ui: &mut Ui, hdbscan: &mut HdbscanParams, n: usize) {
+    let ground = &mut hdbscan.ground;
+    let text = |ground: &Ground| if *ground == Ground::Map { "The map" } else { "The vectors" };
+    let hint = "Where to look for dense places: on the map, or among the vectors as far as their neighbours tell, \
+                which is stricter";
+    choice(ui, "Look at", hint, text(ground), |ui| {
+        for one in [Ground::Map, Ground::Vectors] {
+            ui.selectable_value(ground, one, text(&one));
+        }
+    });
+    let mut fewest = hdbscan.min_cluster_size_for(n);
+    let hint = "The fewest documents of a cluster";
+    let slider = Slider::new(&mut fewest, 2..=(n / 10).clamp(20, 5000)).logarithmic(true);
+    if number(ui, "Least size", hint, slider) {
+        hdbscan.min_cluster_size = Some(fewest);
+    }
+    let mut samples = hdbscan.min_samples_for(n);
+    let hint = "How many neighbours make a place dense: more leaves more documents out";
+    if number(ui, "Neighbours", hint, Slider::new(&mut samples, 1..=50)) {
+        hdbscan.min_samples = Some(samples);
+    }
+    let selection = &mut hdbscan.selection;
+    let text =
+        |selection: &Selection| if *selection == Selection::Leaf { "The finest" } else { "The lasting" };
+    let hint = "Of clusters within clusters: the finest, or those that hold together longest";
+    choice(ui, "Take", hint, text(selection), |ui| {
+        for one in [Selection::Leaf, Selection::Eom] {
+            ui.selectable_value(selection, one, text(&one));
+        }
+    });
+    let hint = "Clusters that lie nearer than this stay together";
+    number(ui, "Join below", hint, Slider::new(&mut hdbscan.epsilon, 0.0..=2.0).fixed_decimals(2));
+    if *hdbscan != HdbscanParams::default() && ui.button("Choose them for me").clicked() {
+        *hdbscan = HdbscanParams::default();
+    }
+    widgets::caption(ui, "Only what is certain: the rest is left out.");
 }
 
 /// A row: a muted name, and what belongs to it, both with the same tooltip.
