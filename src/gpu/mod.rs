@@ -2,10 +2,14 @@
 //! twin in `math`, which gives the same result on the processor and which it is tested against.
 
 mod adapters;
+mod batches;
 mod context;
 mod error;
 mod kernel;
+pub mod kmeans;
+mod kmeans_round;
 pub mod neighbours;
+mod rows;
 mod tiles;
 pub mod umap;
 pub mod wgsl;
