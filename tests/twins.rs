@@ -2,6 +2,8 @@
 
 #[path = "twins/kmeans.rs"]
 mod kmeans;
+#[path = "twins/pca.rs"]
+mod pca;
 
 use std::ops::Range;
 use std::sync::Arc;

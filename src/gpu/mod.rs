@@ -9,6 +9,7 @@ mod kernel;
 pub mod kmeans;
 mod kmeans_round;
 pub mod neighbours;
+pub mod pca;
 mod rows;
 mod tiles;
 pub mod umap;
