@@ -4,6 +4,8 @@
 mod kmeans;
 #[path = "twins/pca.rs"]
 mod pca;
+#[path = "twins/quality.rs"]
+mod quality;
 
 use std::ops::Range;
 use std::sync::Arc;

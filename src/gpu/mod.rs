@@ -10,6 +10,7 @@ pub mod kmeans;
 mod kmeans_round;
 pub mod neighbours;
 pub mod pca;
+pub mod quality;
 mod rows;
 mod tiles;
 pub mod umap;
