@@ -1,5 +1,12 @@
 //! Kernels and their twins on the processor give the same. Where no real adapter is at hand a software one shows that.
 
+#[path = "twins/kmeans.rs"]
+mod kmeans;
+#[path = "twins/pca.rs"]
+mod pca;
+#[path = "twins/quality.rs"]
+mod quality;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,10 +60,23 @@ fn shared(found: &gpu::neighbours::Candidates, expected: &[u32], k: usize) -> f6
     same as f64 / expected.len() as f64
 }
 
+/// Unit vectors as the processor's kernels take them.
+fn matrix(values: &[f32], dim: usize) -> Matrix {
+    Matrix::from_vec(Key::of("test", 1).finish(), "test", true, dim, values.to_vec())
+}
+
+/// Vectors as the adapter's kernels take them.
+fn with_source<T>(values: &[f32], dim: usize, work: impl FnOnce(&gpu::Source) -> T) -> T {
+    let read = |range: Range<usize>, out: &mut Vec<f32>| {
+        out.clear();
+        out.extend_from_slice(&values[range.start * dim..range.end * dim]);
+    };
+    work(&gpu::Source { rows: values.len() / dim, dim, read: &read })
+}
+
 fn exact(values: &[f32], dim: usize, k: usize) -> Vec<u32> {
-    let matrix = Matrix::from_vec(Key::of("test", 1).finish(), "test", true, dim, values.to_vec());
     let params = NeighbourParams { k, method: Method::Exact, seed: 0 };
-    neighbours::find(&matrix, &params, &Ctx::quiet()).unwrap().0.indices
+    neighbours::find(&matrix(values, dim), &params, &Ctx::quiet()).unwrap().0.indices
 }
 
 fn nearest(
@@ -67,12 +87,7 @@ fn nearest(
     precision: Precision,
     ctx: &Ctx,
 ) -> Result<gpu::neighbours::Candidates, GpuError> {
-    let read = |range: Range<usize>, out: &mut Vec<f32>| {
-        out.clear();
-        out.extend_from_slice(&values[range.start * dim..range.end * dim]);
-    };
-    let source = gpu::Source { rows: values.len() / dim, dim, read: &read };
-    gpu::neighbours::nearest(context, &source, k, precision, ctx)
+    with_source(values, dim, |source| gpu::neighbours::nearest(context, source, k, precision, ctx))
 }
 
 #[test]

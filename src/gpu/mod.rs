@@ -2,12 +2,18 @@
 //! twin in `math`, which gives the same result on the processor and which it is tested against.
 
 mod adapters;
+mod batches;
 pub mod ceiling;
 mod context;
 pub mod density;
 mod error;
 mod kernel;
+pub mod kmeans;
+mod kmeans_round;
 pub mod neighbours;
+pub mod pca;
+pub mod quality;
+mod rows;
 mod tiles;
 pub mod umap;
 pub mod wgsl;

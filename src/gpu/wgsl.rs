@@ -9,10 +9,21 @@ const FILES: &[(&str, &str)] = &[
     ("lib/random.wgsl", include_str!("../../shaders/lib/random.wgsl")),
     ("ceiling.wgsl", include_str!("../../shaders/ceiling.wgsl")),
     ("density.wgsl", include_str!("../../shaders/density.wgsl")),
+    ("lib/narrow.wgsl", include_str!("../../shaders/lib/narrow.wgsl")),
+    ("lib/product.wgsl", include_str!("../../shaders/lib/product.wgsl")),
+    ("lib/thresholds.wgsl", include_str!("../../shaders/lib/thresholds.wgsl")),
+    ("kmeans_assign.wgsl", include_str!("../../shaders/kmeans_assign.wgsl")),
+    ("kmeans_sort.wgsl", include_str!("../../shaders/kmeans_sort.wgsl")),
+    ("kmeans_sum.wgsl", include_str!("../../shaders/kmeans_sum.wgsl")),
+    ("map_neighbours.wgsl", include_str!("../../shaders/map_neighbours.wgsl")),
     ("neighbours.wgsl", include_str!("../../shaders/neighbours.wgsl")),
     ("neighbours_coded.wgsl", include_str!("../../shaders/neighbours_coded.wgsl")),
+    ("pca_gather.wgsl", include_str!("../../shaders/pca_gather.wgsl")),
+    ("pca_project.wgsl", include_str!("../../shaders/pca_project.wgsl")),
     ("points.wgsl", include_str!("../../shaders/points.wgsl")),
     ("umap.wgsl", include_str!("../../shaders/umap.wgsl")),
+    ("quality_map.wgsl", include_str!("../../shaders/quality_map.wgsl")),
+    ("quality_space.wgsl", include_str!("../../shaders/quality_space.wgsl")),
 ];
 
 const USE: &str = "// use ";

@@ -34,6 +34,7 @@ pub mod newcomers;
 pub mod pca;
 pub mod place;
 pub mod quality;
+mod quality_counts;
 pub mod random;
 pub mod ranking;
 mod recall;

@@ -28,6 +28,9 @@ const STRIPE_BYTES: usize = 256 << 20;
 /// A component counts as found when ‖C v − λ v‖ is below this share of the largest variance.
 const RESIDUAL: f64 = 1e-7;
 
+/// Less than this share of the largest variance is what rounding leaves where sums have the digits of `f32`.
+const ROUNDED_AWAY: f64 = 1e-6;
+
 /// `linfa`'s block method wants several times as many dimensions as components.
 const DIMS_PER_COMPONENT: usize = 8;
 
@@ -57,6 +60,19 @@ pub struct Pca {
 }
 
 impl Pca {
+    /// From shares of the variance and directions, most first.
+    fn of_axes(mean: Vec<f32>, axes: Vec<(f64, Vec<f64>)>) -> Self {
+        let mut pca = Self { mean, components: Vec::new(), explained_ratio: Vec::new() };
+        for (share, axis) in axes {
+            // The sign of an axis is arbitrary; this choice makes maps repeatable.
+            let largest = axis.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
+            let sign = if largest < 0.0 { -1.0 } else { 1.0 };
+            pca.components.extend(axis.iter().map(|&v| (sign * v) as f32));
+            pca.explained_ratio.push(share as f32);
+        }
+        pca
+    }
+
     /// Component `c`, `d` numbers.
     pub fn component(&self, c: usize) -> &[f32] {
         &self.components[c * self.mean.len()..(c + 1) * self.mean.len()]
@@ -80,15 +96,37 @@ pub fn principal_components(matrix: &Matrix, components: usize, ctx: &Ctx) -> Re
         Some(axes) => axes,
         None => jacobi_axes(&covariance, d, wanted, ctx)?,
     };
-    let mut pca = Pca { mean, components: Vec::with_capacity(wanted * d), explained_ratio: Vec::new() };
-    for (share, axis) in axes {
-        // The sign of an axis is arbitrary; this choice makes maps repeatable.
-        let largest = axis.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
-        let sign = if largest < 0.0 { -1.0 } else { 1.0 };
-        pca.components.extend(axis.iter().map(|&v| (sign * v) as f32));
-        pca.explained_ratio.push(share as f32);
+    Ok(Pca::of_axes(mean, axes))
+}
+
+/// The same from a few axes that hold the first `components` of them, as a graphics adapter finds them: `basis` has rows
+/// of `d` numbers, orthonormal or zeros, and `covariance` is that of the data along them (square; `f32` in its digits).
+/// `variance` is that of all directions together.
+pub fn principal_components_along(
+    mean: &[f64],
+    variance: f64,
+    basis: &[f64],
+    covariance: &[f64],
+    components: usize,
+    ctx: &Ctx,
+) -> Result<Pca, Cancelled> {
+    let d = mean.len();
+    let width = basis.len() / d.max(1);
+    let mean: Vec<f32> = mean.iter().map(|&v| v as f32).collect();
+    if width == 0 || components == 0 {
+        return Ok(Pca { mean, components: Vec::new(), explained_ratio: Vec::new() });
     }
-    Ok(pca)
+    let shares: Vec<f64> = covariance.iter().map(|v| v / variance).collect();
+    let found = jacobi_axes(&shares, width, components.min(width), ctx)?;
+    let least = found.first().map_or(0.0, |(share, _)| ROUNDED_AWAY * share);
+    let axes = found.into_iter().filter(|(share, _)| *share > least).map(|(share, along)| {
+        let mut axis = vec![0.0; d];
+        for (factor, row) in along.iter().zip(basis.chunks_exact(d)) {
+            axis.iter_mut().zip(row).for_each(|(a, b)| *a += factor * b);
+        }
+        (share, axis)
+    });
+    Ok(Pca::of_axes(mean, axes.collect()))
 }
 
 /// Every row along the first two components (0 where there is none), in the units of the data.

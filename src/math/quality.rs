@@ -1,15 +1,17 @@
 //! How far a map can be trusted (ALGORITHMS §2, "Honesty").
 //!
 //! Trustworthiness and continuity follow Venna & Kaski 2001; with all points sampled the former equals
-//! scikit-learn's. Neighbours in the space are by cosine similarity, on the map by Euclidean distance.
+//! scikit-learn's. Neighbours in the space are by cosine similarity, on the map by Euclidean distance. What compares many
+//! points with each other is [`Compare`]; the rest is cheap, and here.
 
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::hash;
-use super::kd_tree::{KdTree, squared_distance};
+use super::kd_tree::squared_distance;
 use super::pca::dot;
+pub use super::quality_counts::{Compare, OnProcessor, unit_rows};
 use crate::data::{Knn, MapQuality, Matrix};
 use crate::job::{Cancelled, Ctx};
 
@@ -19,13 +21,10 @@ pub const SAMPLE: usize = 2000;
 /// Triplets drawn: enough for a standard error of a quarter of a per cent.
 const TRIPLETS: usize = 50_000;
 
-/// Rows of the space that are compared with the sample at once.
-const BLOCK_ROWS: usize = 512;
-
 /// Similarities closer than this are a tie: block products round by about so much.
 const TIE: f32 = 1e-6;
 
-/// Triplets and points of one task.
+/// Triplets of one task.
 const CHUNK: usize = 512;
 
 /// Measures the map `positions` of the rows of `matrix`, whose true neighbours are `knn`.
@@ -40,6 +39,18 @@ pub fn measure(
     seed: u64,
     ctx: &Ctx,
 ) -> Result<MapQuality, Cancelled> {
+    measure_by(&OnProcessor(matrix), matrix, knn, positions, seed, ctx)
+}
+
+/// The same with what `compare` finds in `matrix`.
+pub fn measure_by<C: Compare>(
+    compare: &C,
+    matrix: &Matrix,
+    knn: &Knn,
+    positions: &[[f32; 2]],
+    seed: u64,
+    ctx: &Ctx,
+) -> Result<MapQuality, C::Error> {
     let n = matrix.rows().min(positions.len());
     // A single point has no neighbours, and then `knn` does not count it.
     let k = if knn.len() < n { 0 } else { knn.k.min(n.saturating_sub(1) / 2) };
@@ -56,7 +67,7 @@ pub fn measure(
         });
     }
     let positions = &positions[..n];
-    let on_map = map_neighbours(positions, k, ctx)?;
+    let on_map = compare.map_neighbours(positions, k, ctx)?;
     let true_neighbours = |i: usize| &knn.of(i)[..k];
     let kept: Vec<f32> = (0..n)
         .into_par_iter()
@@ -66,9 +77,10 @@ pub fn measure(
         })
         .collect();
     let sample = sample_points(n, seed);
-    let ranks = ranks_in_space(matrix, &sample, &on_map, k, ctx)?;
-    let intruders: u64 = ranks.iter().map(|&rank| u64::from(rank).saturating_sub(k as u64)).sum();
-    let missing = ranks_on_map(positions, &sample, true_neighbours, ctx)?;
+    let beyond =
+        |ranks: Vec<u32>| ranks.into_iter().map(|rank| u64::from(rank).saturating_sub(k as u64)).sum();
+    let intruders: u64 = beyond(ranks_in_space(compare, matrix, &sample, &on_map, ctx)?);
+    let missing: u64 = beyond(ranks_on_map(compare, positions, &sample, true_neighbours, ctx)?);
     // The largest possible sum of excess ranks, so that the figures reach from 0 to 1.
     let worst = (sample.len() * k) as f64 * (2 * n - 3 * k - 1) as f64 / 2.0;
     Ok(MapQuality {
@@ -82,115 +94,59 @@ pub fn measure(
     })
 }
 
-/// The `k` nearest of every point on the map, n × k; n > k.
-fn map_neighbours(positions: &[[f32; 2]], k: usize, ctx: &Ctx) -> Result<Vec<u32>, Cancelled> {
-    let tree = KdTree::new(positions);
-    let mut neighbours = vec![0; positions.len() * k];
-    neighbours.par_chunks_mut(CHUNK * k).enumerate().try_for_each(|(chunk, rows)| {
-        ctx.cancel.check()?;
-        let mut found = Vec::with_capacity(k);
-        for (local, row) in rows.chunks_exact_mut(k).enumerate() {
-            let i = chunk * CHUNK + local;
-            tree.nearest(positions[i], k, Some(i as u32), &mut found);
-            row.iter_mut().zip(&found).for_each(|(slot, &(_, j))| *slot = j);
-        }
-        Ok(())
-    })?;
-    Ok(neighbours)
-}
-
 /// Up to [`SAMPLE`] points, ascending: one from each of as many equal stretches.
-fn sample_points(n: usize, seed: u64) -> Vec<usize> {
+fn sample_points(n: usize, seed: u64) -> Vec<u32> {
     let count = n.min(SAMPLE);
     (0..count)
         .map(|s| {
             let (from, to) = (s * n / count, (s + 1) * n / count);
-            from + hash::below(hash::draw(seed, s as u64), to - from)
+            (from + hash::below(hash::draw(seed, s as u64), to - from)) as u32
         })
         .collect()
 }
 
-/// For each sampled point's `k` neighbours on the map: their ranks among all points in the space, from 1.
-fn ranks_in_space(
+/// For each sampled point's neighbours on the map: their ranks among all points in the space, from 1.
+fn ranks_in_space<C: Compare>(
+    compare: &C,
     matrix: &Matrix,
-    sample: &[usize],
+    sample: &[u32],
     on_map: &[u32],
-    k: usize,
     ctx: &Ctx,
-) -> Result<Vec<u32>, Cancelled> {
-    let d = matrix.dim();
-    let mut queries = Vec::with_capacity(sample.len() * d);
-    sample.iter().for_each(|&i| queries.extend_from_slice(&unit_rows(matrix, i, i + 1)));
-    let thresholds: Vec<f32> = (0..sample.len())
-        .into_par_iter()
-        .flat_map_iter(|s| {
-            let query = &queries[s * d..(s + 1) * d];
-            let neighbours = on_map[sample[s] * k..(sample[s] + 1) * k].iter();
-            neighbours.map(move |&j| dot(query, &unit_rows(matrix, j as usize, j as usize + 1)) + TIE)
+) -> Result<Vec<u32>, C::Error> {
+    let k = on_map.len() / matrix.rows();
+    let row = |i: u32| unit_rows(matrix, i as usize..i as usize + 1);
+    let mut queries = Vec::with_capacity(sample.len() * matrix.dim());
+    sample.iter().for_each(|&i| queries.extend_from_slice(&row(i)));
+    let thresholds: Vec<f32> = sample
+        .par_iter()
+        .flat_map_iter(|&i| {
+            let query = row(i);
+            let neighbours = on_map[i as usize * k..(i as usize + 1) * k].iter();
+            neighbours.map(move |&j| dot(&query, &row(j)) + TIE)
         })
         .collect();
-    let blocks: Vec<_> = matrix.ranges(BLOCK_ROWS).collect();
-    let nearer = blocks
-        .par_iter()
-        .try_fold(
-            || (vec![0u32; thresholds.len()], Vec::new()),
-            |(mut nearer, mut products), range| {
-                ctx.cancel.check()?;
-                let rows = unit_rows(matrix, range.start, range.end);
-                products.resize(sample.len() * range.len(), 0.0);
-                similarities(&queries, &rows, d, &mut products);
-                for (s, products) in products.chunks_exact_mut(range.len()).enumerate() {
-                    if range.contains(&sample[s]) {
-                        products[sample[s] - range.start] = f32::NEG_INFINITY;
-                    }
-                    for (count, &threshold) in nearer[s * k..].iter_mut().zip(&thresholds[s * k..(s + 1) * k])
-                    {
-                        *count += products.iter().map(|&v| u32::from(v > threshold)).sum::<u32>();
-                    }
-                }
-                Ok((nearer, products))
-            },
-        )
-        .map(|folded| folded.map(|(nearer, _)| nearer))
-        .try_reduce(
-            || vec![0; thresholds.len()],
-            |mut a, b| {
-                a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-                Ok(a)
-            },
-        )?;
-    Ok(nearer.into_iter().map(|count| count + 1).collect())
+    let mut ranks = compare.more_similar(&queries, sample, &thresholds, ctx)?;
+    ranks.iter_mut().for_each(|count| *count += 1);
+    Ok(ranks)
 }
 
-/// Σ max(0, rank on the map − k) over the sampled points' true neighbours.
-fn ranks_on_map<'a>(
+/// For each sampled point's true neighbours: their ranks among all points on the map, from 1.
+fn ranks_on_map<'a, C: Compare>(
+    compare: &C,
     positions: &[[f32; 2]],
-    sample: &[usize],
-    true_neighbours: impl Fn(usize) -> &'a [u32] + Sync,
+    sample: &[u32],
+    true_neighbours: impl Fn(usize) -> &'a [u32],
     ctx: &Ctx,
-) -> Result<u64, Cancelled> {
-    sample
-        .par_iter()
-        .map(|&i| {
-            ctx.cancel.check()?;
-            let neighbours = true_neighbours(i);
-            let limits: Vec<f32> =
-                neighbours.iter().map(|&j| squared_distance(positions[j as usize], positions[i])).collect();
-            let mut nearer = vec![0u64; limits.len()];
-            let mut distances = [0.0f32; BLOCK_ROWS];
-            for block in positions.chunks(BLOCK_ROWS) {
-                let distances = &mut distances[..block.len()];
-                distances.iter_mut().zip(block).for_each(|(d, &p)| *d = squared_distance(p, positions[i]));
-                for (count, &limit) in nearer.iter_mut().zip(&limits) {
-                    *count += u64::from(distances.iter().map(|&d| u32::from(d < limit)).sum::<u32>());
-                }
-            }
-            // The point itself, at distance 0, was counted unless the neighbour lies on it too.
-            let rank = |(count, limit): (u64, f32)| count + u64::from(limit <= 0.0);
-            let k = neighbours.len() as u64;
-            Ok(nearer.into_iter().zip(limits).map(|pair| rank(pair).saturating_sub(k)).sum::<u64>())
-        })
-        .sum()
+) -> Result<Vec<u32>, C::Error> {
+    let limits: Vec<f32> = sample
+        .iter()
+        .flat_map(|&i| true_neighbours(i as usize).iter().map(move |&j| (i as usize, j as usize)))
+        .map(|(i, j)| squared_distance(positions[j], positions[i]))
+        .collect();
+    let mut ranks = compare.nearer_on_map(positions, sample, &limits, ctx)?;
+    // The point itself, at distance 0, was counted unless the neighbour lies on it too.
+    ranks.iter_mut().zip(limits).for_each(|(count, limit)| *count += u32::from(limit <= 0.0));
+    Ok(ranks)
 }
 
 /// The share of random triplets whose nearer pair in the space is the nearer one on the map; ties count half.
@@ -210,8 +166,8 @@ fn triplet_accuracy(matrix: &Matrix, positions: &[[f32; 2]], seed: u64, ctx: &Ct
                 let c = pick(2, n - 2);
                 let c = c + usize::from(c >= low);
                 let c = c + usize::from(c >= high);
-                let anchor = unit_rows(matrix, a, a + 1);
-                let to = |j: usize| dot(&anchor, &unit_rows(matrix, j, j + 1));
+                let anchor = unit_rows(matrix, a..a + 1);
+                let to = |j: usize| dot(&anchor, &unit_rows(matrix, j..j + 1));
                 let in_space = to(b).total_cmp(&to(c)).reverse();
                 let to = |j: usize| squared_distance(positions[a], positions[j]);
                 let on_map = to(b).total_cmp(&to(c));
@@ -221,51 +177,6 @@ fn triplet_accuracy(matrix: &Matrix, positions: &[[f32; 2]], seed: u64, ctx: &Ct
         })
         .sum::<Result<u64, Cancelled>>()?;
     Ok((halves as f64 / (2 * TRIPLETS) as f64) as f32)
-}
-
-/// Rows `from..to`, each of length one (rows of zeros stay so).
-fn unit_rows(matrix: &Matrix, from: usize, to: usize) -> std::borrow::Cow<'_, [f32]> {
-    let mut rows = matrix.block(from..to);
-    if !matrix.unit {
-        for row in rows.to_mut().chunks_exact_mut(matrix.dim()) {
-            let length = dot(row, row).sqrt();
-            if length > 0.0 {
-                row.iter_mut().for_each(|v| *v /= length);
-            }
-        }
-    }
-    rows
-}
-
-/// `out` (queries × rows) = queries · rowsᵀ, for rows of `d` numbers.
-fn similarities(queries: &[f32], rows: &[f32], d: usize, out: &mut [f32]) {
-    let (m, n) = (queries.len() / d.max(1), rows.len() / d.max(1));
-    debug_assert_eq!(out.len(), m * n);
-    // SAFETY: `out` holds m × n, `queries` m × d and `rows` n × d numbers, row-major as the strides say; `out`
-    // overlaps neither.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            d,
-            out.as_mut_ptr(),
-            1,
-            n as isize,
-            false,
-            queries.as_ptr(),
-            1,
-            d as isize,
-            rows.as_ptr(),
-            d as isize,
-            1,
-            0.0f32,
-            1.0f32,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
 }
 
 #[cfg(test)]
@@ -280,7 +191,7 @@ mod tests {
 
     fn exact(matrix: &Matrix, k: usize) -> Knn {
         let n = matrix.rows();
-        let rows = unit_rows(matrix, 0, n).into_owned();
+        let rows = unit_rows(matrix, 0..n).into_owned();
         let row = |i: usize| &rows[i * matrix.dim()..(i + 1) * matrix.dim()];
         let k = k.min(n.saturating_sub(1));
         let (mut indices, mut similarities) = (Vec::new(), Vec::new());

@@ -1,8 +1,9 @@
 //! How far a map can be trusted.
 
 use crate::data::{Knn, Layout, MapQuality, Matrix};
+use crate::gpu::{self, Context, GpuError};
 use crate::job::Ctx;
-use crate::math::quality;
+use crate::math::quality::{self, Compare};
 
 use super::StageError;
 
@@ -12,4 +13,43 @@ const TRIPLET_SEED: u64 = 0;
 /// Measures a finished map against the vectors and their neighbours.
 pub fn run(matrix: &Matrix, knn: &Knn, layout: &Layout, ctx: &Ctx) -> Result<MapQuality, StageError> {
     Ok(quality::measure(matrix, knn, &layout.positions, TRIPLET_SEED, ctx)?)
+}
+
+/// Compares points on the graphics adapter, with these vectors for the space.
+pub struct OnAdapter<'a> {
+    pub context: &'a Context,
+    pub matrix: &'a Matrix,
+}
+
+impl Compare for OnAdapter<'_> {
+    type Error = GpuError;
+
+    fn map_neighbours(&self, positions: &[[f32; 2]], k: usize, ctx: &Ctx) -> Result<Vec<u32>, GpuError> {
+        gpu::quality::map_neighbours(self.context, positions, k, ctx)
+    }
+
+    fn more_similar(
+        &self,
+        queries: &[f32],
+        own: &[u32],
+        thresholds: &[f32],
+        ctx: &Ctx,
+    ) -> Result<Vec<u32>, GpuError> {
+        let read = |range: std::ops::Range<usize>, out: &mut Vec<f32>| {
+            out.clear();
+            out.extend_from_slice(&quality::unit_rows(self.matrix, range));
+        };
+        let source = gpu::Source { rows: self.matrix.rows(), dim: self.matrix.dim(), read: &read };
+        gpu::quality::more_similar(self.context, &source, queries, own, thresholds, ctx)
+    }
+
+    fn nearer_on_map(
+        &self,
+        positions: &[[f32; 2]],
+        own: &[u32],
+        limits: &[f32],
+        ctx: &Ctx,
+    ) -> Result<Vec<u32>, GpuError> {
+        gpu::quality::nearer_on_map(self.context, positions, own, limits, ctx)
+    }
 }
