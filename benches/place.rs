@@ -109,7 +109,8 @@ fn placed(matrix: &Matrix, rows: &[usize], frozen: usize) -> Result<Placed> {
     let before = vectors(&rows[..frozen])?;
     let (knn, layout) = timed("neighbours and map of the frozen", || map_of(&before))?;
     let params = Params::default();
-    let clusters = stage::clusters::run(&before, &knn, Some(&layout), &params, &Ctx::quiet())?;
+    let clusters =
+        stage::clusters::run(&before, &knn, Some(&layout), &params, &Computers::cpu(), &Ctx::quiet())?;
     let settled = Settled { knn: &knn, layout: &layout, clusters: Some(&clusters) };
     let map = RowMap::appended(frozen, rows.len() - frozen);
     timed("placing", || {

@@ -60,7 +60,8 @@ fn the_window_and_the_command_line_give_the_same_results() {
         &ctx,
     )
     .unwrap();
-    let clusters = stage::clusters::run(matrix, &knn, Some(&layout), params, &ctx).unwrap();
+    let clusters =
+        stage::clusters::run(matrix, &knn, Some(&layout), params, &Computers::cpu(), &ctx).unwrap();
     assert_eq!(session.layout().unwrap().positions, layout.positions);
     assert_eq!(session.layout().unwrap().key, layout.key);
     assert_eq!(session.clusters().unwrap().labels, clusters.labels);

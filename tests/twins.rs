@@ -189,7 +189,9 @@ fn whole_maps_are_as_true_on_the_adapter_and_equal_bit_by_bit_when_repeated() {
     let on = Computers::on(context);
     let found = mapped(&given, &on, &Ctx::quiet());
     assert_eq!(found.epochs, (150, 150));
-    let quality = |layout: &Layout| stage::quality::run(&given.0, &given.1, layout, &Ctx::quiet()).unwrap();
+    let quality = |layout: &Layout| {
+        stage::quality::run(&given.0, &given.1, layout, &Computers::cpu(), &Ctx::quiet()).unwrap()
+    };
     let (found_is, twin_is) = (quality(&found), quality(&by_twin));
     assert!((found_is.trustworthiness - twin_is.trustworthiness).abs() < 0.01, "{found_is:?} {twin_is:?}");
     assert!((found_is.knn_kept - twin_is.knn_kept).abs() < 0.01, "{found_is:?} {twin_is:?}");

@@ -107,13 +107,13 @@ fn compute(
     let layout = timed(timings, "map", || {
         stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), tools, ctx)
     })?;
-    let quality = timed(timings, "quality", || stage::quality::run(&matrix, &knn, &layout, ctx))?;
+    let quality = timed(timings, "quality", || stage::quality::run(&matrix, &knn, &layout, &on, ctx))?;
     let clusters =
-        timed(timings, "clusters", || stage::clusters::run(&matrix, &knn, Some(&layout), params, ctx))?;
+        timed(timings, "clusters", || stage::clusters::run(&matrix, &knn, Some(&layout), params, &on, ctx))?;
     let embedder = embedder.as_deref();
     let names = timed(timings, "names", || stage::names::run(&corpus, &matrix, &clusters, embedder, ctx))?;
     let topics = timed(timings, "topics", || {
-        stage::topics::run(&corpus, &matrix, &layout, &params.map.topics, embedder, ctx)
+        stage::topics::run(&corpus, &matrix, &layout, &params.map.topics, embedder, &on, ctx)
     })?;
     Ok(Results {
         corpus: Arc::new(corpus),

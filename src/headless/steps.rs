@@ -97,7 +97,7 @@ pub fn project(arguments: &ProjectArguments) -> anyhow::Result<()> {
         Tools { cache: Some(&cache), on: &on },
         ctx,
     )?;
-    let quality = stage::quality::run(&matrix, &knn, &layout, ctx)?;
+    let quality = stage::quality::run(&matrix, &knn, &layout, &on, ctx)?;
     write_layout(arguments, &layout)?;
     let report = json!({
         "points": matrix.rows(), "method": layout.method, "epochs": layout.epochs.0, "quality": quality,
@@ -130,7 +130,7 @@ pub fn cluster(arguments: &ClusterArguments) -> anyhow::Result<()> {
     } else {
         None
     };
-    let clusters = stage::clusters::run(&matrix, &knn, layout.as_ref(), &params, ctx)?;
+    let clusters = stage::clusters::run(&matrix, &knn, layout.as_ref(), &params, &on, ctx)?;
     clusters_csv::write_labels(&arguments.out, &clusters)?;
     reporter.finish(&json!({
         "points": matrix.rows(), "clusters": clusters.count, "unclustered": clusters.unclustered(),

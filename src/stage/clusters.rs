@@ -3,9 +3,13 @@
 use crate::data::{Clusters, Key, Knn, Layout, Matrix};
 use crate::job::Ctx;
 use crate::math::hdbscan::{self, Ground, HdbscanParams};
-use crate::math::{density, kmeans, leiden};
+use crate::math::{kmeans, leiden};
 
-use super::{ClusterMethod, Params, StageError};
+use super::compute::Computers;
+use super::{ClusterMethod, Params, StageError, topics};
+
+/// The version of density clusters.
+const DENSITY: u32 = 2;
 
 /// Makes the cluster column. Methods that work on the map need a `layout`; without one they fail and say so.
 pub fn run(
@@ -13,6 +17,7 @@ pub fn run(
     knn: &Knn,
     layout: Option<&Layout>,
     params: &Params,
+    on: &Computers,
     ctx: &Ctx,
 ) -> Result<Clusters, StageError> {
     let key = Key::of("clusters", 1).params(&params.clusters.method);
@@ -30,11 +35,11 @@ pub fn run(
         }
         ClusterMethod::Density => {
             let layout = layout.ok_or_else(no_map)?;
-            let levels = density::topics(&layout.positions, &params.map.topics, ctx)?;
+            let levels = topics::levels(&layout.positions, &params.map.topics, on, ctx)?;
             let finest = levels.into_iter().next_back().ok_or_else(|| {
                 StageError::Failed("The map has no density topics: it holds too few documents.".into())
             })?;
-            let key = key.input(layout.key).params(&params.map.topics).finish();
+            let key = key.input(layout.key).params(&params.map.topics).params(&DENSITY).finish();
             Ok(ordered(key, "density on the map".into(), &finest.labels, finest.strengths))
         }
         ClusterMethod::Hdbscan => confident(knn, layout, &params.clusters.hdbscan, ctx),

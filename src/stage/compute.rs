@@ -34,6 +34,12 @@ pub enum Work {
     Neighbours,
     /// Counted in steps: an edge that is due is one, and so is each point that it pushes away.
     Umap,
+    /// Counted in products of components: of all pairs for the covariance, of each with a few axes on an adapter.
+    Pca,
+    /// Counted in points and cells.
+    Density,
+    /// Counted in products of components.
+    Quality,
 }
 
 /// How much work there is, in its own units: an adapter may do it another way than the processor.

@@ -13,7 +13,7 @@ use crate::math::umap::{self, Course, OnProcessor, Optimised, Start, UmapParams}
 use super::checkpoint::Checkpoints;
 use super::compute::{self, Compute, Computers, Tools, Units, Work};
 use super::mover::OnAdapter;
-use super::{MapMethod, MapParams, StageError};
+use super::{MapMethod, MapParams, StageError, components};
 
 /// The key of the map that these parameters give, run to its end.
 pub fn key(matrix: &Matrix, knn: &Knn, params: &MapParams) -> Key {
@@ -67,9 +67,7 @@ pub fn run(
     let begin = match resumed {
         Some(begin) => begin,
         None => {
-            ctx.progress.begin("Principal components", "documents", n as u64, 0);
-            let pca = pca::principal_components(matrix, 2, ctx).map_err(|e| fail(&e))?;
-            let projected = pca::project(matrix, &pca, ctx).map_err(|e| fail(&e))?;
+            let projected = components::run(matrix, on, ctx)?;
             if params.method == MapMethod::Pca {
                 let positions = Arc::new(projected);
                 let layout = Layout { key, positions, method: "PCA".into(), epochs: (1, 1) };

@@ -5,6 +5,7 @@ pub mod append;
 mod calibrate;
 mod checkpoint;
 pub mod clusters;
+mod components;
 pub mod compute;
 pub mod diff;
 pub mod embed;

@@ -281,7 +281,8 @@ mod tests {
                 &ctx,
             )
             .unwrap();
-            let clusters = stage::clusters::run(matrix, &knn, Some(&layout), &params, &ctx).unwrap();
+            let clusters =
+                stage::clusters::run(matrix, &knn, Some(&layout), &params, &Computers::cpu(), &ctx).unwrap();
             Self { knn, layout, clusters }
         }
 

@@ -51,9 +51,9 @@ impl Space {
             && let Some(layout) = self.layout().cloned()
         {
             let (corpus, embedder) = (self.corpus.clone(), model(embedder));
-            let params = params.map.topics;
+            let (params, tools) = (params.map.topics, tools.clone());
             self.topics.start("topics", key, wake.clone(), move |ctx| {
-                stage::topics::run(&corpus, &matrix, &layout, &params, embedder.as_deref(), ctx)
+                stage::topics::run(&corpus, &matrix, &layout, &params, embedder.as_deref(), &tools.on, ctx)
             });
         }
     }
@@ -128,18 +128,18 @@ impl Space {
         if let Some(key) = request.filter(|_| self.quality.needs(request))
             && let Some(layout) = self.layout().cloned()
         {
-            let (matrix, knn) = (matrix.clone(), knn.clone());
+            let (matrix, knn, tools) = (matrix.clone(), knn.clone(), tools.clone());
             self.quality.start("quality", key, wake.clone(), move |ctx| {
-                stage::quality::run(&matrix, &knn, &layout, ctx)
+                stage::quality::run(&matrix, &knn, &layout, &tools.on, ctx)
             });
         }
         let request = self.clusters_request(params);
         self.clusters.recall(request);
         if let Some(key) = request.filter(|_| self.clusters.needs(request)) {
-            let (matrix, knn) = (matrix.clone(), knn.clone());
+            let (matrix, knn, tools) = (matrix.clone(), knn.clone(), tools.clone());
             let (layout, params) = (self.layout().cloned(), params.clone());
             self.clusters.start("clusters", key, wake.clone(), move |ctx| {
-                stage::clusters::run(&matrix, &knn, layout.as_deref(), &params, ctx).map(Arc::new)
+                stage::clusters::run(&matrix, &knn, layout.as_deref(), &params, &tools.on, ctx).map(Arc::new)
             });
         }
     }
