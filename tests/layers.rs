@@ -115,7 +115,10 @@ fn a_module_imports_only_from_lower_levels() {
 #[test]
 fn every_module_has_its_level() {
     for (top, path, _) in code() {
-        assert!(["main", "lib", "bin"].contains(&&*top) || level(&top).is_some(), "{path} belongs to no level");
+        assert!(
+            ["main", "lib", "bin"].contains(&&*top) || level(&top).is_some(),
+            "{path} belongs to no level"
+        );
     }
 }
 

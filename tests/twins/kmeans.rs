@@ -143,7 +143,8 @@ fn clusters_are_as_tight_as_the_twins() {
     let left = |similarity: f64| 2.0 - 2.0 * similarity;
     assert!((left(found.similarity) / left(expected.similarity) - 1.0).abs() < 1e-3, "{}", found.similarity);
     let same = found.assigned.labels.iter().zip(&expected.labels).filter(|(a, b)| a == b).count();
-    assert!(same as f64 > 0.999 * n as f64, "{same}");
+    // The twin stops where a round brings little; rows between two centres may still change sides.
+    assert!(same as f64 > 0.99 * n as f64, "{same}");
 }
 
 #[test]
