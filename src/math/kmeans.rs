@@ -7,9 +7,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::kmeans_assign::{Assigned, Centres, assign};
-pub use super::kmeans_rows::Metric;
-use super::kmeans_rows::{Prepared, Rows};
+use super::kmeans_assign::assign;
+pub use super::kmeans_assign::{Assigned, Centres};
+use super::kmeans_rows::Prepared;
+pub use super::kmeans_rows::{Metric, Rows};
 use super::kmeans_seed::seeded;
 use super::kmeans_update::move_centres;
 use super::random::Random;
@@ -67,8 +68,66 @@ pub struct KMeans {
     pub inertia: f64,
 }
 
+/// What compares rows with centres.
+pub trait Engine {
+    type Error: From<Cancelled>;
+
+    /// Draws up to `k` rows as centres, each next one by its squared distance to the nearest so far.
+    fn seeded(&self, rows: &Rows, k: usize, random: &mut Random, ctx: &Ctx) -> Result<Centres, Self::Error>;
+
+    /// Assigns and averages in turn until a round brings less than the share `worthwhile` of what is left to gain, or
+    /// for `max_rounds`; returns the last centres and what they were assigned.
+    fn settle(
+        &self,
+        rows: &Rows,
+        centres: Centres,
+        max_rounds: usize,
+        worthwhile: f64,
+        ctx: &Ctx,
+    ) -> Result<(Centres, Assigned), Self::Error>;
+
+    /// Finds the nearest of `centres` for each of `rows`.
+    fn assign(&self, rows: &Rows, centres: &Centres, ctx: &Ctx) -> Result<Assigned, Self::Error>;
+}
+
+/// The processor.
+pub struct OnProcessor;
+
+impl Engine for OnProcessor {
+    type Error = Cancelled;
+
+    fn seeded(&self, rows: &Rows, k: usize, random: &mut Random, ctx: &Ctx) -> Result<Centres, Cancelled> {
+        seeded(rows, k, random, ctx)
+    }
+
+    fn settle(
+        &self,
+        rows: &Rows,
+        centres: Centres,
+        max_rounds: usize,
+        worthwhile: f64,
+        ctx: &Ctx,
+    ) -> Result<(Centres, Assigned), Cancelled> {
+        settle(rows, centres, max_rounds, worthwhile, ctx)
+    }
+
+    fn assign(&self, rows: &Rows, centres: &Centres, ctx: &Ctx) -> Result<Assigned, Cancelled> {
+        assign(rows, centres, ctx)
+    }
+}
+
 /// Parts the rows of `matrix` into `params.k` clusters; equal at any number of threads.
 pub fn kmeans(matrix: &Matrix, params: &KMeansParams, ctx: &Ctx) -> Result<KMeans, Cancelled> {
+    kmeans_by(&OnProcessor, matrix, params, ctx)
+}
+
+/// The same, where `engine` compares rows with centres.
+pub fn kmeans_by<E: Engine>(
+    engine: &E,
+    matrix: &Matrix,
+    params: &KMeansParams,
+    ctx: &Ctx,
+) -> Result<KMeans, E::Error> {
     let n = matrix.rows();
     let sizes = batches(n, params.k);
     let turns = sizes.len() - 1 + params.restarts.max(1);
@@ -82,12 +141,12 @@ pub fn kmeans(matrix: &Matrix, params: &KMeansParams, ctx: &Ctx) -> Result<KMean
         let rows = ids.as_ref().map_or_else(|| prepared.all(), |ids| prepared.some(ids));
         let gain = if batch + 1 == sizes.len() { WORTHWHILE_GAIN } else { WORTHWHILE_GAIN_BEFORE };
         match best.take() {
-            Some((centres, _)) => best = Some(settle(&rows, centres, params.max_rounds, gain, ctx)?),
+            Some((centres, _)) => best = Some(engine.settle(&rows, centres, params.max_rounds, gain, ctx)?),
             None => {
                 for restart in 0..params.restarts.max(1) {
                     ctx.progress.set((restart * params.max_rounds) as u64);
-                    let centres = seeded(&rows, params.k, &mut random, ctx)?;
-                    let found = settle(&rows, centres, params.max_rounds, gain, ctx)?;
+                    let centres = engine.seeded(&rows, params.k, &mut random, ctx)?;
+                    let found = engine.settle(&rows, centres, params.max_rounds, gain, ctx)?;
                     if best.as_ref().is_none_or(|(_, before)| found.1.mean() > before.mean()) {
                         best = Some(found);
                     }
@@ -99,7 +158,7 @@ pub fn kmeans(matrix: &Matrix, params: &KMeansParams, ctx: &Ctx) -> Result<KMean
     let all = prepared.all();
     let found = match best {
         Some((_, assigned)) if assigned.labels.len() == n => assigned,
-        Some((centres, _)) => assign(&all, &centres, ctx)?,
+        Some((centres, _)) => engine.assign(&all, &centres, ctx)?,
         None => Assigned::none(n),
     };
     let (labels, count) = Clusters::ordered(&found.labels);

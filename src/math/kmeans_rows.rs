@@ -51,7 +51,7 @@ struct Row {
 }
 
 /// The rows of a matrix, or some of them.
-pub(super) struct Rows<'a> {
+pub struct Rows<'a> {
     matrix: &'a Matrix,
     pub metric: Metric,
     mean: &'a [f32],
@@ -119,9 +119,19 @@ impl Rows<'_> {
         self.ids.map_or(self.matrix.rows(), <[u32]>::len)
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Components a row.
     pub fn dim(&self) -> usize {
         self.matrix.dim()
+    }
+
+    /// What is compared.
+    pub fn metric(&self) -> Metric {
+        self.metric
     }
 
     fn id(&self, i: usize) -> usize {

@@ -4,8 +4,9 @@ use semascope::data::UNCLUSTERED;
 use semascope::gpu::kmeans::{self, Found, Metric, NOBODY, Params};
 use semascope::gpu::{Context, GpuError};
 use semascope::job::Ctx;
-use semascope::math::kmeans::{KMeansParams, kmeans as twin};
+use semascope::math::kmeans::{KMeansParams, Metric as TwinMetric, kmeans as twin, kmeans_by};
 use semascope::math::random::Random;
+use semascope::stage::kmeans::OnAdapter;
 
 use super::{clustered, context, matrix, with_source};
 
@@ -236,4 +237,22 @@ fn a_stopped_clustering_stops() {
         kmeans::settle(&context, source, &rows[..16], &params(Metric::Cosine), &ctx)
     });
     assert!(matches!(stopped, Err(GpuError::Cancelled(_))));
+}
+
+#[test]
+fn from_their_own_seeds_both_come_to_clusters_as_tight() {
+    let Some(context) = context() else { return };
+    let space = matrix(&clustered(6000, 24, 9), 24);
+    for metric in [TwinMetric::Cosine, TwinMetric::Euclidean] {
+        let params = KMeansParams { k: 9, metric, ..Default::default() };
+        let expected = twin(&space, &params, &Ctx::quiet()).unwrap();
+        let found = kmeans_by(&OnAdapter(&context), &space, &params, &Ctx::quiet()).unwrap();
+        assert_eq!(found.count, expected.count);
+        assert!(
+            (found.inertia / expected.inertia - 1.0).abs() < 1e-3,
+            "{} {}",
+            found.inertia,
+            expected.inertia
+        );
+    }
 }

@@ -15,6 +15,7 @@ use crate::math::hash;
 
 mod components;
 mod density;
+mod kmeans;
 mod layout;
 mod neighbours;
 mod quality;
@@ -76,6 +77,7 @@ pub type Run = fn(&Context, Size, &Ctx) -> Result<Trial, GpuError>;
 pub const ALL: &[(&str, Run)] = &[
     ("neighbours", neighbours::by_vectors),
     ("neighbours, coded", neighbours::by_codes),
+    ("k-means", kmeans::settled),
     ("UMAP layout", layout::umap),
     ("principal components", components::leading),
     ("density", density::surfaces),
