@@ -50,6 +50,7 @@ pub mod tsne;
 pub mod tsne_affinities;
 pub mod tsne_field;
 mod tsne_forces;
+mod tsne_place;
 pub mod umap;
 pub mod umap_curve;
 pub mod vector;

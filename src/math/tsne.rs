@@ -189,3 +189,214 @@ fn sound(mut start: State, n: usize, epochs: usize) -> State {
     start.epoch = start.epoch.min(epochs);
     start
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::data::{Key, Knn, Recall};
+    use crate::math::quality::measure;
+    use proptest::prelude::*;
+
+    /// `n` points in `blobs` groups: each knows the `k` next of its own; every third pair is one of copies.
+    fn knn(n: usize, k: usize, blobs: usize) -> Knn {
+        let size = (n / blobs).max(1);
+        let k = k.min(size - 1);
+        let near =
+            |i: usize| (1..=k).map(move |c| (i / size * size + (i % size + c) % size).min(n - 1) as u32);
+        let indices = (0..n).flat_map(near).collect();
+        let similarity =
+            |i: usize, c: usize| if i.is_multiple_of(3) && c == 0 { 1.0 } else { 0.9 - 0.01 * c as f32 };
+        let similarities = (0..n).flat_map(|i| (0..k).map(move |c| similarity(i, c))).collect();
+        let key = Key::of("test", 1).finish();
+        Knn { key, k, indices, similarities, recall: Recall::Exact, method: "test".into() }
+    }
+
+    fn affinities(n: usize, k: usize, blobs: usize) -> Affinities {
+        Affinities::build(&knn(n, k, blobs), k as f32 / 3.0, &Ctx::quiet()).unwrap()
+    }
+
+    fn scattered(n: usize) -> State {
+        let at = |i: usize| hash::normal(9, i as u64) as f32;
+        State::at_rest(start_positions(&(0..n).map(|i| [at(2 * i), at(2 * i + 1)]).collect::<Vec<_>>(), 1), 0)
+    }
+
+    fn short(epochs: usize) -> TsneParams {
+        TsneParams { epochs, ..TsneParams::default() }
+    }
+
+    fn lay_out(affinities: &Affinities, start: State, params: &TsneParams) -> Optimised {
+        let live = Latest::default();
+        optimise(affinities.clone(), start, params, &live, &mut |_| None, &mut |_| {}, &Ctx::quiet())
+    }
+
+    #[test]
+    fn a_map_is_bit_equal_at_any_number_of_threads() {
+        let affinities = affinities(3000, 12, 3);
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| lay_out(&affinities, scattered(3000), &short(40)))
+        };
+        let one = with(1);
+        assert_eq!(one, with(3));
+        assert_eq!(one, with(2));
+    }
+
+    #[test]
+    fn separate_blobs_stay_separate_and_close_to_themselves() {
+        let (n, blobs) = (400, 4);
+        let map = lay_out(&affinities(n, 30, blobs), scattered(n), &TsneParams::default()).state.positions;
+        let blob = |i: usize| i / (n / blobs);
+        let apart = |i: usize, j: usize| (map[i][0] - map[j][0]).hypot(map[i][1] - map[j][1]);
+        for i in 0..n {
+            let nearest = |same: bool| {
+                let others = (0..n).filter(|&j| j != i && (blob(j) == blob(i)) == same);
+                others.map(|j| apart(i, j)).fold(f32::INFINITY, f32::min)
+            };
+            assert!(nearest(true) < nearest(false), "{i} lies nearer to another blob");
+        }
+    }
+
+    #[test]
+    fn a_map_keeps_the_neighbours_of_a_curve() {
+        // A ring in the plane: what a map in the plane can keep, it has to keep.
+        let n = 300;
+        let angle = |i: usize| std::f32::consts::TAU * i as f32 / n as f32;
+        let values = (0..n).flat_map(|i| [angle(i).cos(), angle(i).sin()]).collect();
+        let matrix = crate::data::Matrix::from_vec(Key::of("test", 1).finish(), "test", false, 2, values);
+        let (found, _, recall) = crate::math::neighbours::find(
+            &matrix,
+            &crate::math::neighbours::NeighbourParams { k: 30, ..Default::default() },
+            &Ctx::quiet(),
+        )
+        .unwrap();
+        let key = Key::of("test", 1).finish();
+        let knn = Knn {
+            key,
+            k: found.k,
+            indices: found.indices,
+            similarities: found.similarities,
+            recall,
+            method: "test".into(),
+        };
+        let affinities = Affinities::build(&knn, 10.0, &Ctx::quiet()).unwrap();
+        let map = lay_out(&affinities, scattered(n), &TsneParams::default());
+        let quality = measure(&matrix, &knn, &map.state.positions, 1, &Ctx::quiet()).unwrap();
+        assert!(quality.trustworthiness > 0.97 && quality.knn_kept > 0.8, "{quality:?}");
+    }
+
+    #[test]
+    fn a_stopped_map_continues_as_if_it_had_never_stopped() {
+        let affinities = affinities(200, 9, 2);
+        let whole = lay_out(&affinities, scattered(200), &short(20));
+        let (live, ctx) = (Latest::default(), Ctx::quiet());
+        let mut stop = |so_far: SoFar<'_>| {
+            if so_far.state.epoch == 11 {
+                ctx.cancel.cancel();
+            }
+        };
+        let half =
+            optimise(affinities.clone(), scattered(200), &short(20), &live, &mut |_| None, &mut stop, &ctx);
+        assert_eq!((half.state.epoch, half.epochs), (11, 20));
+        assert_eq!(lay_out(&affinities, half.state.clone(), &short(20)), whole);
+        // Without its momentum it comes out elsewhere.
+        let rest = State::at_rest(half.state.positions, 11);
+        assert_ne!(lay_out(&affinities, rest, &short(20)).state.positions, whole.state.positions);
+    }
+
+    #[test]
+    fn a_cancelled_map_is_what_there_is_and_its_start_was_shown() {
+        let (send, receive) = channel();
+        let ctx = Ctx::new(send, Arc::new(|| {}));
+        ctx.cancel.cancel();
+        let live = Latest::default();
+        let stopped = optimise(
+            affinities(50, 6, 1),
+            scattered(50),
+            &short(20),
+            &live,
+            &mut |_| None,
+            &mut |_| {},
+            &ctx,
+        );
+        assert_eq!(stopped, Optimised { state: scattered(50), epochs: 20, steered: false });
+        let shown: Vec<Event> = receive.try_iter().collect();
+        assert!(matches!(&shown[..], [Event::Layout { epoch: 0, epochs: 20, .. }]));
+    }
+
+    /// A map whose parameters become `newer` when it has done `at` of `epochs` rounds.
+    fn steered(at: usize, newer: TsneParams, remake: &mut dyn FnMut(f32) -> Option<Affinities>) -> Optimised {
+        let live = Latest::default();
+        let mut watch = |so_far: SoFar<'_>| {
+            if so_far.state.epoch == at {
+                live.put(newer.clone());
+            }
+        };
+        let start = scattered(300);
+        optimise(affinities(300, 12, 3), start, &short(300), &live, remake, &mut watch, &Ctx::quiet())
+    }
+
+    fn extent(map: &Optimised) -> f32 {
+        map.state.positions.iter().flatten().fold(0.0, |most, v| most.max(v.abs()))
+    }
+
+    #[test]
+    fn exaggeration_acts_while_it_runs_and_draws_the_map_together() {
+        let plain = lay_out(&affinities(300, 12, 3), scattered(300), &short(300));
+        let drawn = steered(150, TsneParams { exaggeration: 8.0, ..short(300) }, &mut |_| None);
+        assert!(drawn.steered && !plain.steered);
+        assert!(extent(&drawn) < 0.7 * extent(&plain), "{} {}", extent(&drawn), extent(&plain));
+    }
+
+    #[test]
+    fn another_perplexity_asks_for_other_affinities_while_it_runs() {
+        let mut asked = Vec::new();
+        let mut remake = |perplexity| {
+            asked.push(perplexity);
+            Some(affinities(300, 6, 3))
+        };
+        let newer = TsneParams { perplexity: 2.0, ..short(300) };
+        let changed = steered(150, newer.clone(), &mut remake);
+        assert_eq!(asked, [2.0]);
+        // Where there are none to be had, the old ones stay.
+        let same = steered(150, newer, &mut |_| None);
+        let plain = lay_out(&affinities(300, 12, 3), scattered(300), &short(300));
+        assert_eq!(same.state, plain.state);
+        assert_ne!(changed.state, plain.state);
+    }
+
+    #[test]
+    fn the_start_has_the_wanted_width_and_parts_copies() {
+        let start = start_positions(&[[3.0, 1.0], [3.0, 1.0], [-5.0, 2.0], [f32::NAN, 0.0]], 7);
+        assert_ne!(start[0], start[1]);
+        assert!(start.iter().flatten().all(|v| v.abs() < 5e-4));
+        let apart = (start[0][0] - start[2][0]).abs();
+        assert!((1e-4..5e-4).contains(&apart), "{start:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn positions_stay_finite_whatever_the_start(
+            n in 0usize..6, many in any::<bool>(), same in any::<bool>(),
+            exaggeration in prop::num::f32::ANY, rate in prop::num::f32::ANY, early in prop::num::f32::ANY,
+        ) {
+            let n = if many { n + 30 } else { n };
+            let mut start = scattered(n);
+            if same {
+                start.positions.fill([1.0, f32::NAN]);
+                start.velocity.fill([f32::INFINITY, 0.0]);
+            }
+            if n > 1 {
+                start.positions.pop();
+            }
+            let params = TsneParams { exaggeration, rate, early_exaggeration: early, ..short(40) };
+            let graph = if n < 2 { Affinities::default() } else { affinities(n, 6, 1) };
+            let map = lay_out(&graph, start, &params);
+            prop_assert_eq!(map.state.positions.len(), n);
+            prop_assert!(map.state.positions.iter().flatten().all(|v| v.is_finite()));
+            prop_assert_eq!(map.state.epoch, 40);
+        }
+    }
+}
