@@ -16,9 +16,14 @@ use super::{StageError, Tools, components, neighbours};
 /// Positions, velocities, gains.
 const PARTS: usize = 3;
 
+/// Neighbours are searched for in steps of so many, so that a perplexity that changes a little, or falls, needs no others.
+const WIDTHS: [usize; 3] = [90, 150, 300];
+
 /// The search that finds enough neighbours for `perplexity`.
 fn wide(search: &NeighbourParams, perplexity: f32) -> NeighbourParams {
-    NeighbourParams { k: neighbours_for(perplexity), ..search.clone() }
+    let needed = neighbours_for(perplexity);
+    let wide = WIDTHS.into_iter().find(|&width| width >= needed);
+    NeighbourParams { k: wide.unwrap_or(needed.next_multiple_of(WIDTHS[2])), ..search.clone() }
 }
 
 /// The key of the neighbours that a map is laid out on.
@@ -245,6 +250,13 @@ mod tests {
             .collect();
         assert_eq!(told.len(), 1);
         assert!(told[0].contains("perplexity of 5.0 in place of 10"), "{}", told[0]);
+    }
+
+    #[test]
+    fn a_little_more_perplexity_needs_no_other_neighbours_and_much_more_does() {
+        let k = |perplexity| wide(&NeighbourParams::default(), perplexity).k;
+        assert_eq!((k(5.0), k(30.0), k(31.0), k(50.0), k(51.0)), (90, 90, 150, 150, 300));
+        assert_eq!((k(101.0), k(f32::NAN)), (600, 90));
     }
 
     #[test]

@@ -194,7 +194,7 @@ fn umap(ui: &mut Ui, umap: &mut UmapParams, n: usize) {
 
 fn tsne(ui: &mut Ui, tsne: &mut TsneParams) {
     let hint = "About how many neighbours each document attends to: more shows the larger shapes";
-    number(ui, "Perplexity", hint, Slider::new(&mut tsne.perplexity, 5.0..=100.0).fixed_decimals(0));
+    number(ui, "Perplexity", hint, Slider::new(&mut tsne.perplexity, 5.0..=100.0).step_by(1.0));
     let hint = "How much harder neighbours pull after the early rounds: 1 is t-SNE, about 4 looks like UMAP";
     let slider = Slider::new(&mut tsne.exaggeration, 1.0..=12.0).logarithmic(true).fixed_decimals(1);
     number(ui, "Exaggeration", hint, slider);
