@@ -28,6 +28,9 @@ const MOMENTUM: f32 = 0.8;
 const START_DEVIATION: f64 = 1e-4;
 const START_NOISE: f64 = 1e-6;
 
+/// No start lies farther out: 5 units a round lead nowhere near.
+const FARTHEST: f32 = 1e6;
+
 /// A layout is shown at most this often.
 const FRAME: Duration = Duration::from_millis(33);
 
@@ -184,6 +187,7 @@ fn sound(mut start: State, n: usize, epochs: usize) -> State {
     start.velocity.resize(n, [0.0; 2]);
     start.gains.resize(n, [1.0; 2]);
     start.positions.iter_mut().flatten().filter(|v| !v.is_finite()).for_each(|v| *v = 0.0);
+    start.positions.iter_mut().flatten().for_each(|v| *v = v.clamp(-FARTHEST, FARTHEST));
     start.velocity.iter_mut().flatten().filter(|v| !v.is_finite()).for_each(|v| *v = 0.0);
     start.gains.iter_mut().flatten().filter(|v| !v.is_finite()).for_each(|v| *v = 1.0);
     start.epoch = start.epoch.min(epochs);
@@ -384,6 +388,9 @@ mod tests {
         ) {
             let n = if many { n + 30 } else { n };
             let mut start = scattered(n);
+            if n > 4 {
+                start.positions[n - 2] = [f32::MAX, -f32::MAX];
+            }
             if same {
                 start.positions.fill([1.0, f32::NAN]);
                 start.velocity.fill([f32::INFINITY, 0.0]);
