@@ -398,12 +398,12 @@ mod tests {
             if n > 1 {
                 start.positions.pop();
             }
-            let params = TsneParams { exaggeration, rate, early_exaggeration: early, ..short(40) };
+            let params = TsneParams { exaggeration, rate, early_exaggeration: early, ..short(20) };
             let graph = if n < 2 { Affinities::default() } else { affinities(n, 6, 1) };
             let map = lay_out(&graph, start, &params);
             prop_assert_eq!(map.state.positions.len(), n);
             prop_assert!(map.state.positions.iter().flatten().all(|v| v.is_finite()));
-            prop_assert_eq!(map.state.epoch, 40);
+            prop_assert_eq!(map.state.epoch, 20);
         }
     }
 }

