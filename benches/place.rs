@@ -17,11 +17,12 @@ use half::f16;
 use rayon::prelude::*;
 use semascope::data::{Corpus, Element, Key, Knn, Layout, Matrix, RowMap};
 use semascope::io::read::{self, ReadOptions};
-use semascope::job::{Ctx, Latest};
+use semascope::job::Ctx;
 use semascope::math::kd_tree::KdTree;
 use semascope::math::quality::measure;
 use semascope::math::vector::dot;
 use semascope::stage::append::{self, Duplicates};
+use semascope::stage::map::{Inputs, Live};
 use semascope::stage::place::{self, Placed, Settled};
 use semascope::stage::{self, Computers, Params, Tools};
 
@@ -86,21 +87,11 @@ fn vectors(rows: &[usize]) -> Result<Matrix> {
 
 fn map_of(matrix: &Matrix) -> Result<(Knn, Layout)> {
     let (params, ctx) = (Params::default(), Ctx::quiet());
-    let knn = stage::neighbours::run(
-        matrix,
-        &params.neighbours,
-        Tools { cache: None, on: &Computers::cpu() },
-        &ctx,
-    )?;
-    let layout = stage::map::run(
-        matrix,
-        &knn,
-        &params.map,
-        None,
-        &Latest::default(),
-        Tools { cache: None, on: &Computers::cpu() },
-        &ctx,
-    )?;
+    let computers = Computers::cpu();
+    let tools = Tools { cache: None, on: &computers };
+    let knn = stage::neighbours::run(matrix, &params.neighbours, tools, &ctx)?;
+    let inputs = Inputs { matrix, knn: &knn, search: Some(&params.neighbours) };
+    let layout = stage::map::run(&inputs, &params.map, None, &Live::default(), tools, &ctx)?;
     Ok((knn, layout))
 }
 

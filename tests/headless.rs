@@ -175,6 +175,41 @@ fn hdbscan_leaves_cells_empty_and_says_what_share_it_left_out() {
 }
 
 #[test]
+fn a_t_sne_map_is_the_same_from_run_and_project_and_a_narrow_graph_says_what_it_did() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let (vectors, graph, layout, narrow) = (path("v.npy"), path("graph"), path("l.npy"), path("n.npy"));
+    let file = file.to_str().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = semascope(home.path(), &[arguments, &["--quiet"]].concat());
+        assert_ok(&output);
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let tsne = ["--perplexity", "12"];
+    run(&["embed", file, "--text", "text", "--out", &vectors]);
+    run(&[&["run", file, "--text", "text", "--map", "tsne", "--out", &path("out")][..], &tsne].concat());
+    let said = run(&[&["project", &vectors, "--method", "tsne", "--out", &layout][..], &tsne].concat());
+    assert!(!said.contains("perplexity"), "{said}");
+    let (_, _, positions) = semascope::io::npy::read_f32(Path::new(&layout)).unwrap();
+    let mut whole = csv::Reader::from_path(home.path().join("out/clusters.csv")).unwrap();
+    for (i, row) in whole.records().enumerate() {
+        assert_eq!(row.unwrap()[4].parse::<f32>().unwrap(), positions[2 * i]);
+    }
+    let report: serde_json::Value =
+        serde_json::from_str(&text(&home.path().join("out/report.json"))).unwrap();
+    assert_eq!(report["map"]["method"], "t-SNE");
+    assert!(report["map"]["quality"]["trustworthiness"].as_f64().unwrap() > 0.7);
+
+    run(&["knn", &vectors, "--k", "15", "--out", &graph]);
+    let given = ["project", &vectors, "--method", "tsne", "--knn", &graph, "--out", &narrow];
+    let said = run(&[&given[..], &tsne].concat());
+    assert!(said.contains("perplexity of 5.0 in place of 12"), "{said}");
+    let refused = semascope(home.path(), &["project", &vectors, "--out", &layout, "--perplexity", "0"]);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
 fn the_map_of_a_project_is_the_map_of_its_run_and_saves_to_the_same_bytes() {
     use semascope::io::project::{SaveOptions, open, save};
     use semascope::job::Ctx;

@@ -11,10 +11,11 @@ use driving::{explore, is_done, until};
 use semascope::data::{Element, Recall};
 use semascope::io::cache::Cache;
 use semascope::io::settings::Settings;
-use semascope::job::{Ctx, Latest};
+use semascope::job::Ctx;
 use semascope::math::hdbscan::Ground;
 use semascope::session::{ColourBy, Command, Session, Severity, Step, StepState};
-use semascope::stage::{self, Computers, Tools};
+use semascope::stage::map::{Inputs, Live};
+use semascope::stage::{self, Computers, MapMethod, Params, Tools};
 
 fn session(home: &Path) -> Session {
     let cache = Cache::open(Some(home.join("cache"))).unwrap();
@@ -43,25 +44,12 @@ fn the_window_and_the_command_line_give_the_same_results() {
     let home = tempfile::tempdir().unwrap();
     let session = explored(home.path());
     let (matrix, params, ctx) = (session.matrix().unwrap(), session.params(), Ctx::quiet());
-    let knn = stage::neighbours::run(
-        matrix,
-        &params.neighbours,
-        Tools { cache: None, on: &Computers::cpu() },
-        &ctx,
-    )
-    .unwrap();
-    let layout = stage::map::run(
-        matrix,
-        &knn,
-        &params.map,
-        None,
-        &Latest::default(),
-        Tools { cache: None, on: &Computers::cpu() },
-        &ctx,
-    )
-    .unwrap();
-    let clusters =
-        stage::clusters::run(matrix, &knn, Some(&layout), params, &Computers::cpu(), &ctx).unwrap();
+    let computers = Computers::cpu();
+    let tools = Tools { cache: None, on: &computers };
+    let knn = stage::neighbours::run(matrix, &params.neighbours, tools, &ctx).unwrap();
+    let inputs = Inputs { matrix, knn: &knn, search: Some(&params.neighbours) };
+    let layout = stage::map::run(&inputs, &params.map, None, &Live::default(), tools, &ctx).unwrap();
+    let clusters = stage::clusters::run(matrix, &knn, Some(&layout), params, &computers, &ctx).unwrap();
     assert_eq!(session.layout().unwrap().positions, layout.positions);
     assert_eq!(session.layout().unwrap().key, layout.key);
     assert_eq!(session.clusters().unwrap().labels, clusters.labels);
@@ -179,7 +167,57 @@ fn parameters_steer_a_map_that_moves() {
     until(&mut session, "the steered map", is_done);
     let steered = session.layout().unwrap().clone();
     let (matrix, knn) = (session.matrix().unwrap(), session.knn().unwrap());
-    assert_ne!(steered.key, stage::map::key(matrix, knn, &params.map), "its key tells that it was steered");
+    let inputs = Inputs { matrix, knn, search: Some(&params.neighbours) };
+    assert_ne!(steered.key, stage::map::key(&inputs, &params.map), "its key tells that it was steered");
+}
+
+/// Chooses t-SNE with so many rounds and waits until its map moves.
+fn with_tsne(session: &mut Session, epochs: usize) -> Params {
+    let mut params = session.params().clone();
+    params.map.method = MapMethod::Tsne;
+    params.map.tsne.epochs = epochs;
+    session.apply(Command::SetParams(Box::new(params.clone())));
+    until(session, "a moving map", |s| s.map_epoch().is_some_and(|(epoch, _)| epoch > 0));
+    params
+}
+
+#[test]
+fn a_t_sne_map_takes_exaggeration_and_perplexity_while_it_moves() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = explored(home.path());
+    let mut params = with_tsne(&mut session, 4_000);
+    params.map.tsne.exaggeration = 4.0;
+    session.apply(Command::SetParams(Box::new(params.clone())));
+    let moving = |s: &Session| s.map_epoch().is_some_and(|(epoch, _)| epoch > 0);
+    until(&mut session, "the map to move on", moving);
+    params.map.tsne.perplexity = 8.0;
+    session.apply(Command::SetParams(Box::new(params.clone())));
+    until(&mut session, "the steered map", is_done);
+    let steered = session.layout().unwrap();
+    assert_eq!((steered.method.as_str(), steered.epochs), ("t-SNE", (4_000, 4_000)));
+    let (matrix, knn) = (session.matrix().unwrap(), session.knn().unwrap());
+    assert_eq!(knn.k, 15, "the wider neighbours are the map's own");
+    let inputs = Inputs { matrix, knn, search: Some(&params.neighbours) };
+    assert_ne!(steered.key, stage::map::key(&inputs, &params.map), "its key tells that it was steered");
+}
+
+#[test]
+fn a_stopped_t_sne_map_goes_on_and_ends_as_if_it_had_never_stopped() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = explored(home.path());
+    let params = with_tsne(&mut session, 3_000);
+    session.apply(Command::Stop(Step::Map));
+    until(&mut session, "the stop", |s| s.step(Step::Map).state == StepState::Stopped && !s.is_busy());
+    assert!(session.layout().unwrap().epochs.0 < 3_000);
+    session.apply(Command::ContinueMap);
+    until(&mut session, "the rest of the map", is_done);
+    let (matrix, knn) = (session.matrix().unwrap(), session.knn().unwrap());
+    let inputs = Inputs { matrix, knn, search: Some(&params.neighbours) };
+    let computers = Computers::cpu();
+    let tools = Tools { cache: None, on: &computers };
+    let whole = stage::map::run(&inputs, &params.map, None, &Live::default(), tools, &Ctx::quiet()).unwrap();
+    let layout = session.layout().unwrap();
+    assert_eq!((layout.key, &layout.positions), (whole.key, &whole.positions));
 }
 
 #[test]

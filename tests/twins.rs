@@ -13,10 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use semascope::data::{Key, Knn, Layout, Matrix};
 use semascope::gpu::{self, Context, GpuError, neighbours::Precision};
-use semascope::job::{Ctx, Event, Latest};
+use semascope::job::{Ctx, Event};
 use semascope::math::density;
 use semascope::math::neighbours::{self, Method, NeighbourParams};
 use semascope::math::umap::UmapParams;
+use semascope::stage::map::{Inputs, Live};
 use semascope::stage::{self, Computers, MapParams, Tools};
 
 /// The fastest adapter there is; where there is none at all, the tests say so and pass.
@@ -165,7 +166,8 @@ fn to_map(n: usize, epochs: usize) -> (Matrix, Knn, MapParams) {
 }
 
 fn mapped((matrix, knn, params): &(Matrix, Knn, MapParams), on: &Computers, ctx: &Ctx) -> Layout {
-    stage::map::run(matrix, knn, params, None, &Latest::default(), Tools { cache: None, on }, ctx).unwrap()
+    let inputs = Inputs { matrix, knn, search: None };
+    stage::map::run(&inputs, params, None, &Live::default(), Tools { cache: None, on }, ctx).unwrap()
 }
 
 #[test]

@@ -178,6 +178,34 @@ fn everything_in_the_workspace_has_a_name() {
 }
 
 #[test]
+fn t_sne_is_chosen_in_the_panel_and_its_sliders_act() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = workspace(folder.path());
+    window.get_by_label_contains("Map, ").click();
+    window.run_steps(3);
+    assert!(window.query_by_label("Perplexity").is_none());
+    window.get_by_label("Method").click();
+    window.run_steps(3);
+    window.get_by_label("t-SNE").click();
+    window.run_steps(3);
+    wait(&mut window, "the map", |app| {
+        let layout = app.session().layout();
+        layout.is_some_and(|layout| layout.method == "t-SNE")
+            && app.session().step(Step::Quality).state == StepState::Done
+    });
+    let exaggeration = |window: &Window| window.state().session().params().map.tsne.exaggeration;
+    assert_eq!(exaggeration(&window), 1.0);
+    window.check_accessibility();
+    let slider = window.get_all_by_label("Exaggeration").next().unwrap();
+    slider.focus();
+    window.run_steps(2);
+    window.key_press(egui::Key::ArrowRight);
+    window.run_steps(3);
+    assert!(exaggeration(&window) > 1.0);
+    wait(&mut window, "the map again", |app| app.session().step(Step::Quality).state == StepState::Done);
+}
+
+#[test]
 fn a_click_in_the_legend_hides_an_entry_and_show_all_brings_it_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut window = workspace(folder.path());

@@ -57,6 +57,7 @@ pub enum Device {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Projection {
     Umap,
+    Tsne,
     Pca,
 }
 
@@ -164,6 +165,17 @@ pub struct Grouping {
     pub resolution: Option<f32>,
 }
 
+/// How documents are laid out.
+#[derive(Clone, Debug, Args)]
+pub struct Mapping {
+    /// How documents get their places
+    #[arg(long, value_enum, default_value_t = Projection::Umap)]
+    pub map: Projection,
+    /// About how many neighbours a document attends to in t-SNE (default: 30)
+    #[arg(long, value_parser = perplexity)]
+    pub perplexity: Option<f32>,
+}
+
 #[derive(Debug, Args)]
 pub struct RunArguments {
     /// CSV, TSV, JSON, JSON lines, text (also gzip), word vectors or .npy
@@ -187,6 +199,8 @@ pub struct RunArguments {
     pub embedding: Embedding,
     #[command(flatten)]
     pub grouping: Grouping,
+    #[command(flatten)]
+    pub mapping: Mapping,
     #[command(flatten)]
     pub common: Common,
 }
@@ -223,6 +237,9 @@ pub struct ProjectArguments {
     pub out: PathBuf,
     #[arg(long, value_enum, default_value_t = Projection::Umap)]
     pub method: Projection,
+    /// About how many neighbours a point of t-SNE attends to (default: 30)
+    #[arg(long, value_parser = perplexity)]
+    pub perplexity: Option<f32>,
     /// A folder that `knn` wrote: its graph is used
     #[arg(long, value_name = "DIR")]
     pub knn: Option<PathBuf>,
@@ -328,10 +345,27 @@ impl Grouping {
     }
 }
 
+impl Mapping {
+    /// Puts these wishes into `params`.
+    pub fn set(&self, params: &mut Params) {
+        params.map.method = self.map.method();
+        if let Some(perplexity) = self.perplexity {
+            params.map.tsne.perplexity = perplexity;
+        }
+    }
+}
+
+/// Reads a perplexity.
+fn perplexity(text: &str) -> Result<f32, String> {
+    let wanted = text.parse::<f32>().ok().filter(|value| (1.0..=1000.0).contains(value));
+    wanted.ok_or_else(|| "a perplexity is a number from 1 to 1000".into())
+}
+
 impl Projection {
     pub fn method(self) -> MapMethod {
         match self {
             Self::Umap => MapMethod::Umap,
+            Self::Tsne => MapMethod::Tsne,
             Self::Pca => MapMethod::Pca,
         }
     }
@@ -347,6 +381,7 @@ impl Common {
     pub fn set(&self, params: &mut Params) {
         params.neighbours.seed = self.seed;
         params.map.umap.seed = self.seed;
+        params.map.tsne.seed = self.seed;
         params.clusters.leiden.seed = self.seed;
         params.clusters.kmeans.seed = self.seed;
     }

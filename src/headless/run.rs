@@ -13,7 +13,8 @@ use crate::io::cache::Cache;
 use crate::io::project::{self, Project, SaveOptions};
 use crate::io::read::ReadOptions;
 use crate::io::{atomic, clusters_csv};
-use crate::job::{Ctx, Latest};
+use crate::job::Ctx;
+use crate::stage::map::{Inputs, Live};
 use crate::stage::open::{self, Opening};
 use crate::stage::{self, Params, Tools};
 
@@ -72,6 +73,7 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     arguments.common.set(&mut params);
     arguments.embedding.set(&mut params);
     arguments.grouping.set(&mut params);
+    arguments.mapping.set(&mut params);
     let mut reporter = Reporter::start(&arguments.common)?;
     let ctx = reporter.ctx.clone();
     files::folder(&arguments.out)?;
@@ -105,7 +107,8 @@ fn compute(
     let knn =
         timed(timings, "neighbours", || stage::neighbours::run(&matrix, &params.neighbours, tools, ctx))?;
     let layout = timed(timings, "map", || {
-        stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), tools, ctx)
+        let inputs = Inputs { matrix: &matrix, knn: &knn, search: Some(&params.neighbours) };
+        stage::map::run(&inputs, &params.map, None, &Live::default(), tools, ctx)
     })?;
     let quality = timed(timings, "quality", || stage::quality::run(&matrix, &knn, &layout, &on, ctx))?;
     let clusters =

@@ -7,8 +7,8 @@ use crate::data::{Element, Layout, Matrix};
 use crate::gpu;
 use crate::io::cache::Cache;
 use crate::io::{atomic, clusters_csv, npy};
-use crate::job::Latest;
 use crate::model;
+use crate::stage::map::{Inputs, Live};
 use crate::stage::{self, Params, Tools};
 
 use super::arguments::{ClusterArguments, DevicesArguments, EmbedArguments, KnnArguments, ProjectArguments};
@@ -79,6 +79,9 @@ pub fn project(arguments: &ProjectArguments) -> anyhow::Result<()> {
     let mut params = Params::default();
     arguments.common.set(&mut params);
     params.map.method = arguments.method.method();
+    if let Some(perplexity) = arguments.perplexity {
+        params.map.tsne.perplexity = perplexity;
+    }
     let reporter = Reporter::start(&arguments.common)?;
     atomic::check_writable(&arguments.out)?;
     let matrix = files::vectors(&arguments.vectors)?;
@@ -88,15 +91,11 @@ pub fn project(arguments: &ProjectArguments) -> anyhow::Result<()> {
         None => stage::neighbours::run(&matrix, &params.neighbours, Tools { cache: None, on: &on }, ctx)?,
     };
     let cache = Cache::open(None)?;
-    let layout = stage::map::run(
-        &matrix,
-        &knn,
-        &params.map,
-        None,
-        &Latest::default(),
-        Tools { cache: Some(&cache), on: &on },
-        ctx,
-    )?;
+    // Given neighbours are all there are.
+    let search = arguments.knn.is_none().then_some(&params.neighbours);
+    let inputs = Inputs { matrix: &matrix, knn: &knn, search };
+    let tools = Tools { cache: Some(&cache), on: &on };
+    let layout = stage::map::run(&inputs, &params.map, None, &Live::default(), tools, ctx)?;
     let quality = stage::quality::run(&matrix, &knn, &layout, &on, ctx)?;
     write_layout(arguments, &layout)?;
     let report = json!({
@@ -126,7 +125,8 @@ pub fn cluster(arguments: &ClusterArguments) -> anyhow::Result<()> {
     let tools = || Tools { cache: None, on: &on };
     let knn = stage::neighbours::run(&matrix, &params.neighbours, tools(), ctx)?;
     let layout = if params.clusters.need_map() {
-        Some(stage::map::run(&matrix, &knn, &params.map, None, &Latest::default(), tools(), ctx)?)
+        let inputs = Inputs { matrix: &matrix, knn: &knn, search: Some(&params.neighbours) };
+        Some(stage::map::run(&inputs, &params.map, None, &Live::default(), tools(), ctx)?)
     } else {
         None
     };

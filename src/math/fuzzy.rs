@@ -167,7 +167,7 @@ impl FuzzyGraph {
 }
 
 /// No neighbour: sorts behind all of them.
-const NONE: (u32, f32) = (u32::MAX, 0.0);
+pub(super) const NONE: (u32, f32) = (u32::MAX, 0.0);
 
 /// Distance from a stored similarity: at least 0, and 1 where the similarity is no number.
 pub fn distance(similarity: f32) -> f32 {
@@ -247,7 +247,7 @@ fn sigma(similarities: &[f32], rho: f64, mean: f64) -> f64 {
 }
 
 /// The rows of the transposed graph: those of point `i` are `[starts[i]..starts[i + 1]]`, by ascending source.
-fn transposed(outgoing: &[(u32, f32)], n: usize, k: usize) -> (Vec<u32>, Vec<(u32, f32)>) {
+pub(super) fn transposed(outgoing: &[(u32, f32)], n: usize, k: usize) -> (Vec<u32>, Vec<(u32, f32)>) {
     let mut starts = vec![0u32; n + 1];
     for &(j, _) in outgoing.iter().filter(|(j, _)| *j != NONE.0) {
         starts[j as usize + 1] += 1;

@@ -3,9 +3,11 @@
 
 pub mod agreement;
 mod best;
+mod bspline;
 pub mod class_tfidf;
 mod code_products;
 mod codes;
+mod convolve;
 pub mod density;
 pub mod emerging;
 mod exact;
@@ -44,6 +46,11 @@ pub mod stop_words;
 mod sweep;
 pub mod terms;
 pub mod titles;
+pub mod tsne;
+pub mod tsne_affinities;
+pub mod tsne_field;
+mod tsne_forces;
+mod tsne_place;
 pub mod umap;
 pub mod umap_curve;
 pub mod vector;

@@ -3,6 +3,8 @@
 
 use super::fuzzy::{self, FuzzyGraph, MAX_POINTS};
 use super::newcomers::List;
+use super::tsne::TsneParams;
+use super::tsne_place;
 use super::umap::{Start, UmapParams, optimise};
 use crate::data::{Knn, UNCLUSTERED};
 use crate::job::{Cancelled, Ctx, Latest};
@@ -27,19 +29,29 @@ pub enum PlaceError {
     Cancelled(#[from] Cancelled),
 }
 
+/// How new points move from where they start.
+#[derive(Clone, Copy, Debug)]
+pub enum Refinement<'a> {
+    /// Not at all.
+    None,
+    /// As UMAP moves points in the last part of its run; newcomers also push each other.
+    Umap(&'a UmapParams),
+    /// As t-SNE moves points, each for itself.
+    Tsne(&'a TsneParams),
+}
+
 /// Gives new points their places: `positions` holds those of all points and is changed in the rows `newcomers`.
 ///
 /// `near[i]` are the nearest settled points of `newcomers[i]`. A newcomer starts at their mean, weighted by its
-/// memberships, and then, if `moves`, is pulled to them and pushed from random points among all, with the forces of the
-/// map's own layout; nothing else moves. The same at any number of threads. `mean` is the mean distance of neighbours
+/// memberships, and then moves by `refinement`: pulled to them and pushed from others with the forces of the map's own
+/// layout; nothing else moves. The same at any number of threads. `mean` is the mean distance of neighbours
 /// among the settled points.
 pub fn place(
     positions: &mut [[f32; 2]],
     newcomers: &[u32],
     near: &[List],
     mean: f64,
-    moves: bool,
-    params: &UmapParams,
+    refinement: Refinement<'_>,
     ctx: &Ctx,
 ) -> Result<(), PlaceError> {
     let n = positions.len();
@@ -54,9 +66,26 @@ pub fn place(
         edges.push(near.iter().zip(weights).map(|(&(_, id), weight)| (id, weight)).collect());
     }
     ctx.cancel.check()?;
-    if !moves {
-        return Ok(());
+    match refinement {
+        Refinement::None => Ok(()),
+        Refinement::Umap(params) => move_by_umap(positions, newcomers, edges, params, ctx),
+        Refinement::Tsne(params) => {
+            ctx.progress.begin("Placing documents", "documents", newcomers.len() as u64, 0);
+            let shape = (params.perplexity, params.exaggeration);
+            Ok(tsne_place::refine(positions, newcomers, near, shape, ctx)?)
+        }
     }
+}
+
+/// Moves newcomers along `edges`, each to a settled point with a weight.
+fn move_by_umap(
+    positions: &mut [[f32; 2]],
+    newcomers: &[u32],
+    mut edges: Vec<Vec<(u32, f32)>>,
+    params: &UmapParams,
+    ctx: &Ctx,
+) -> Result<(), PlaceError> {
+    let n = positions.len();
     // The layout moves the points that its graph knows and reads all others: so newcomers get the first numbers.
     let mut order = newcomers.to_vec();
     let mut is_new = vec![false; n];
@@ -159,7 +188,8 @@ mod tests {
         let mut positions = clumps();
         positions.extend(near.iter().map(|_| [0.0; 2]));
         let newcomers: Vec<u32> = (20..20 + near.len() as u32).collect();
-        place(&mut positions, &newcomers, near, 0.2, true, &UmapParams::default(), &Ctx::quiet()).unwrap();
+        place(&mut positions, &newcomers, near, 0.2, Refinement::Umap(&UmapParams::default()), &Ctx::quiet())
+            .unwrap();
         positions
     }
 

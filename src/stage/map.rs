@@ -7,27 +7,71 @@ use crate::gpu::GpuError;
 use crate::io::cache::Cache;
 use crate::job::{Ctx, Event, Latest};
 use crate::math::fuzzy::FuzzyGraph;
+use crate::math::neighbours::NeighbourParams;
 use crate::math::pca;
+use crate::math::tsne::TsneParams;
 use crate::math::umap::{self, Course, OnProcessor, Optimised, Start, UmapParams};
 
 use super::checkpoint::Checkpoints;
 use super::compute::{self, Compute, Computers, Tools, Units, Work};
 use super::mover::OnAdapter;
-use super::{MapMethod, MapParams, StageError, components};
+use super::{MapMethod, MapParams, StageError, components, tsne};
+
+/// What a map is made of.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    pub matrix: &'a Matrix,
+    pub knn: &'a Knn,
+    /// How more neighbours are found for a method that wants more than `knn` has; `None`: those have to do.
+    pub search: Option<&'a NeighbourParams>,
+}
+
+/// Newer parameters on their way into a map that moves.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    pub umap: Latest<UmapParams>,
+    pub tsne: Latest<TsneParams>,
+}
+
+impl Live {
+    /// Puts in what `params` has for its method.
+    pub fn put(&self, params: &MapParams) {
+        match params.method {
+            MapMethod::Umap => self.umap.put(params.umap.clone()),
+            MapMethod::Tsne => self.tsne.put(params.tsne.clone()),
+            MapMethod::Pca => {}
+        }
+    }
+}
 
 /// The key of the map that these parameters give, run to its end.
-pub fn key(matrix: &Matrix, knn: &Knn, params: &MapParams) -> Key {
-    let key = Key::of("layout", 1).input(matrix.key).input(knn.key).params(&params.method);
+pub fn key(inputs: &Inputs<'_>, params: &MapParams) -> Key {
+    let key = Key::of("layout", 1).input(inputs.matrix.key);
     match params.method {
-        MapMethod::Umap => key.params(&params.umap).finish(),
-        MapMethod::Pca => key.finish(),
+        MapMethod::Umap => key.input(inputs.knn.key).params(&params.method).params(&params.umap).finish(),
+        MapMethod::Pca => key.input(inputs.knn.key).params(&params.method).finish(),
+        MapMethod::Tsne => key
+            .input(tsne::graph_key(inputs, &params.tsne))
+            .params(&params.method)
+            .params(&params.tsne)
+            .finish(),
     }
 }
 
 /// The key of the map `whole` stopped after `epoch` rounds that nobody steered: these are values as good as any, for
 /// going on from there gives the map `whole` bit by bit.
-fn stopped_key(whole: Key, epoch: usize) -> Key {
+pub(super) fn stopped_key(whole: Key, epoch: usize) -> Key {
     Key::of("stopped layout", 1).input(whole).params(&epoch).finish()
+}
+
+/// How far a map came.
+pub(super) struct Reached {
+    /// Positions, and what else a checkpoint has to keep.
+    pub parts: Vec<Vec<[f32; 2]>>,
+    /// Rounds done and meant to be done.
+    pub epochs: (usize, usize),
+    /// Whether it is a part of the run that the parameters alone would give.
+    pub plain: bool,
 }
 
 /// Lays the documents out. The first positions (two principal components) are sent at once, then the map as it
@@ -38,19 +82,18 @@ fn stopped_key(whole: Key, epoch: usize) -> Key {
 /// the next run with the same vectors, neighbours and parameters goes on from there, and ends bit-equal to a run
 /// that was never interrupted. A map that was steered is not kept.
 pub fn run(
-    matrix: &Matrix,
-    knn: &Knn,
+    inputs: &Inputs<'_>,
     params: &MapParams,
     start: Option<&Layout>,
-    live: &Latest<UmapParams>,
-    Tools { cache, on }: Tools<'_>,
+    live: &Live,
+    tools: Tools<'_>,
     ctx: &Ctx,
 ) -> Result<Layout, StageError> {
-    let key = key(matrix, knn, params);
-    let n = matrix.rows();
-    let fail = |error: &dyn std::fmt::Display| {
-        if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
-    };
+    let key = key(inputs, params);
+    let n = inputs.matrix.rows();
+    let method = params.method.name();
+    let Tools { cache, on } = tools;
+    let start = start.filter(|layout| layout.method == method && layout.positions.len() == n);
     let kept = cache.and_then(|cache| cache.load_layout(key)).filter(|kept| kept.positions.len() == n);
     if let (Some(layout), None) = (kept, start) {
         let (epoch, epochs) = layout.epochs;
@@ -58,55 +101,87 @@ pub fn run(
         ctx.send(Event::Layout { positions: layout.positions.clone(), epoch, epochs });
         return Ok(layout);
     }
-    let epochs = params.umap.epochs_for(n);
     let mut checkpoints = Checkpoints::new(cache, key);
+    let reached = match params.method {
+        MapMethod::Pca => {
+            Reached { parts: vec![components::run(inputs.matrix, on, ctx)?], epochs: (1, 1), plain: true }
+        }
+        MapMethod::Umap => {
+            by_umap(inputs, &params.umap, (key, start), &live.umap, (on, &mut checkpoints), ctx)?
+        }
+        MapMethod::Tsne => {
+            tsne::run(inputs, &params.tsne, (key, start), &live.tsne, (tools, &mut checkpoints), ctx)?
+        }
+    };
+    let positions = reached.parts.first().cloned().unwrap_or_default();
+    let (epoch, epochs) = reached.epochs;
+    // A map that a person steered is not the one its parameters alone would give: its key says so.
+    let key_reached = match (reached.plain, epoch == epochs) {
+        (true, true) => key,
+        (true, false) => stopped_key(key, epoch),
+        (false, _) => {
+            Key::of("steered layout", 1).input(key).bytes(bytemuck::cast_slice(&positions)).finish()
+        }
+    };
+    let positions = Arc::new(positions);
+    let layout = Layout { key: key_reached, positions, method: method.into(), epochs: reached.epochs };
+    if layout.key == key {
+        keep(&layout, cache, ctx);
+        checkpoints.forget();
+    } else if reached.plain {
+        let parts: Vec<&[[f32; 2]]> = reached.parts.iter().map(Vec::as_slice).collect();
+        checkpoints.save(&parts, reached.epochs, ctx);
+    }
+    Ok(layout)
+}
+
+pub(super) fn failed(error: impl std::fmt::Display, ctx: &Ctx) -> StageError {
+    if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
+}
+
+/// Where the last run of the map `whole` stopped, as far as this is its part: then going on is plain.
+fn is_plain(whole: Key, start: Option<&Layout>) -> bool {
+    start.is_none_or(|layout| layout.key == stopped_key(whole, layout.epochs.0))
+}
+
+fn by_umap(
+    inputs: &Inputs<'_>,
+    params: &UmapParams,
+    (key, start): (Key, Option<&Layout>),
+    live: &Latest<UmapParams>,
+    (on, checkpoints): (&Computers, &mut Checkpoints<'_>),
+    ctx: &Ctx,
+) -> Result<Reached, StageError> {
+    let n = inputs.matrix.rows();
+    let epochs = params.epochs_for(n);
     let resumed = match start {
         Some(layout) => Some(Start { positions: layout.positions.to_vec(), epoch: layout.epochs.0 }),
-        None => checkpoints.load(n, epochs),
+        None => checkpoints
+            .load(n, 1, epochs)
+            .map(|mut kept| Start { positions: kept.parts.swap_remove(0), epoch: kept.epoch }),
     };
     let begin = match resumed {
         Some(begin) => begin,
         None => {
-            let projected = components::run(matrix, on, ctx)?;
-            if params.method == MapMethod::Pca {
-                let positions = Arc::new(projected);
-                let layout = Layout { key, positions, method: "PCA".into(), epochs: (1, 1) };
-                keep(&layout, cache, ctx);
-                return Ok(layout);
-            }
-            let positions = pca::start_positions(&projected, params.umap.seed);
+            let positions = pca::start_positions(&components::run(inputs.matrix, on, ctx)?, params.seed);
             ctx.send(Event::Layout { positions: Arc::new(positions.clone()), epoch: 0, epochs: 0 });
             Start { positions, epoch: 0 }
         }
     };
     ctx.progress.begin("Weighing neighbours", "documents", n as u64, 0);
-    let graph = FuzzyGraph::build(knn, epochs, ctx).map_err(|e| fail(&e))?;
-    // Whether this run is a part of the one that the parameters alone would give.
-    let plain = start.is_none_or(|layout| layout.key == stopped_key(key, layout.epochs.0));
+    let graph = FuzzyGraph::build(inputs.knn, epochs, ctx).map_err(|error| failed(error, ctx))?;
+    let plain = is_plain(key, start);
     let mut watch = |so_far: umap::SoFar<'_>| {
         if plain && !so_far.steered && so_far.epoch < so_far.epochs {
-            checkpoints.offer(so_far.positions, (so_far.epoch, so_far.epochs), ctx);
+            checkpoints.offer(&[so_far.positions], (so_far.epoch, so_far.epochs), ctx);
         }
     };
-    let reached = lay_out(&graph, begin, &params.umap, live, &mut watch, on, ctx);
-    let positions = Arc::new(reached.positions);
-    let done = (reached.epoch, reached.epochs);
-    // A map that a person steered is not the one its parameters alone would give: its key says so.
-    let key_reached = match (plain && !reached.steered, reached.epoch == reached.epochs) {
-        (true, true) => key,
-        (true, false) => stopped_key(key, reached.epoch),
-        (false, _) => {
-            Key::of("steered layout", 1).input(key).bytes(bytemuck::cast_slice(&positions)).finish()
-        }
-    };
-    let layout = Layout { key: key_reached, positions, method: "UMAP".into(), epochs: done };
-    if layout.key == key {
-        keep(&layout, cache, ctx);
-        checkpoints.forget();
-    } else if plain && !reached.steered {
-        checkpoints.save(&layout.positions, done, ctx);
-    }
-    Ok(layout)
+    let reached = lay_out(&graph, begin, params, live, &mut watch, on, ctx);
+    Ok(Reached {
+        parts: vec![reached.positions],
+        epochs: (reached.epoch, reached.epochs),
+        plain: plain && !reached.steered,
+    })
 }
 
 /// Moves the points to the end, on whatever is faster. Where an adapter fails, the processor goes on from where it was.
@@ -176,6 +251,15 @@ mod tests {
         Knn { key, k: found.k, indices, similarities, recall, method: method.into() }
     }
 
+    fn inputs<'a>(matrix: &'a Matrix, knn: &'a Knn) -> Inputs<'a> {
+        Inputs { matrix, knn, search: None }
+    }
+
+    fn tools(cache: Option<&Cache>) -> Tools<'_> {
+        static PROCESSOR: std::sync::LazyLock<Computers> = std::sync::LazyLock::new(Computers::cpu);
+        Tools { cache, on: &PROCESSOR }
+    }
+
     fn params() -> MapParams {
         MapParams { umap: UmapParams { epochs: Some(60), ..UmapParams::default() }, ..MapParams::default() }
     }
@@ -200,8 +284,8 @@ mod tests {
         let begin = Start { positions, epoch: 0 };
         let reached = umap::optimise_watched(&graph, begin, &params().umap, &live, &mut stop, &ctx);
         assert_eq!(reached.epoch, epoch);
-        let key = key(matrix, knn, &params());
-        Checkpoints::new(cache, key).save(&reached.positions, (epoch, 60), &ctx);
+        let key = key(&inputs(matrix, knn), &params());
+        Checkpoints::new(cache, key).save(&[&reached.positions], (epoch, 60), &ctx);
         Layout {
             key: stopped_key(key, epoch),
             positions: Arc::new(reached.positions),
@@ -211,16 +295,7 @@ mod tests {
     }
 
     fn plain_run(matrix: &Matrix, knn: &Knn, start: Option<&Layout>, cache: Option<&Cache>) -> Layout {
-        run(
-            matrix,
-            knn,
-            &params(),
-            start,
-            &Latest::default(),
-            Tools { cache, on: &Computers::cpu() },
-            &Ctx::quiet(),
-        )
-        .unwrap()
+        run(&inputs(matrix, knn), &params(), start, &Live::default(), tools(cache), &Ctx::quiet()).unwrap()
     }
 
     #[test]
@@ -235,7 +310,7 @@ mod tests {
             let resumed = plain_run(&matrix, &knn, None, Some(&cache));
             assert_eq!((resumed.key, &resumed.positions), (whole.key, &whole.positions), "epoch {epoch}");
             // The checkpoint has served.
-            assert!(Checkpoints::new(Some(&cache), whole.key).load(N, 60).is_none());
+            assert!(Checkpoints::new(Some(&cache), whole.key).load(N, 1, 60).is_none());
         }
     }
 
@@ -245,9 +320,9 @@ mod tests {
         let matrix = matrix();
         let knn = knn(&matrix);
         let (_folder, cache) = cache();
-        let key = key(&matrix, &knn, &params());
+        let key = key(&inputs(&matrix, &knn), &params());
         let elsewhere = vec![[5.0, 5.0]; N];
-        Checkpoints::new(Some(&cache), key).save(&elsewhere, (59, 60), &Ctx::quiet());
+        Checkpoints::new(Some(&cache), key).save(&[&elsewhere], (59, 60), &Ctx::quiet());
         let resumed = plain_run(&matrix, &knn, None, Some(&cache));
         assert_ne!(resumed.positions, plain_run(&matrix, &knn, None, None).positions);
     }
@@ -260,16 +335,8 @@ mod tests {
         let first = plain_run(&matrix, &knn, None, Some(&cache));
         let (send, events) = std::sync::mpsc::channel();
         let ctx = Ctx::new(send, Arc::new(|| {}));
-        let again = run(
-            &matrix,
-            &knn,
-            &params(),
-            None,
-            &Latest::default(),
-            Tools { cache: Some(&cache), on: &Computers::cpu() },
-            &ctx,
-        )
-        .unwrap();
+        let again = run(&inputs(&matrix, &knn), &params(), None, &Live::default(), tools(Some(&cache)), &ctx)
+            .unwrap();
         assert_eq!((again.key, again.positions), (first.key, first.positions));
         // One frame: it did not move.
         assert_eq!(events.try_iter().count(), 1);
@@ -290,19 +357,11 @@ mod tests {
         let matrix = matrix();
         let knn = knn(&matrix);
         let (_folder, cache) = cache();
-        let live = Latest::default();
-        live.put(UmapParams { min_dist: 0.7, ..params().umap });
-        let steered = run(
-            &matrix,
-            &knn,
-            &params(),
-            None,
-            &live,
-            Tools { cache: Some(&cache), on: &Computers::cpu() },
-            &Ctx::quiet(),
-        )
-        .unwrap();
-        let key = key(&matrix, &knn, &params());
+        let live = Live::default();
+        live.put(&MapParams { umap: UmapParams { min_dist: 0.7, ..params().umap }, ..params() });
+        let steered =
+            run(&inputs(&matrix, &knn), &params(), None, &live, tools(Some(&cache)), &Ctx::quiet()).unwrap();
+        let key = key(&inputs(&matrix, &knn), &params());
         assert_ne!(steered.key, key);
         assert!(cache.load_layout(key).is_none());
         let continued = Layout { epochs: (30, 60), ..steered };
@@ -324,18 +383,11 @@ mod tests {
         // The first frame, shown before the first round, stops it.
         *slot.lock().unwrap() = Some(ctx.cancel.clone());
         let begun = stopped_at(9, &matrix, &knn, None);
-        let stopped = run(
-            &matrix,
-            &knn,
-            &params(),
-            Some(&begun),
-            &Latest::default(),
-            Tools { cache: Some(&cache), on: &Computers::cpu() },
-            &ctx,
-        );
+        let stopped =
+            run(&inputs(&matrix, &knn), &params(), Some(&begun), &Live::default(), tools(Some(&cache)), &ctx);
         drop(events);
         assert_eq!(stopped.unwrap().epochs, (9, 60));
-        let key = key(&matrix, &knn, &params());
-        assert_eq!(Checkpoints::new(Some(&cache), key).load(N, 60).map(|start| start.epoch), Some(9));
+        let key = key(&inputs(&matrix, &knn), &params());
+        assert_eq!(Checkpoints::new(Some(&cache), key).load(N, 1, 60).map(|kept| kept.epoch), Some(9));
     }
 }

@@ -26,6 +26,7 @@ pub mod split;
 pub mod survey;
 pub mod topics;
 pub mod trials;
+mod tsne;
 
 pub use compute::{Compute, Computers, Tools, Work};
 pub use params::{ClusterMethod, ClusterParams, MapMethod, MapParams, Params};

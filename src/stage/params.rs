@@ -10,6 +10,7 @@ use crate::math::hdbscan::{Ground, HdbscanParams};
 use crate::math::kmeans::KMeansParams;
 use crate::math::leiden::LeidenParams;
 use crate::math::neighbours::NeighbourParams;
+use crate::math::tsne::TsneParams;
 use crate::math::umap::UmapParams;
 use crate::model::ModelSource;
 
@@ -33,7 +34,24 @@ pub struct Params {
 pub enum MapMethod {
     #[default]
     Umap,
+    Tsne,
     Pca,
+}
+
+impl MapMethod {
+    /// Its name, as layouts and panels say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Umap => "UMAP",
+            Self::Tsne => "t-SNE",
+            Self::Pca => "PCA",
+        }
+    }
+
+    /// The method of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Umap, Self::Tsne, Self::Pca].into_iter().find(|method| method.name() == name)
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,8 +59,25 @@ pub enum MapMethod {
 pub struct MapParams {
     pub method: MapMethod,
     pub umap: UmapParams,
+    pub tsne: TsneParams,
     /// Of the topics that label the map.
     pub topics: DensityParams,
+}
+
+impl MapParams {
+    /// Whether a map that moves by `other` can take these parameters while it does.
+    pub fn only_live_differs(&self, other: &Self) -> bool {
+        let (umap, tsne) = (&self.umap, &self.tsne);
+        self.method == other.method
+            && match self.method {
+                MapMethod::Umap => (umap.epochs, umap.seed) == (other.umap.epochs, other.umap.seed),
+                MapMethod::Tsne => {
+                    let fixed = |params: &TsneParams| (params.epochs, params.seed, params.early_exaggeration);
+                    fixed(tsne) == fixed(&other.tsne)
+                }
+                MapMethod::Pca => false,
+            }
+    }
 }
 
 /// How the cluster column is made.

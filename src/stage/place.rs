@@ -9,7 +9,7 @@ use crate::job::Ctx;
 use crate::math::fuzzy;
 use crate::math::neighbours;
 use crate::math::newcomers::{List, Search};
-use crate::math::place::{self, Usual};
+use crate::math::place::{self, Refinement, Usual};
 
 use super::{Computers, MapMethod, Params, StageError, Tools};
 
@@ -59,7 +59,7 @@ impl Placed {
 /// `matrix` has the vectors of the corpus as it is now, `rows` says which of its rows were in the one that `settled` is
 /// of (see `RowMap::appended` and `CorpusDiff`). A newcomer starts between its nearest settled documents, weighted by
 /// how near they are, and is pulled and pushed from there as on the map itself; on a map of principal components it
-/// stays at that mean. Deterministic at any number of threads.
+/// stays at that mean. On a t-SNE map newcomers do not push each other. Deterministic at any number of threads.
 ///
 /// # Errors
 /// If nothing settled is left or the map is too small to have neighbours, if there are too many points for a map, or
@@ -104,9 +104,14 @@ pub fn run(
 
     let near = &found.settled[..newcomers.len()];
     let mut positions = rows.carry(&settled.layout.positions, [0.0; 2]);
-    let moves = params.map.method == MapMethod::Umap;
+    // What made the map, not what would make the next one.
+    let refinement = match MapMethod::named(&settled.layout.method) {
+        Some(MapMethod::Umap) => Refinement::Umap(&params.map.umap),
+        Some(MapMethod::Tsne) => Refinement::Tsne(&params.map.tsne),
+        Some(MapMethod::Pca) | None => Refinement::None,
+    };
     let mean = fuzzy::mean_distance(settled.knn);
-    place::place(&mut positions, &newcomers, near, mean, moves, &params.map.umap, ctx).map_err(|error| {
+    place::place(&mut positions, &newcomers, near, mean, refinement, ctx).map_err(|error| {
         if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
     })?;
     let usual = Usual::of(settled.knn);
@@ -228,9 +233,9 @@ impl Carried {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Latest;
     use crate::math::hash;
     use crate::math::umap::UmapParams;
+    use crate::stage::map::{Inputs, Live};
     use crate::stage::{self, MapParams};
 
     const DIM: usize = 16;
@@ -263,26 +268,19 @@ mod tests {
 
     impl Old {
         fn of(matrix: &Matrix) -> Self {
-            let (ctx, params) = (Ctx::quiet(), params());
-            let knn = stage::neighbours::run(
-                matrix,
-                &params.neighbours,
-                Tools { cache: None, on: &Computers::cpu() },
-                &ctx,
-            )
-            .unwrap();
-            let layout = stage::map::run(
-                matrix,
-                &knn,
-                &params.map,
-                None,
-                &Latest::default(),
-                Tools { cache: None, on: &Computers::cpu() },
-                &ctx,
-            )
-            .unwrap();
+            Self::by(MapMethod::Umap, matrix)
+        }
+
+        fn by(method: MapMethod, matrix: &Matrix) -> Self {
+            let (ctx, mut params) = (Ctx::quiet(), params());
+            params.map.method = method;
+            let computers = Computers::cpu();
+            let tools = Tools { cache: None, on: &computers };
+            let knn = stage::neighbours::run(matrix, &params.neighbours, tools, &ctx).unwrap();
+            let inputs = Inputs { matrix, knn: &knn, search: Some(&params.neighbours) };
+            let layout = stage::map::run(&inputs, &params.map, None, &Live::default(), tools, &ctx).unwrap();
             let clusters =
-                stage::clusters::run(matrix, &knn, Some(&layout), &params, &Computers::cpu(), &ctx).unwrap();
+                stage::clusters::run(matrix, &knn, Some(&layout), &params, &computers, &ctx).unwrap();
             Self { knn, layout, clusters }
         }
 
@@ -314,6 +312,22 @@ mod tests {
         }
         assert!(placed.clusters.unwrap().labels[OLD..].iter().filter(|l| **l == UNCLUSTERED).count() < 10);
         assert!(placed.misfits.iter().all(|misfit| (0.0..=1.0).contains(misfit)));
+    }
+
+    #[test]
+    fn newcomers_on_a_t_sne_map_go_to_their_own_and_nobody_else_moves() {
+        let all = values(OLD + 40, 0);
+        let old = Old::by(MapMethod::Tsne, &matrix(all[..OLD * DIM].to_vec()));
+        assert_eq!(old.layout.method, "t-SNE");
+        let placed = old.place(&matrix(all), &RowMap::appended(OLD, 40), &[]);
+        assert_eq!(placed.layout.positions[..OLD], old.layout.positions[..]);
+        for row in OLD..OLD + 40 {
+            let [x, y] = placed.layout.positions[row];
+            let distance =
+                |i: usize| (placed.layout.positions[i][0] - x).hypot(placed.layout.positions[i][1] - y);
+            let nearest = (0..OLD).min_by(|&a, &b| distance(a).total_cmp(&distance(b))).unwrap();
+            assert_eq!(nearest % 4, row % 4, "row {row}");
+        }
     }
 
     #[test]

@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 use crate::data::{Clusters, Corpus, Edits, Element, Key, Knn, Layout, MapQuality, Matrix, Names};
 use crate::embed::Embedder;
-use crate::job::{Event, Latest};
+use crate::job::Event;
 use crate::math::hdbscan::Ground;
-use crate::math::umap::UmapParams;
 use crate::model::ModelSource;
+use crate::stage::map::{Inputs, Live};
 use crate::stage::topics::NamedTopics;
-use crate::stage::{self, ClusterMethod, MapMethod, MapParams, Params};
+use crate::stage::{self, ClusterMethod, MapParams, Params};
 
 use super::cell::{Cell, News};
 use super::{Colouring, Notice, NoticeAction, Severity, Step};
@@ -73,9 +73,9 @@ pub(super) struct Space {
     /// Names of edited clusters that came with a project, until their clusters are there.
     kept_names: Option<Arc<Names>>,
     moving: Option<Moving>,
-    live: Latest<UmapParams>,
+    live: Live,
     /// The parameters that the moving map follows now.
-    steered: Option<UmapParams>,
+    steered: Option<MapParams>,
     first_map: bool,
     /// Of which clusters the unclustered were counted, and how many they are.
     counted: std::cell::Cell<Option<(Key, usize)>>,
@@ -112,7 +112,7 @@ impl Space {
             shown_names: None,
             kept_names: None,
             moving: None,
-            live: Latest::default(),
+            live: Live::default(),
             steered: None,
             first_map: false,
             counted: std::cell::Cell::new(None),
@@ -155,7 +155,11 @@ impl Space {
     }
 
     fn map_request(&self, params: &Params) -> Option<Key> {
-        Some(stage::map::key(self.matrix()?, self.knn()?, &params.map))
+        Some(stage::map::key(&self.map_inputs(params)?, &params.map))
+    }
+
+    fn map_inputs<'a>(&'a self, params: &'a Params) -> Option<Inputs<'a>> {
+        Some(Inputs { matrix: self.matrix()?, knn: self.knn()?, search: Some(&params.neighbours) })
     }
 
     fn quality_request(&self) -> Option<Key> {
@@ -264,15 +268,14 @@ impl Space {
         else {
             return;
         };
-        let umap = &params.map.umap;
-        let before = MapParams { umap: steered.clone(), ..params.map.clone() };
-        let (Some(matrix), Some(knn)) = (self.matrix(), self.knn()) else { return };
-        let only_live = stage::map::key(matrix, knn, &before) == running
-            && (umap.epochs, umap.seed) == (steered.epochs, steered.seed);
-        if wanted != running && only_live && params.map.method == MapMethod::Umap {
-            self.live.put(umap.clone());
+        // What does not shape the map, such as the grain of its topics, may differ.
+        let before = MapParams { topics: params.map.topics, ..steered.clone() };
+        let Some(inputs) = self.map_inputs(params) else { return };
+        let same_map = stage::map::key(&inputs, &before) == running;
+        if wanted != running && same_map && params.map.only_live_differs(&before) {
+            self.live.put(&params.map);
             self.map.redirect(wanted);
-            self.steered = Some(umap.clone());
+            self.steered = Some(params.map.clone());
         }
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::data::{Key, Knn, Layout, Matrix};
 use crate::embed::Embedder;
 use crate::io::cache::Cache;
-use crate::job::{Ctx, Latest};
+use crate::job::Ctx;
 use crate::session::cell::Cell;
 use crate::session::{Step, Tools};
+use crate::stage::map::{Inputs, Live};
 use crate::stage::{self, Params, StageError};
 
 use super::{Embedded, LoadedModel, Space, Vectors};
@@ -153,12 +154,13 @@ impl Space {
         tools: &Tools,
     ) {
         let tools = tools.clone();
-        self.live = Latest::default();
-        self.steered = Some(params.map.umap.clone());
-        let (live, params) = (self.live.clone(), params.map.clone());
+        self.live = Live::default();
+        self.steered = Some(params.map.clone());
+        let (live, params) = (self.live.clone(), params.clone());
         self.map.start("map", key, tools.wake.clone(), move |ctx| {
-            stage::map::run(&matrix, &knn, &params, start.as_deref(), &live, tools.of_stages(), ctx)
-                .map(Arc::new)
+            let inputs = Inputs { matrix: &matrix, knn: &knn, search: Some(&params.neighbours) };
+            let tools = tools.of_stages();
+            stage::map::run(&inputs, &params.map, start.as_deref(), &live, tools, ctx).map(Arc::new)
         });
     }
 

@@ -6,6 +6,8 @@ use crate::embed::Long;
 use crate::math::hdbscan::{Ground, HdbscanParams, Selection};
 use crate::math::kmeans::Metric;
 use crate::math::leiden::LeidenParams;
+use crate::math::tsne::TsneParams;
+use crate::math::umap::UmapParams;
 use crate::session::{Command, Session, Step};
 use crate::stage::{ClusterMethod, MapMethod, Params};
 use crate::ui::theme::{SPACE_4, SPACE_8, Theme};
@@ -147,31 +149,17 @@ fn embed(ui: &mut Ui, session: &Session, params: &mut Params, wishes: &mut Wishe
 
 fn map(ui: &mut Ui, params: &mut Params, n: usize) {
     let method = &mut params.map.method;
-    let text = |method: &MapMethod| if *method == MapMethod::Umap { "UMAP" } else { "PCA" };
-    choice(ui, "Method", "UMAP keeps neighbours together; PCA shows the widest spread", text(method), |ui| {
-        ui.selectable_value(method, MapMethod::Umap, text(&MapMethod::Umap));
-        ui.selectable_value(method, MapMethod::Pca, text(&MapMethod::Pca));
-    });
-    if params.map.method == MapMethod::Umap {
-        let umap = &mut params.map.umap;
-        number(
-            ui,
-            "Least distance",
-            "How close similar points may lie",
-            Slider::new(&mut umap.min_dist, 0.0..=0.99).fixed_decimals(2),
-        );
-        number(
-            ui,
-            "Spread",
-            "The scale on which the map spreads",
-            Slider::new(&mut umap.spread, 0.5..=3.0).fixed_decimals(2),
-        );
-        let mut epochs = umap.epochs_for(n);
-        if number(ui, "Epochs", "Rounds of moving the points", Slider::new(&mut epochs, 50..=1000)) {
-            umap.epochs = Some(epochs);
+    let hint = "UMAP keeps neighbours together; t-SNE keeps more of them and tells less of distances between \
+                clusters; PCA shows the widest spread";
+    choice(ui, "Method", hint, method.name(), |ui| {
+        for choice in [MapMethod::Umap, MapMethod::Tsne, MapMethod::Pca] {
+            ui.selectable_value(method, choice, choice.name());
         }
-        let hint = "Random points pushed away for each neighbour pulled near: more is truer and slower";
-        number(ui, "Negatives", hint, Slider::new(&mut umap.negatives, 1..=20));
+    });
+    match params.map.method {
+        MapMethod::Umap => umap(ui, &mut params.map.umap, n),
+        MapMethod::Tsne => tsne(ui, &mut params.map.tsne),
+        MapMethod::Pca => {}
     }
     let topics = &mut params.map.topics;
     let hint = "The grain of the topics that name the map: below 1 more and smaller ones";
@@ -181,6 +169,39 @@ fn map(ui: &mut Ui, params: &mut Params, n: usize) {
         hint,
         Slider::new(&mut topics.bandwidth, 0.4..=2.5).logarithmic(true).fixed_decimals(2),
     );
+}
+
+fn umap(ui: &mut Ui, umap: &mut UmapParams, n: usize) {
+    number(
+        ui,
+        "Least distance",
+        "How close similar points may lie",
+        Slider::new(&mut umap.min_dist, 0.0..=0.99).fixed_decimals(2),
+    );
+    number(
+        ui,
+        "Spread",
+        "The scale on which the map spreads",
+        Slider::new(&mut umap.spread, 0.5..=3.0).fixed_decimals(2),
+    );
+    let mut epochs = umap.epochs_for(n);
+    if number(ui, "Epochs", "Rounds of moving the points", Slider::new(&mut epochs, 50..=1000)) {
+        umap.epochs = Some(epochs);
+    }
+    let hint = "Random points pushed away for each neighbour pulled near: more is truer and slower";
+    number(ui, "Negatives", hint, Slider::new(&mut umap.negatives, 1..=20));
+}
+
+fn tsne(ui: &mut Ui, tsne: &mut TsneParams) {
+    let hint = "About how many neighbours each document attends to: more shows the larger shapes";
+    number(ui, "Perplexity", hint, Slider::new(&mut tsne.perplexity, 5.0..=100.0).step_by(1.0));
+    let hint = "How much harder neighbours pull after the early rounds: 1 is t-SNE, about 4 looks like UMAP";
+    let slider = Slider::new(&mut tsne.exaggeration, 1.0..=12.0).logarithmic(true).fixed_decimals(1);
+    number(ui, "Exaggeration", hint, slider);
+    let hint = "How fast the points move: 1 suits any number of them, less is calmer";
+    let slider = Slider::new(&mut tsne.rate, 0.1..=3.0).logarithmic(true).fixed_decimals(2);
+    number(ui, "Learning rate", hint, slider);
+    number(ui, "Epochs", "Rounds of moving the points", Slider::new(&mut tsne.epochs, 250..=2000));
 }
 
 fn clusters(ui: &mut Ui, params: &mut Params, n: usize) {
