@@ -7,9 +7,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::kmeans_assign::{Assigned, Centres, assign};
-pub use super::kmeans_rows::Metric;
-use super::kmeans_rows::{Prepared, Rows};
+use super::kmeans_assign::assign;
+pub use super::kmeans_assign::{Assigned, Centres};
+use super::kmeans_rows::Prepared;
+pub use super::kmeans_rows::{Metric, Rows};
 use super::kmeans_seed::seeded;
 use super::kmeans_update::move_centres;
 use super::random::Random;
@@ -67,8 +68,71 @@ pub struct KMeans {
     pub inertia: f64,
 }
 
+/// How long centres move.
+#[derive(Clone, Copy, Debug)]
+pub struct Until {
+    pub max_rounds: usize,
+    /// A round that brings less than this share of what is left to gain is the last.
+    pub worthwhile: f64,
+}
+
+/// Where rows are compared with centres.
+pub trait Compare {
+    type Error: From<Cancelled>;
+
+    /// Draws `k` rows as centres (k-means++), or fewer where there are fewer distinct ones.
+    fn seeded(&self, rows: &Rows, k: usize, random: &mut Random, ctx: &Ctx) -> Result<Centres, Self::Error>;
+
+    /// Assigns and averages in turn; returns the last centres and what they were assigned.
+    fn settle(
+        &self,
+        rows: &Rows,
+        centres: Centres,
+        until: Until,
+        ctx: &Ctx,
+    ) -> Result<(Centres, Assigned), Self::Error>;
+
+    /// Finds the nearest of `centres` for each of `rows`.
+    fn assign(&self, rows: &Rows, centres: &Centres, ctx: &Ctx) -> Result<Assigned, Self::Error>;
+}
+
+/// On the processor.
+pub struct OnProcessor;
+
+impl Compare for OnProcessor {
+    type Error = Cancelled;
+
+    fn seeded(&self, rows: &Rows, k: usize, random: &mut Random, ctx: &Ctx) -> Result<Centres, Cancelled> {
+        seeded(rows, k, random, ctx)
+    }
+
+    fn settle(
+        &self,
+        rows: &Rows,
+        centres: Centres,
+        until: Until,
+        ctx: &Ctx,
+    ) -> Result<(Centres, Assigned), Cancelled> {
+        settle(rows, centres, until, ctx)
+    }
+
+    fn assign(&self, rows: &Rows, centres: &Centres, ctx: &Ctx) -> Result<Assigned, Cancelled> {
+        assign(rows, centres, ctx)
+    }
+}
+
 /// Parts the rows of `matrix` into `params.k` clusters; equal at any number of threads.
 pub fn kmeans(matrix: &Matrix, params: &KMeansParams, ctx: &Ctx) -> Result<KMeans, Cancelled> {
+    kmeans_by(&OnProcessor, matrix, params, ctx)
+}
+
+/// The same with the centres that `compare` finds.
+pub fn kmeans_by<C: Compare>(
+    compare: &C,
+    matrix: &Matrix,
+    params: &KMeansParams,
+    ctx: &Ctx,
+) -> Result<KMeans, C::Error> {
     let n = matrix.rows();
     let sizes = batches(n, params.k);
     let turns = sizes.len() - 1 + params.restarts.max(1);
@@ -80,14 +144,15 @@ pub fn kmeans(matrix: &Matrix, params: &KMeansParams, ctx: &Ctx) -> Result<KMean
         // A smaller sample of the same seed is a part of a larger one.
         let ids = (size < n).then(|| sample(n, size, params.seed));
         let rows = ids.as_ref().map_or_else(|| prepared.all(), |ids| prepared.some(ids));
-        let gain = if batch + 1 == sizes.len() { WORTHWHILE_GAIN } else { WORTHWHILE_GAIN_BEFORE };
+        let worthwhile = if batch + 1 == sizes.len() { WORTHWHILE_GAIN } else { WORTHWHILE_GAIN_BEFORE };
+        let until = Until { max_rounds: params.max_rounds, worthwhile };
         match best.take() {
-            Some((centres, _)) => best = Some(settle(&rows, centres, params.max_rounds, gain, ctx)?),
+            Some((centres, _)) => best = Some(compare.settle(&rows, centres, until, ctx)?),
             None => {
                 for restart in 0..params.restarts.max(1) {
                     ctx.progress.set((restart * params.max_rounds) as u64);
-                    let centres = seeded(&rows, params.k, &mut random, ctx)?;
-                    let found = settle(&rows, centres, params.max_rounds, gain, ctx)?;
+                    let centres = compare.seeded(&rows, params.k, &mut random, ctx)?;
+                    let found = compare.settle(&rows, centres, until, ctx)?;
                     if best.as_ref().is_none_or(|(_, before)| found.1.mean() > before.mean()) {
                         best = Some(found);
                     }
@@ -99,7 +164,7 @@ pub fn kmeans(matrix: &Matrix, params: &KMeansParams, ctx: &Ctx) -> Result<KMean
     let all = prepared.all();
     let found = match best {
         Some((_, assigned)) if assigned.labels.len() == n => assigned,
-        Some((centres, _)) => assign(&all, &centres, ctx)?,
+        Some((centres, _)) => compare.assign(&all, &centres, ctx)?,
         None => Assigned::none(n),
     };
     let (labels, count) = Clusters::ordered(&found.labels);
@@ -135,8 +200,7 @@ fn batches(n: usize, k: usize) -> Vec<usize> {
 fn settle(
     rows: &Rows,
     mut centres: Centres,
-    max_rounds: usize,
-    worthwhile: f64,
+    Until { max_rounds, worthwhile }: Until,
     ctx: &Ctx,
 ) -> Result<(Centres, Assigned), Cancelled> {
     let mut before = f64::INFINITY;
@@ -242,7 +306,9 @@ mod tests {
             rows.prepared(0, &mut centres.values[..DIM]);
             // The second and third centre are farther from everything.
             centres.values[DIM..].fill(-50.0);
-            let (_, found) = settle(&rows, centres, 50, WORTHWHILE_GAIN, &Ctx::quiet()).unwrap();
+            let (_, found) =
+                settle(&rows, centres, Until { max_rounds: 50, worthwhile: WORTHWHILE_GAIN }, &Ctx::quiet())
+                    .unwrap();
             assert!(adjusted_rand(&truth, &found.labels) > 0.99, "{metric:?}");
         }
     }

@@ -12,7 +12,7 @@ const LANES: usize = 16;
 
 /// Centres as seen from the mean of the rows; of unit length where directions are compared.
 #[derive(Clone)]
-pub(super) struct Centres {
+pub struct Centres {
     /// k × dim, row-major.
     pub values: Vec<f32>,
     pub dim: usize,
@@ -24,6 +24,11 @@ impl Centres {
         self.values.len() / self.dim.max(1)
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// Centre by centre.
     pub fn iter(&self) -> impl Iterator<Item = &[f32]> {
         self.values.chunks_exact(self.dim.max(1))
@@ -31,7 +36,7 @@ impl Centres {
 }
 
 /// Every row's nearest centre, and how near the two nearest are: by cosine, or by the squared distance below zero.
-pub(super) struct Assigned {
+pub struct Assigned {
     /// `n` centres, of equally near ones the first; [`UNCLUSTERED`] for rows that say nothing.
     pub labels: Vec<u32>,
     pub nearest: Vec<f32>,

@@ -51,7 +51,7 @@ struct Row {
 }
 
 /// The rows of a matrix, or some of them.
-pub(super) struct Rows<'a> {
+pub struct Rows<'a> {
     matrix: &'a Matrix,
     pub metric: Metric,
     mean: &'a [f32],
@@ -117,6 +117,11 @@ impl Rows<'_> {
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.ids.map_or(self.matrix.rows(), <[u32]>::len)
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Components a row.

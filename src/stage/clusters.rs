@@ -3,10 +3,10 @@
 use crate::data::{Clusters, Key, Knn, Layout, Matrix};
 use crate::job::Ctx;
 use crate::math::hdbscan::{self, Ground, HdbscanParams};
-use crate::math::{kmeans, leiden};
+use crate::math::leiden;
 
 use super::compute::Computers;
-use super::{ClusterMethod, Params, StageError, topics};
+use super::{ClusterMethod, Params, StageError, kmeans, topics};
 
 /// The version of density clusters.
 const DENSITY: u32 = 2;
@@ -29,7 +29,7 @@ pub fn run(
             Ok(ordered(key, method, &found.labels, found.strengths))
         }
         ClusterMethod::KMeans => {
-            let found = kmeans::kmeans(matrix, &params.clusters.kmeans, ctx)?;
+            let found = kmeans::run(matrix, &params.clusters.kmeans, on, ctx)?;
             let key = key.input(matrix.key).params(&params.clusters.kmeans).finish();
             Ok(ordered(key, "k-means".into(), &found.labels, found.strengths))
         }

@@ -12,6 +12,7 @@ pub mod embed;
 pub mod emerging;
 pub mod grow;
 pub mod join;
+mod kmeans;
 pub mod map;
 mod mover;
 pub mod names;

@@ -15,6 +15,7 @@ use crate::math::hash;
 
 mod components;
 mod density;
+mod kmeans;
 mod layout;
 mod neighbours;
 mod quality;
@@ -80,6 +81,7 @@ pub const ALL: &[(&str, Run)] = &[
     ("principal components", components::leading),
     ("density", density::surfaces),
     ("quality", quality::figures),
+    ("k-means", kmeans::clusters),
 ];
 
 /// What `work` gives and the seconds it takes when done a second time: what is made once does not count.
