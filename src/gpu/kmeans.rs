@@ -145,7 +145,6 @@ pub fn assign(
         return Ok(all);
     }
     let batches = batches(source, params.room);
-    ctx.progress.begin("Assigning to clusters", "batches", batches.count as u64, 0);
     for batch in 0..batches.count {
         let mut held = batches.with(batch, |rows| Held::upload(context, rows, ctx))?;
         compare(&mut held, centres, params.metric, true, ctx)?;
@@ -153,13 +152,12 @@ pub fn assign(
         batches.put(batch, &part.labels, &mut all.labels);
         batches.put(batch, &part.nearest, &mut all.nearest);
         batches.put(batch, &part.second, &mut all.second);
-        ctx.progress.advance(1);
     }
     Ok(all)
 }
 
 /// Assigns and averages in turn, from the centres `start` (`k` × `dim`), until a round brings little. A centre that lost
-/// its rows starts again at a row that is far from its own.
+/// its rows starts again at a row that is far from its own. Every round counts one in `ctx.progress`.
 pub fn settle(
     context: &Context,
     source: &Source,
@@ -174,12 +172,10 @@ pub fn settle(
         let assigned = Assigned::none(source.rows);
         return Ok(Found { assigned, centres, similarity: 0.0, inertia: 0.0, rounds: 0 });
     }
-    ctx.progress.begin("Sending vectors to the graphics adapter", "points", 0, 0);
     let mut whole = match batches.count {
         1 => Some(Held::upload(context, source, ctx)?),
         _ => None,
     };
-    ctx.progress.begin("Clustering", "rounds", params.max_rounds as u64, 0);
     let k = centres.len() / source.dim;
     let mut sums: Vec<Option<Sums>> = vec![None; batches.count];
     let mut before = f64::INFINITY;
@@ -215,7 +211,7 @@ pub fn settle(
             break;
         }
         (centres, before) = (next, now);
-        ctx.progress.set(rounds as u64);
+        ctx.progress.advance(1);
     }
     let assigned = match &whole {
         Some(held) => assigned(held, metric, ctx)?,
