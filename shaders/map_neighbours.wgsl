@@ -1,11 +1,13 @@
 // use lib/groups.wgsl
 // The nearest points on a map: exact, whatever clumps and copies there are. Squared distances in the map's units.
 //
-// Points are sorted along a curve that fills the plane, 128 to a tile, and each tile has its bounding box. A workgroup finds the
-// neighbours of the points of one tile: first among the tiles beside it on the curve, then in those whose box is nearer
-// than the farthest neighbour found so far. The twin is `math/quality_counts.rs`, by a k-d tree.
+// Points are sorted along a curve that fills the plane, 128 to a tile and 64 tiles to a block; tiles and blocks have their bounding
+// boxes. An invocation finds the neighbours of one point: first in the tiles beside it on the curve, then in those whose
+// box is nearer than the farthest neighbour found so far. Its neighbours on the curve do nearly the same at the same
+// time. The twin is `math/quality_counts.rs`, by a k-d tree.
 
 const TILE = 128u;
+const BLOCK = 64u;
 const NEVER = 3.0e38;          // the distance of a free place
 const NOBODY = 0xffffffffu;    // its point
 
@@ -17,52 +19,42 @@ struct Span {
     end: u32,              // the tile after the last workgroup's
     first: u32,            // the point of the first list
     lists: u32,
-    unused: u32,
+    blocks: u32,
 }
 
 @group(0) @binding(0) var<uniform> span: Span;
 @group(0) @binding(1) var<storage, read> points: array<vec2f>;
 @group(0) @binding(2) var<storage, read> boxes: array<vec4f>;              // of the tiles: least x and y, most x and y
-@group(0) @binding(3) var<storage, read_write> distances: array<f32>;      // place by place, `lists` each, nearest first
-@group(0) @binding(4) var<storage, read_write> ids: array<u32>;            // the same
+@group(0) @binding(3) var<storage, read> blocks: array<vec4f>;             // of the blocks
+@group(0) @binding(4) var<storage, read_write> distances: array<f32>;      // place by place, `lists` each, nearest first
+@group(0) @binding(5) var<storage, read_write> ids: array<u32>;            // the same
 
-var<workgroup> others: array<vec2f, 128>;
-var<workgroup> near: array<u32, 128>;          // 1 for tiles that may hold neighbours
-var<workgroup> farthest: atomic<u32>;          // the bits of the largest floor: positive floats are ordered as their bits
-
-fn gap(a: vec4f, b: vec4f) -> f32 {
-    let away = max(max(a.xy - b.zw, b.xy - a.zw), vec2f(0));
+fn gap(point: vec2f, box: vec4f) -> f32 {
+    let away = max(max(point - box.zw, box.xy - point), vec2f(0));
     return dot(away, away);
 }
 
-// Compares point `own` with those of tile `other`. `floor` is the largest distance on its list so far; returns the new one.
-fn with_tile(own: u32, point: vec2f, floor: f32, other: u32, t: u32) -> f32 {
-    workgroupBarrier();
-    let count = min(TILE, span.points - other * TILE);
-    if (t < count) {
-        others[t] = points[other * TILE + t];
-    }
-    workgroupBarrier();
-    var worst = floor;
-    if (gap(vec4f(point, point), boxes[other]) >= worst) {
-        return worst;
-    }
+// Compares point `own` with those of tile `other`. `reach` is the largest distance on its list so far; returns the new one.
+fn with_tile(own: u32, point: vec2f, reach: f32, other: u32) -> f32 {
+    var worst = reach;
     let list = own - span.first;
-    for (var j = 0u; j < count; j++) {
-        let away = others[j] - point;
+    let last = (span.k - 1u) * span.lists + list;
+    let end = min((other + 1u) * TILE, span.points);
+    for (var j = other * TILE; j < end; j++) {
+        let away = points[j] - point;
         let distance = dot(away, away);
-        if (distance >= worst || other * TILE + j == own) {
+        if (distance >= worst || j == own) {
             continue;
         }
-        var place = (span.k - 1u) * span.lists + list;
+        var place = last;
         while (place > list && distances[place - span.lists] > distance) {
             distances[place] = distances[place - span.lists];
             ids[place] = ids[place - span.lists];
             place -= span.lists;
         }
         distances[place] = distance;
-        ids[place] = other * TILE + j;
-        worst = distances[(span.k - 1u) * span.lists + list];
+        ids[place] = j;
+        worst = distances[last];
     }
     return worst;
 }
@@ -74,51 +66,30 @@ fn find(
     @builtin(num_workgroups) groups: vec3u,
 ) {
     let tile = span.tile + group_number(group, groups);
-    if (tile >= span.end) {
+    let own = tile * TILE + t;
+    if (tile >= span.end || own >= span.points) {
         return;
     }
-    let own = tile * TILE + t;
-    let here = own < span.points;
-    var point = vec2f(0);
-    // A place beyond the last point finds everything too far.
-    var floor = -1.0;
-    if (here) {
-        point = points[own];
-        floor = NEVER;
-        for (var place = 0u; place < span.k; place++) {
-            distances[place * span.lists + own - span.first] = NEVER;
-            ids[place * span.lists + own - span.first] = NOBODY;
-        }
+    for (var place = 0u; place < span.k; place++) {
+        distances[place * span.lists + own - span.first] = NEVER;
+        ids[place * span.lists + own - span.first] = NOBODY;
     }
-    let first_beside = max(tile, 1u) - 1u;
-    let last_beside = min(tile + 1u, span.tiles - 1u);
-    floor = with_tile(own, point, floor, tile, t);
-    for (var other = first_beside; other <= last_beside; other++) {
-        if (other != tile) {
-            floor = with_tile(own, point, floor, other, t);
-        }
+    let point = points[own];
+    let first = max(tile, 1u) - 1u;
+    let last = min(tile + 1u, span.tiles - 1u);
+    var reach = NEVER;
+    for (var other = first; other <= last; other++) {
+        reach = with_tile(own, point, reach, other);
     }
-    for (var start = 0u; start < span.tiles; start += TILE) {
-        workgroupBarrier();
-        if (t == 0u) {
-            atomicStore(&farthest, 0u);
+    for (var block = 0u; block < span.blocks; block++) {
+        if (gap(point, blocks[block]) >= reach) {
+            continue;
         }
-        workgroupBarrier();
-        if (here) {
-            atomicMax(&farthest, bitcast<u32>(floor));
-        }
-        workgroupBarrier();
-        let reach = bitcast<f32>(atomicLoad(&farthest));
-        let candidate = start + t;
-        let beside = candidate >= first_beside && candidate <= last_beside;
-        near[t] = 0u;
-        if (candidate < span.tiles && !beside && gap(boxes[tile], boxes[candidate]) < reach) {
-            near[t] = 1u;
-        }
-        workgroupBarrier();
-        for (var j = 0u; j < TILE; j++) {
-            if (near[j] == 1u) {
-                floor = with_tile(own, point, floor, start + j, t);
+        let end = min((block + 1u) * BLOCK, span.tiles);
+        for (var other = block * BLOCK; other < end; other++) {
+            let done = other >= first && other <= last;
+            if (!done && gap(point, boxes[other]) < reach) {
+                reach = with_tile(own, point, reach, other);
             }
         }
     }

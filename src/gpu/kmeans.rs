@@ -3,7 +3,8 @@
 //!
 //! Rows come as the twin prepares them: of unit length, after the mean was taken away, where directions are compared; seen
 //! from their mean where distances are, for the sake of rounding. A row of zeros, or one that is not finite, says
-//! nothing and belongs nowhere. Everything is the same bits each time on one adapter.
+//! nothing and belongs nowhere; where directions are compared, a row far from unit length belongs somewhere but is no
+//! centre. Everything is the same bits each time on one adapter.
 //!
 //! Rows beyond what the adapter may hold come in batches, an even share of all rows each. The centres move after every
 //! batch, by the latest sums of all batches so far: in the first round that is mini-batch k-means, and later no
@@ -54,6 +55,14 @@ impl Metric {
             _ if score < NO_SCORE => f32::NEG_INFINITY,
             Self::Cosine => score,
             Self::Euclidean => (2.0 * score - square).min(0.0),
+        }
+    }
+
+    /// Whether a row can be a centre: where directions are compared, one that is far from unit length has none.
+    fn has_place(self, square: f32) -> bool {
+        match self {
+            Self::Cosine => square > 0.5,
+            Self::Euclidean => square > 0.0,
         }
     }
 
@@ -136,7 +145,6 @@ pub fn assign(
         return Ok(all);
     }
     let batches = batches(source, params.room);
-    ctx.progress.begin("Assigning to clusters", "batches", batches.count as u64, 0);
     for batch in 0..batches.count {
         let mut held = batches.with(batch, |rows| Held::upload(context, rows, ctx))?;
         compare(&mut held, centres, params.metric, true, ctx)?;
@@ -144,13 +152,12 @@ pub fn assign(
         batches.put(batch, &part.labels, &mut all.labels);
         batches.put(batch, &part.nearest, &mut all.nearest);
         batches.put(batch, &part.second, &mut all.second);
-        ctx.progress.advance(1);
     }
     Ok(all)
 }
 
 /// Assigns and averages in turn, from the centres `start` (`k` × `dim`), until a round brings little. A centre that lost
-/// its rows starts again at a row that is far from its own.
+/// its rows starts again at a row that is far from its own. Every round counts one in `ctx.progress`.
 pub fn settle(
     context: &Context,
     source: &Source,
@@ -165,12 +172,10 @@ pub fn settle(
         let assigned = Assigned::none(source.rows);
         return Ok(Found { assigned, centres, similarity: 0.0, inertia: 0.0, rounds: 0 });
     }
-    ctx.progress.begin("Sending vectors to the graphics adapter", "points", 0, 0);
     let mut whole = match batches.count {
         1 => Some(Held::upload(context, source, ctx)?),
         _ => None,
     };
-    ctx.progress.begin("Clustering", "rounds", params.max_rounds as u64, 0);
     let k = centres.len() / source.dim;
     let mut sums: Vec<Option<Sums>> = vec![None; batches.count];
     let mut before = f64::INFINITY;
@@ -206,7 +211,7 @@ pub fn settle(
             break;
         }
         (centres, before) = (next, now);
-        ctx.progress.set(rounds as u64);
+        ctx.progress.advance(1);
     }
     let assigned = match &whole {
         Some(held) => assigned(held, metric, ctx)?,
@@ -231,8 +236,9 @@ pub fn seeded(
 ) -> Result<Vec<f32>, GpuError> {
     let dim = source.dim;
     let mut held = Held::upload(context, source, ctx)?;
-    // The first is any row that says something.
-    let mut left: Vec<f32> = held.squares.iter().map(|&s| if s > 0.0 { 1.0 } else { 0.0 }).collect();
+    // The first is any row.
+    let mut left: Vec<f32> =
+        held.squares.iter().map(|&s| if metric.has_place(s) { 1.0 } else { 0.0 }).collect();
     let mut centres: Vec<f32> = Vec::with_capacity(k * dim);
     let (mut count, mut rows) = (0, Vec::new());
     while count < k {
@@ -352,7 +358,7 @@ fn reseed(
         return 0;
     }
     let away = |i: usize| metric.distance(nearest[i]);
-    let lonely = |&i: &usize| squares[i] > 0.0 && away(i) > ROUNDING * squares[i];
+    let lonely = |&i: &usize| metric.has_place(squares[i]) && away(i) > ROUNDING * squares[i];
     let mut far: Vec<usize> = (0..rows.rows).filter(lonely).collect();
     far.sort_by(|&a, &b| away(b).total_cmp(&away(a)).then(a.cmp(&b)));
     let mut row = Vec::new();

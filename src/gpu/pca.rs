@@ -13,14 +13,18 @@ use super::rows::{RowPage, Rows, steps};
 use super::tiles::{Source, TILE};
 use crate::job::Ctx;
 
-/// Components that can be asked for: fewer than are iterated, so that the last of them are as good as the first.
+/// Components that can be asked for: fewer than are iterated, so that the last of them settle as well.
 pub const MOST_COMPONENTS: usize = 50;
 
 /// Axes that are iterated: columns of the kernels.
 const AXES: usize = 64;
 
-/// Multiplications with the covariance matrix: four power iterations, and the one that is looked at.
-const ROUNDS: usize = 5;
+/// Power iterations, at least.
+const FEWEST_ROUNDS: usize = 4;
+
+/// More are made until this share of what is not of the subspace would be left of the last component, where variances fall
+/// as 1 / number (those of embeddings fall about so fast).
+const LEFT: f64 = 1e-2;
 
 /// Rows that are projected and gathered in one unit of work, and the blocks that are summed side by side.
 const GROUP: usize = 1 << 15;
@@ -119,18 +123,24 @@ impl<'c> Centred<'c> {
         self.variance
     }
 
-    /// Axes that hold the leading [`MOST_COMPONENTS`] components. `random` gives numbers in [0, 1), for the start.
-    pub fn sketch(&self, random: &mut dyn FnMut() -> f64, ctx: &Ctx) -> Result<Sketch, GpuError> {
+    /// Axes that hold the leading `components` (at most [`MOST_COMPONENTS`]). `random` gives numbers in [0, 1), for the start.
+    pub fn sketch(
+        &self,
+        components: usize,
+        random: &mut dyn FnMut() -> f64,
+        ctx: &Ctx,
+    ) -> Result<Sketch, GpuError> {
         let dim = self.mean.len();
         let width = AXES.min(dim);
         if self.variance <= f64::MIN_POSITIVE {
             return Ok(Sketch { basis: Vec::new(), covariance: Vec::new() });
         }
-        ctx.progress.begin("Finding principal components", "rounds", ROUNDS as u64, 0);
+        let rounds = rounds_for(components.clamp(1, MOST_COMPONENTS));
+        ctx.progress.begin("Finding principal components", "rounds", rounds as u64 + 1, 0);
         let mut basis: Vec<f64> = (0..width * dim).map(|_| random() - 0.5).collect();
         orthonormalise(&mut basis, dim);
         let mut pace = Pace::starting_with(1);
-        for _ in 1..ROUNDS {
+        for _ in 0..rounds {
             basis = self.times_covariance(&basis, &mut pace, ctx)?;
             orthonormalise(&mut basis, dim);
             ctx.progress.advance(1);
@@ -247,6 +257,13 @@ impl<'c> Centred<'c> {
     }
 }
 
+/// Power iterations for so many components.
+fn rounds_for(components: usize) -> usize {
+    // What one iteration leaves of the first axis beyond those iterated, in terms of the last component.
+    let share = components as f64 / (AXES + 1) as f64;
+    FEWEST_ROUNDS.max((LEFT.ln() / share.ln()).ceil() as usize)
+}
+
 /// Makes the rows of `vectors` orthonormal, one after the other (modified Gram–Schmidt, twice over: Björck 1994). A row that
 /// depends on those before it, or is zero, becomes zeros.
 fn orthonormalise(vectors: &mut [f64], dim: usize) {
@@ -283,6 +300,11 @@ fn symmetric_products(a: &[f64], b: &[f64], dim: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_components_take_more_rounds() {
+        assert_eq!([1, 2, 10, 50].map(rounds_for), [4, 4, 4, 18]);
+    }
 
     #[test]
     fn dependent_vectors_become_zeros_and_the_others_orthonormal() {

@@ -13,6 +13,9 @@ use super::rows::{Rows, depth_of};
 use super::tiles::{Source, TILE};
 use crate::job::Ctx;
 
+/// Tiles of points that have a box around them all: `BLOCK` of `map_neighbours.wgsl`.
+const TILES_A_BLOCK: usize = 64;
+
 /// Points that a workgroup compares a query with: `POINTS` of `quality_map.wgsl`.
 const POINTS: usize = 16_384;
 
@@ -36,7 +39,7 @@ struct NeighbourSpan {
     end: u32,
     first: u32,
     lists: u32,
-    unused: u32,
+    blocks: u32,
 }
 
 /// `Span` of `quality_space.wgsl`.
@@ -83,8 +86,10 @@ pub fn map_neighbours(
     ctx.cancel.check()?;
     let sorted: Vec<[f32; 2]> = order.iter().map(|&i| places[i as usize]).collect();
     let boxes: Vec<[f32; 4]> = sorted.chunks(TILE).map(box_of).collect();
+    let blocks: Vec<[f32; 4]> = sorted.chunks(TILE * TILES_A_BLOCK).map(box_of).collect();
     let points = context.upload("points", &sorted)?;
     let boxes_there = context.upload("boxes", &boxes)?;
+    let blocks_there = context.upload("boxes", &blocks)?;
     let kernel = context.kernel("map_neighbours", "find", &[])?;
     let tiles_at_once = (context.page() as usize / (4 * k * TILE)).max(1);
     let mut pace = Pace::starting_with(64);
@@ -104,9 +109,9 @@ pub fn map_neighbours(
                 end: (first + range.end) as u32,
                 first: (first * TILE) as u32,
                 lists: lists as u32,
-                unused: 0,
+                blocks: blocks.len() as u32,
             };
-            let buffers = [(1, &points), (2, &boxes_there), (3, &distances), (4, &ids)];
+            let buffers = [(1, &points), (2, &boxes_there), (3, &blocks_there), (4, &distances), (5, &ids)];
             batch.dispatch(&kernel, &span, &buffers, range.len() as u32);
             Ok(())
         };

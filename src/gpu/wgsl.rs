@@ -21,9 +21,9 @@ const FILES: &[(&str, &str)] = &[
     ("pca_gather.wgsl", include_str!("../../shaders/pca_gather.wgsl")),
     ("pca_project.wgsl", include_str!("../../shaders/pca_project.wgsl")),
     ("points.wgsl", include_str!("../../shaders/points.wgsl")),
-    ("umap.wgsl", include_str!("../../shaders/umap.wgsl")),
     ("quality_map.wgsl", include_str!("../../shaders/quality_map.wgsl")),
     ("quality_space.wgsl", include_str!("../../shaders/quality_space.wgsl")),
+    ("umap.wgsl", include_str!("../../shaders/umap.wgsl")),
 ];
 
 const USE: &str = "// use ";

@@ -68,21 +68,27 @@ pub struct KMeans {
     pub inertia: f64,
 }
 
-/// What compares rows with centres.
-pub trait Engine {
+/// How long centres move.
+#[derive(Clone, Copy, Debug)]
+pub struct Until {
+    pub max_rounds: usize,
+    /// A round that brings less than this share of what is left to gain is the last.
+    pub worthwhile: f64,
+}
+
+/// Where rows are compared with centres.
+pub trait Compare {
     type Error: From<Cancelled>;
 
-    /// Draws up to `k` rows as centres, each next one by its squared distance to the nearest so far.
+    /// Draws `k` rows as centres (k-means++), or fewer where there are fewer distinct ones.
     fn seeded(&self, rows: &Rows, k: usize, random: &mut Random, ctx: &Ctx) -> Result<Centres, Self::Error>;
 
-    /// Assigns and averages in turn until a round brings less than the share `worthwhile` of what is left to gain, or
-    /// for `max_rounds`; returns the last centres and what they were assigned.
+    /// Assigns and averages in turn; returns the last centres and what they were assigned.
     fn settle(
         &self,
         rows: &Rows,
         centres: Centres,
-        max_rounds: usize,
-        worthwhile: f64,
+        until: Until,
         ctx: &Ctx,
     ) -> Result<(Centres, Assigned), Self::Error>;
 
@@ -90,10 +96,10 @@ pub trait Engine {
     fn assign(&self, rows: &Rows, centres: &Centres, ctx: &Ctx) -> Result<Assigned, Self::Error>;
 }
 
-/// The processor.
+/// On the processor.
 pub struct OnProcessor;
 
-impl Engine for OnProcessor {
+impl Compare for OnProcessor {
     type Error = Cancelled;
 
     fn seeded(&self, rows: &Rows, k: usize, random: &mut Random, ctx: &Ctx) -> Result<Centres, Cancelled> {
@@ -104,11 +110,10 @@ impl Engine for OnProcessor {
         &self,
         rows: &Rows,
         centres: Centres,
-        max_rounds: usize,
-        worthwhile: f64,
+        until: Until,
         ctx: &Ctx,
     ) -> Result<(Centres, Assigned), Cancelled> {
-        settle(rows, centres, max_rounds, worthwhile, ctx)
+        settle(rows, centres, until, ctx)
     }
 
     fn assign(&self, rows: &Rows, centres: &Centres, ctx: &Ctx) -> Result<Assigned, Cancelled> {
@@ -121,13 +126,13 @@ pub fn kmeans(matrix: &Matrix, params: &KMeansParams, ctx: &Ctx) -> Result<KMean
     kmeans_by(&OnProcessor, matrix, params, ctx)
 }
 
-/// The same, where `engine` compares rows with centres.
-pub fn kmeans_by<E: Engine>(
-    engine: &E,
+/// The same with the centres that `compare` finds.
+pub fn kmeans_by<C: Compare>(
+    compare: &C,
     matrix: &Matrix,
     params: &KMeansParams,
     ctx: &Ctx,
-) -> Result<KMeans, E::Error> {
+) -> Result<KMeans, C::Error> {
     let n = matrix.rows();
     let sizes = batches(n, params.k);
     let turns = sizes.len() - 1 + params.restarts.max(1);
@@ -139,14 +144,15 @@ pub fn kmeans_by<E: Engine>(
         // A smaller sample of the same seed is a part of a larger one.
         let ids = (size < n).then(|| sample(n, size, params.seed));
         let rows = ids.as_ref().map_or_else(|| prepared.all(), |ids| prepared.some(ids));
-        let gain = if batch + 1 == sizes.len() { WORTHWHILE_GAIN } else { WORTHWHILE_GAIN_BEFORE };
+        let worthwhile = if batch + 1 == sizes.len() { WORTHWHILE_GAIN } else { WORTHWHILE_GAIN_BEFORE };
+        let until = Until { max_rounds: params.max_rounds, worthwhile };
         match best.take() {
-            Some((centres, _)) => best = Some(engine.settle(&rows, centres, params.max_rounds, gain, ctx)?),
+            Some((centres, _)) => best = Some(compare.settle(&rows, centres, until, ctx)?),
             None => {
                 for restart in 0..params.restarts.max(1) {
                     ctx.progress.set((restart * params.max_rounds) as u64);
-                    let centres = engine.seeded(&rows, params.k, &mut random, ctx)?;
-                    let found = engine.settle(&rows, centres, params.max_rounds, gain, ctx)?;
+                    let centres = compare.seeded(&rows, params.k, &mut random, ctx)?;
+                    let found = compare.settle(&rows, centres, until, ctx)?;
                     if best.as_ref().is_none_or(|(_, before)| found.1.mean() > before.mean()) {
                         best = Some(found);
                     }
@@ -158,7 +164,7 @@ pub fn kmeans_by<E: Engine>(
     let all = prepared.all();
     let found = match best {
         Some((_, assigned)) if assigned.labels.len() == n => assigned,
-        Some((centres, _)) => engine.assign(&all, &centres, ctx)?,
+        Some((centres, _)) => compare.assign(&all, &centres, ctx)?,
         None => Assigned::none(n),
     };
     let (labels, count) = Clusters::ordered(&found.labels);
@@ -194,8 +200,7 @@ fn batches(n: usize, k: usize) -> Vec<usize> {
 fn settle(
     rows: &Rows,
     mut centres: Centres,
-    max_rounds: usize,
-    worthwhile: f64,
+    Until { max_rounds, worthwhile }: Until,
     ctx: &Ctx,
 ) -> Result<(Centres, Assigned), Cancelled> {
     let mut before = f64::INFINITY;
@@ -301,7 +306,9 @@ mod tests {
             rows.prepared(0, &mut centres.values[..DIM]);
             // The second and third centre are farther from everything.
             centres.values[DIM..].fill(-50.0);
-            let (_, found) = settle(&rows, centres, 50, WORTHWHILE_GAIN, &Ctx::quiet()).unwrap();
+            let (_, found) =
+                settle(&rows, centres, Until { max_rounds: 50, worthwhile: WORTHWHILE_GAIN }, &Ctx::quiet())
+                    .unwrap();
             assert!(adjusted_rand(&truth, &found.labels) > 0.99, "{metric:?}");
         }
     }

@@ -119,7 +119,7 @@ impl Rows<'_> {
         self.ids.map_or(self.matrix.rows(), <[u32]>::len)
     }
 
-    /// Whether there is none.
+    /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -54,7 +54,7 @@ pub(super) fn on_adapter(
     let source = gpu::Source { rows: matrix.rows(), dim: matrix.dim(), read: &read };
     let rows = Centred::upload(context, &source, ctx)?;
     let mut random = Random::new(SEED);
-    let sketch = rows.sketch(&mut || random.unit(), ctx)?;
+    let sketch = rows.sketch(count, &mut || random.unit(), ctx)?;
     let (mean, variance) = (rows.mean(), rows.variance());
     let pca = pca::principal_components_along(mean, variance, &sketch.basis, &sketch.covariance, count, ctx)?;
     let found = pca.explained_ratio.len().min(2);

@@ -42,6 +42,8 @@ pub enum Work {
     Density,
     /// Counted in products of components.
     Quality,
+    /// Counted in products of components, once for each row and centre.
+    KMeans,
 }
 
 /// How much work there is, in its own units: an adapter may do it another way than the processor.

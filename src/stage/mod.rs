@@ -12,7 +12,7 @@ pub mod embed;
 pub mod emerging;
 pub mod grow;
 pub mod join;
-pub mod kmeans;
+mod kmeans;
 pub mod map;
 mod mover;
 pub mod names;

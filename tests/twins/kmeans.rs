@@ -1,17 +1,18 @@
 //! k-means on the adapter.
 
-use semascope::data::UNCLUSTERED;
-use semascope::gpu::kmeans::{self, Found, Metric, NOBODY, Params};
+use semascope::data::{Knn, Recall, UNCLUSTERED};
+use semascope::gpu::kmeans::{self, Found, Metric, NOBODY, Params as KernelParams};
 use semascope::gpu::{Context, GpuError};
 use semascope::job::Ctx;
-use semascope::math::kmeans::{KMeansParams, Metric as TwinMetric, kmeans as twin, kmeans_by};
+use semascope::math::agreement::adjusted_rand;
+use semascope::math::kmeans::{KMeansParams, Metric as TwinMetric, kmeans as twin};
 use semascope::math::random::Random;
-use semascope::stage::kmeans::OnAdapter;
+use semascope::stage::{self, ClusterMethod, Computers, Params};
 
 use super::{clustered, context, matrix, with_source};
 
-fn params(metric: Metric) -> Params {
-    Params { metric, max_rounds: 50, worthwhile: 1e-4, room: u64::MAX }
+fn params(metric: Metric) -> KernelParams {
+    KernelParams { metric, max_rounds: 50, worthwhile: 1e-4, room: u64::MAX }
 }
 
 fn settle(
@@ -19,7 +20,7 @@ fn settle(
     values: &[f32],
     dim: usize,
     start: &[f32],
-    params: &Params,
+    params: &KernelParams,
 ) -> Result<Found, GpuError> {
     with_source(values, dim, |source| kmeans::settle(context, source, start, params, &Ctx::quiet()))
 }
@@ -46,7 +47,7 @@ fn first_rows(values: &[f32], dim: usize, k: usize) -> Vec<f32> {
 }
 
 /// The sum of squared distances after rounds in f64, as plain as can be.
-fn plain(values: &[f32], dim: usize, start: &[f32], params: &Params) -> f64 {
+fn plain(values: &[f32], dim: usize, start: &[f32], params: &KernelParams) -> f64 {
     let mut centres: Vec<Vec<f64>> =
         start.chunks_exact(dim).map(|c| c.iter().map(|&x| f64::from(x)).collect()).collect();
     let mut before = f64::INFINITY;
@@ -217,7 +218,7 @@ fn batches_of_rows_settle_where_all_rows_at_once_do() {
     let start = first_rows(&rows, dim, k);
     let whole = settle(&context, &rows, dim, &start, &params(Metric::Cosine)).unwrap();
     // Three tiles of rows at a time: four batches.
-    let small = Params { room: 3 * 128 * (16 + 6) * 4, ..params(Metric::Cosine) };
+    let small = KernelParams { room: 3 * 128 * (16 + 6) * 4, ..params(Metric::Cosine) };
     let found = settle(&context, &rows, dim, &start, &small).unwrap();
     assert!((found.inertia / whole.inertia - 1.0).abs() < 1e-2, "{} {}", found.inertia, whole.inertia);
     assert_eq!(found, settle(&context, &rows, dim, &start, &small).unwrap());
@@ -240,19 +241,34 @@ fn a_stopped_clustering_stops() {
 }
 
 #[test]
-fn from_their_own_seeds_both_come_to_clusters_as_tight() {
+fn a_spaces_clusters_do_not_depend_on_what_computes_them() {
     let Some(context) = context() else { return };
-    let space = matrix(&clustered(6000, 24, 9), 24);
+    let (n, dim, k) = (1500, 24, 9);
+    let mut values = clustered(n, dim, k);
+    values[dim * 300..dim * 303].fill(0.0);
     for metric in [TwinMetric::Cosine, TwinMetric::Euclidean] {
-        let params = KMeansParams { k: 9, metric, ..Default::default() };
-        let expected = twin(&space, &params, &Ctx::quiet()).unwrap();
-        let found = kmeans_by(&OnAdapter(&context), &space, &params, &Ctx::quiet()).unwrap();
-        assert_eq!(found.count, expected.count);
-        assert!(
-            (found.inertia / expected.inertia - 1.0).abs() < 1e-3,
-            "{} {}",
-            found.inertia,
-            expected.inertia
-        );
+        let mut params = Params::default();
+        params.clusters.method = ClusterMethod::KMeans;
+        params.clusters.kmeans = KMeansParams { k, metric, ..KMeansParams::default() };
+        let found = |values: &[f32], on: &Computers| {
+            let matrix = matrix(values, dim);
+            let knn = Knn {
+                key: matrix.key,
+                k: 0,
+                indices: Vec::new(),
+                similarities: Vec::new(),
+                recall: Recall::Exact,
+                method: String::new(),
+            };
+            stage::clusters::run(&matrix, &knn, None, &params, on, &Ctx::quiet()).unwrap()
+        };
+        let (cpu, gpu) = (Computers::cpu(), Computers::on(context.clone()));
+        let (expected, there) = (found(&values, &cpu), found(&values, &gpu));
+        assert_eq!((there.key, there.count), (expected.key, expected.count));
+        assert!(adjusted_rand(&there.labels, &expected.labels) > 0.99, "{metric:?}");
+        assert!(there.labels[300..303].iter().all(|&label| label == UNCLUSTERED));
+        // Rows that all equal their mean are one cluster, wherever.
+        let same = vec![0.25; 40 * dim];
+        assert_eq!(found(&same, &cpu).labels, found(&same, &gpu).labels, "{metric:?}");
     }
 }

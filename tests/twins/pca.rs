@@ -19,7 +19,7 @@ fn components(
     with_source(values, dim, |source| {
         let rows = Centred::upload(context, source, ctx)?;
         let mut random = Random::new(5);
-        let sketch = rows.sketch(&mut || random.unit(), ctx)?;
+        let sketch = rows.sketch(components, &mut || random.unit(), ctx)?;
         let (mean, variance) = (rows.mean(), rows.variance());
         let pca = twin::principal_components_along(
             mean,
@@ -81,16 +81,13 @@ fn components_are_those_of_the_twin() {
 }
 
 #[test]
-fn fifty_components_of_many_dimensions_hold_as_much_as_the_twins() {
+fn fifty_components_of_many_dimensions_are_those_of_the_twin() {
     let Some(context) = context() else { return };
     let (n, dim) = (2000, 200);
     let values = cloud(n, dim, 0.1, |c| 0.93f64.powi(c as i32));
     let expected = twin::principal_components(&matrix(&values, dim), 50, &Ctx::quiet()).unwrap();
     let (found, _) = components(&context, &values, dim, 50, &Ctx::quiet()).unwrap();
-    // The largest stand apart by their variances; of all fifty the sum is what counts.
-    agree(&found, &expected, 5, "fifty");
-    let sum = |pca: &Pca| pca.explained_ratio.iter().sum::<f32>();
-    assert!((sum(&found) / sum(&expected) - 1.0).abs() < 1e-3, "{} {}", sum(&found), sum(&expected));
+    agree(&found, &expected, 50, "fifty");
 }
 
 #[test]

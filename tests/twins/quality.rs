@@ -70,8 +70,8 @@ fn a_map_is_measured_as_the_twin_does() {
 fn neighbours_on_a_map_are_those_of_the_twin_for_clumps_and_far_points() {
     let Some(context) = context() else { return };
     let normal = |seed, i| hash::normal(seed, i) as f32;
-    let clump = (0..500).map(|i| [1e4 + 1e-1 * normal(1, i), 1e4 + 1e-1 * normal(2, i)]);
-    let rest = (0..400).map(|i| [normal(3, i), 30.0 * normal(4, i)]);
+    let clump = (0..6000).map(|i| [1e4 + 1e-1 * normal(1, i), 1e4 + 1e-1 * normal(2, i)]);
+    let rest = (0..3000).map(|i| [normal(3, i), 30.0 * normal(4, i)]);
     let positions: Vec<[f32; 2]> = clump.chain(rest).chain([[-1e6, 0.0], [0.0, 5e5]]).collect();
     let space = matrix(&vec![1.0; positions.len()], 1);
     for k in [1, 15, 40] {

@@ -82,6 +82,7 @@ pub const ALL: &[(&str, Run)] = &[
     ("principal components", components::leading),
     ("density", density::surfaces),
     ("quality", quality::figures),
+    ("k-means", kmeans::clusters),
 ];
 
 /// What `work` gives and the seconds it takes when done a second time: what is made once does not count.
