@@ -209,9 +209,10 @@ fn a_layout_is_the_same_in_one_page_and_in_many() {
     let (key, method) = (Key::of("test", 2).finish(), "UMAP".into());
     let start = Layout { key, positions: Arc::new(positions), method, epochs: (0, 20) };
     let laid_out = |context: Context| {
-        let (on, latest) = (Computers::on(context), Latest::default());
-        let tools = Tools { cache: None, on: &on };
-        stage::map::run(&matrix, &knn, &params, Some(&start), &latest, tools, &Ctx::quiet()).unwrap()
+        let on = Computers::on(context);
+        let (tools, inputs) =
+            (Tools { cache: None, on: &on }, Inputs { matrix: &matrix, knn: &knn, search: None });
+        stage::map::run(&inputs, &params, Some(&start), &Live::default(), tools, &Ctx::quiet()).unwrap()
     };
     let (whole, parts) = (laid_out(context.clone()), laid_out(context.with_pages_of(8192)));
     assert!(whole.positions == parts.positions);

@@ -32,8 +32,6 @@ pub struct Tools<'a> {
 pub enum Work {
     /// Counted in products of components.
     Neighbours,
-    /// Counted in products of components of all rows with all centres.
-    KMeans,
     /// Counted in steps: an edge that is due is one, and so is each point that it pushes away.
     Umap,
     /// Counted in products of components: of all pairs for the covariance, of each with a few axes on an adapter.

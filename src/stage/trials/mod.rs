@@ -77,12 +77,11 @@ pub type Run = fn(&Context, Size, &Ctx) -> Result<Trial, GpuError>;
 pub const ALL: &[(&str, Run)] = &[
     ("neighbours", neighbours::by_vectors),
     ("neighbours, coded", neighbours::by_codes),
-    ("k-means", kmeans::settled),
+    ("k-means", kmeans::clusters),
     ("UMAP layout", layout::umap),
     ("principal components", components::leading),
     ("density", density::surfaces),
     ("quality", quality::figures),
-    ("k-means", kmeans::clusters),
 ];
 
 /// What `work` gives and the seconds it takes when done a second time: what is made once does not count.
