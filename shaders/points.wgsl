@@ -10,7 +10,7 @@ struct View {
     scale: f32,
     // Radius of a plain point in pixels.
     radius: f32,
-    // Opacity of a plain point.
+    // Opacity of a plain point; greater while few stand for many.
     opacity: f32,
     // Pixels a view point.
     density: f32,
@@ -20,9 +20,8 @@ struct View {
     ring: vec4f,
     // 1 when some points are chosen and the others step back.
     any_chosen: u32,
-    // 1 when the target decodes sRGB itself and wants linear light.
-    linear_target: u32,
-    padding: vec2u,
+    padding: u32,
+    more_padding: vec2u,
 }
 
 @group(0) @binding(0) var<uniform> view: View;
@@ -111,12 +110,7 @@ fn vs_main(@builtin(vertex_index) vertex: u32, instance: Instance) -> Disc {
     return disc;
 }
 
-fn linear_from_gamma(colour: vec3f) -> vec3f {
-    let low = colour / 12.92;
-    let high = pow((colour + 0.055) / 1.055, vec3f(2.4));
-    return select(high, low, colour <= vec3f(0.04045));
-}
-
+// Premultiplied, gamma-encoded.
 @fragment
 fn fs_main(disc: Disc) -> @location(0) vec4f {
     let distance = length(disc.offset);
@@ -129,9 +123,5 @@ fn fs_main(disc: Disc) -> @location(0) vec4f {
     if alpha <= 0.0 {
         discard;
     }
-    var colour = (disc.fill.rgb * fill + disc.ring.rgb * ring) / alpha;
-    if view.linear_target != 0u {
-        colour = linear_from_gamma(colour);
-    }
-    return vec4f(colour * alpha, alpha);
+    return vec4f(disc.fill.rgb * fill + disc.ring.rgb * ring, alpha);
 }
