@@ -169,7 +169,12 @@ fn frames(count: usize) {
         };
         let moving: Vec<Frame> = (0..FRAMES).map(|i| frame(&still, camera(i))).collect();
         let state = moving[FRAMES - 1].state;
-        println!("  {what}: {} points in view, {:?}, {:.0}% drawn while moving", state.visible, state.mode, 100.0 * state.share);
+        println!(
+            "  {what}: {} points in view, {:?}, {:.0}% drawn while moving",
+            state.visible,
+            state.mode,
+            100.0 * state.share
+        );
         report("  show", moving.iter().map(|f| f.shown).collect());
         report("  prepare", moving.iter().map(|f| f.prepared).collect());
         report("  the adapter, moving", moving.iter().map(|f| f.drawn).collect());

@@ -1,4 +1,5 @@
 // Lays a picture over the map's part of the window.
+// use lib/covering.wgsl
 
 struct Target {
     // 1 when the window's texture decodes sRGB itself and wants linear light.
@@ -16,9 +17,8 @@ struct Corner {
 
 @vertex
 fn vs_main(@builtin(vertex_index) vertex: u32) -> Corner {
-    // A triangle that covers the map.
-    let place = vec2f(f32(vertex & 1u), f32(vertex >> 1u)) * 2.0;
-    return Corner(vec4f(place * vec2f(2.0, -2.0) + vec2f(-1.0, 1.0), 0.0, 1.0), place);
+    let place = covering(vertex);
+    return Corner(clip_from_place(place), place);
 }
 
 fn linear_from_gamma(colour: vec3f) -> vec3f {

@@ -1,5 +1,6 @@
 // Adds points to the cells they lie in: one workgroup a range of points, integer sums only, so that the result does
 // not depend on any order. The CPU twin is `view::splat`: change them together.
+// use lib/marks.wgsl
 
 struct Grid {
     // World position of the outer corner of the first cell, at the top left; world y points up, rows go down.
@@ -18,7 +19,6 @@ struct Grid {
 @group(0) @binding(0) var<uniform> grid: Grid;
 // World positions, in the order of the tiles.
 @group(0) @binding(1) var<storage, read> positions: array<vec2f>;
-// Red, green, blue, and flags in the highest byte.
 @group(0) @binding(2) var<storage, read> marks: array<u32>;
 // First point and number of points.
 @group(0) @binding(3) var<storage, read> ranges: array<vec2u>;
@@ -28,11 +28,6 @@ struct Grid {
 @group(0) @binding(5) var<storage, read_write> faint: array<atomic<u32>>;
 
 const LANES: u32 = 256u;
-
-const SELECTED: u32 = 1u;
-const DIMMED: u32 = 2u;
-const HIDDEN: u32 = 4u;
-const FOCUS: u32 = 8u;
 
 @compute @workgroup_size(256)
 fn accumulate(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -44,8 +39,8 @@ fn accumulate(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
 
 fn add(point: u32) {
     let mark = marks[point];
-    let flags = mark >> 24u;
-    let chosen = (flags & (SELECTED | FOCUS)) != 0u;
+    let flags = flags_of(mark);
+    let chosen = is_chosen(flags);
     if (flags & HIDDEN) != 0u || (chosen && grid.chosen_apart != 0u) {
         return;
     }
@@ -61,8 +56,9 @@ fn add(point: u32) {
         atomicAdd(&faint[cell], 1u);
         return;
     }
-    atomicAdd(&coloured[4u * cell], mark & 255u);
-    atomicAdd(&coloured[4u * cell + 1u], (mark >> 8u) & 255u);
-    atomicAdd(&coloured[4u * cell + 2u], (mark >> 16u) & 255u);
+    let colour = colour_of(mark);
+    atomicAdd(&coloured[4u * cell], colour.r);
+    atomicAdd(&coloured[4u * cell + 1u], colour.g);
+    atomicAdd(&coloured[4u * cell + 2u], colour.b);
     atomicAdd(&coloured[4u * cell + 3u], 1u);
 }

@@ -1,5 +1,6 @@
 // Turns counts a cell into colour: every point as a small disc, density as opacity. One pixel a cell of the picture.
 // The CPU twin is `view::splat`: change them together.
+// use lib/covering.wgsl
 
 struct Tone {
     // Columns of the grid, which is MARGIN cells larger than the picture on every side.
@@ -25,8 +26,7 @@ const SIDE: i32 = 5;
 
 @vertex
 fn vs_main(@builtin(vertex_index) vertex: u32) -> @builtin(position) vec4f {
-    // A triangle that covers the picture.
-    return vec4f(f32(vertex & 1u) * 4.0 - 1.0, f32(vertex >> 1u) * 4.0 - 1.0, 0.0, 1.0);
+    return clip_from_place(covering(vertex));
 }
 
 fn opacity(depth: f32) -> f32 {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use egui::{Event, Key, Modifiers, PointerButton, Pos2, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use semascope::view::colour::{MapTheme, unpack};
 use semascope::view::Mode;
+use semascope::view::colour::{MapTheme, unpack};
 use semascope::view::disc::flags;
 use semascope::view::glyphs::Typeface;
 use semascope::view::labels::MapLabel;
@@ -340,12 +340,8 @@ fn more_than_half_a_million_points_look_the_same_in_the_window_and_in_the_file()
 
 /// Drags with Shift held through some places of the view.
 fn draw_lasso(harness: &mut Harness<'_, App>, line: &[Pos2], modifiers: Modifiers) {
-    let button = |pos, pressed| Event::PointerButton {
-        pos,
-        button: PointerButton::Primary,
-        pressed,
-        modifiers,
-    };
+    let button =
+        |pos, pressed| Event::PointerButton { pos, button: PointerButton::Primary, pressed, modifiers };
     move_to(harness, line[0]);
     harness.event_modifiers(button(line[0], true), modifiers);
     harness.step();

@@ -249,7 +249,7 @@ impl Canvas {
         if wanted.layout_moves {
             return;
         }
-        if incomplete && turned || incomplete && !waits {
+        if incomplete && (turned || !waits) {
             wanted.ctx.request_repaint();
             self.timed = (drawn > 0).then_some((now, self.shown.mode, drawn));
         } else if incomplete {

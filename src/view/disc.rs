@@ -26,9 +26,10 @@ const OPACITIES: (f32, f32) = (0.7, 0.1);
 /// Points covering this share of the view or more grow fainter.
 const CROWDED: f32 = 0.6;
 
-/// Opacity of a crowd of depth t: 1 - (1 + t / s)^-s. Discs over each other are the limit of a large s, which would
-/// show nothing of how dense the densest places are.
-const SOFTNESS: f32 = 2.0;
+/// Opacity of a crowd of depth t: 1 - (1 + t / s)^-s. Discs over each other are the limit of a large s, which shows
+/// nothing of how dense the densest places are: s is this, and the second number more where points cover the view
+/// once, less where they cover it often.
+const SOFTNESS: (f32, f32) = (2.0, 8.0);
 
 /// Points grow with zoom to this power: slower than the distances between them.
 const GROWTH: f32 = 0.55;
@@ -80,7 +81,7 @@ impl PointStyle {
         Self {
             radius,
             opacity,
-            softness: SOFTNESS,
+            softness: SOFTNESS.0 + SOFTNESS.1 / covered.max(0.05),
             dimmed: with_alpha(theme.unclustered, DIMMED_OPACITY),
             ring: with_alpha(theme.text, ring_opacity),
             any_chosen: chosen > 0,

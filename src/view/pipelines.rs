@@ -1,5 +1,7 @@
 //! What all maps of a window draw with: pipelines, and what the device allows.
 
+use crate::gpu::wgsl;
+
 use super::splat::{self, Grid, Tone};
 
 /// The uniform of `shaders/points.wgsl`.
@@ -84,14 +86,7 @@ impl Pipelines {
         Self {
             discs: discs(device, &disc_layout, picture_format),
             disc_layout,
-            blit: covering(
-                device,
-                "map picture",
-                include_str!("../../shaders/blit.wgsl"),
-                &blit_layout,
-                format,
-                true,
-            ),
+            blit: covering(device, "map picture", "blit", &blit_layout, format, true),
             blit_layout,
             target,
             splat: computes.then(|| SplatPipelines::new(device, picture_format)),
@@ -121,7 +116,7 @@ impl SplatPipelines {
             "map tone",
             &[uniform::<Tone>(0, fragment), storage(1, fragment, true), storage(2, fragment, true)],
         );
-        let module = module(device, "map counts", include_str!("../../shaders/splat.wgsl"));
+        let module = module(device, "map counts", "splat");
         let accumulate = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some("map counts"),
             layout: Some(&pipeline_layout(device, "map counts", &accumulate_layout)),
@@ -130,13 +125,13 @@ impl SplatPipelines {
             compilation_options: wgpu::PipelineCompilationOptions::default(),
             cache: None,
         });
-        let resolve = include_str!("../../shaders/splat_resolve.wgsl");
+
         Self {
             accumulate,
             accumulate_layout,
-            resolve: covering(device, "map tone", resolve, &resolve_layout, format, false),
+            resolve: covering(device, "map tone", "splat_resolve", &resolve_layout, format, false),
             resolve_layout,
-            most_cells: u64::from(device.limits().max_storage_buffer_binding_size) / COLOURED_BYTES,
+            most_cells: device.limits().max_storage_buffer_binding_size / COLOURED_BYTES,
         }
     }
 
@@ -152,10 +147,10 @@ impl SplatPipelines {
 
 const VERTEX_FRAGMENT: wgpu::ShaderStages = wgpu::ShaderStages::VERTEX_FRAGMENT;
 
-fn module(device: &wgpu::Device, label: &str, source: &'static str) -> wgpu::ShaderModule {
+fn module(device: &wgpu::Device, label: &str, shader: &str) -> wgpu::ShaderModule {
     device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(label),
-        source: wgpu::ShaderSource::Wgsl(source.into()),
+        source: wgpu::ShaderSource::Wgsl(wgsl::source(shader).into()),
     })
 }
 
@@ -209,13 +204,13 @@ fn pipeline_layout(
 fn covering(
     device: &wgpu::Device,
     label: &str,
-    source: &'static str,
+    shader: &str,
     layout: &wgpu::BindGroupLayout,
     format: wgpu::TextureFormat,
     blends: bool,
 ) -> wgpu::RenderPipeline {
     let primitive = wgpu::PrimitiveState::default();
-    render(device, label, source, (layout, &[], primitive), format, blends)
+    render(device, label, shader, (layout, &[], primitive), format, blends)
 }
 
 fn discs(
@@ -235,14 +230,14 @@ fn discs(
     let buffers = [per_point(size_of::<[f32; 2]>(), &position), per_point(size_of::<u32>(), &mark)];
     let primitive =
         wgpu::PrimitiveState { topology: wgpu::PrimitiveTopology::TriangleStrip, ..Default::default() };
-    let source = include_str!("../../shaders/points.wgsl");
+    let source = "points";
     render(device, "map discs", source, (layout, &buffers, primitive), format, true)
 }
 
 fn render(
     device: &wgpu::Device,
     label: &str,
-    source: &'static str,
+    shader: &str,
     (layout, buffers, primitive): (
         &wgpu::BindGroupLayout,
         &[Option<wgpu::VertexBufferLayout<'_>>],
@@ -251,7 +246,7 @@ fn render(
     format: wgpu::TextureFormat,
     blends: bool,
 ) -> wgpu::RenderPipeline {
-    let module = module(device, label, source);
+    let module = module(device, label, shader);
     device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
         label: Some(label),
         layout: Some(&pipeline_layout(device, label, layout)),

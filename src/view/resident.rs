@@ -132,15 +132,15 @@ impl Incoming {
         let Resident { arranged, chunks, .. } = &self.resident;
         let slots = arranged.marks.len();
         for chunk in chunks {
-            let part = part_of(chunk, self.positions, left / POSITION);
+            let part = part_of(&chunk.slots, self.positions, left / POSITION);
             write(queue, &chunk.positions, chunk, &part, arranged.tiles.positions());
-            self.positions = self.positions.max(part.end);
+            self.positions += part.len();
             left -= part.len() * POSITION;
         }
         for chunk in chunks {
-            let part = part_of(chunk, self.marks, left / MARK);
+            let part = part_of(&chunk.slots, self.marks, left / MARK);
             write(queue, &chunk.marks, chunk, &part, &arranged.marks);
-            self.marks = self.marks.max(part.end);
+            self.marks += part.len();
             left -= part.len() * MARK;
         }
         self.positions >= slots && self.marks >= slots
@@ -189,13 +189,11 @@ fn cuts(arranged: &Arranged) -> Vec<(Range<u32>, usize)> {
     cuts
 }
 
-/// The next slots to write of a chunk, when all before `done` are.
-fn part_of(chunk: &Chunk, done: usize, most: usize) -> Range<usize> {
-    let (start, end) = (chunk.slots.start as usize, chunk.slots.end as usize);
-    let from = done.clamp(start, end);
+/// The next slots to write of a chunk, when all before `done` are and no others; at `most` so many.
+fn part_of(slots: &Range<u32>, done: usize, most: usize) -> Range<usize> {
+    let (start, end) = (slots.start as usize, slots.end as usize);
     // What lies before must be written first.
-    let most = if done < start { 0 } else { most };
-    from..(from + most).min(end)
+    if done < start || done >= end { start..start } else { done..(done + most).min(end) }
 }
 
 fn write<T: bytemuck::NoUninit>(
@@ -208,5 +206,28 @@ fn write<T: bytemuck::NoUninit>(
     if !part.is_empty() {
         let at = (part.start - chunk.slots.start as usize) * size_of::<T>();
         queue.write_buffer(buffer, at as u64, bytemuck::cast_slice(&values[part.clone()]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_is_written_once_and_in_order() {
+        let chunks = [0..7u32, 7..8, 8..30];
+        for most in [1, 3, 5, 100] {
+            let mut written = Vec::new();
+            while written.len() < 30 {
+                let mut left = most;
+                for slots in &chunks {
+                    let part = part_of(slots, written.len(), left);
+                    left -= part.len();
+                    written.extend(part);
+                }
+                assert!(left < most, "a frame writes something");
+            }
+            assert_eq!(written, (0..30).collect::<Vec<usize>>());
+        }
     }
 }
