@@ -220,7 +220,7 @@ fn beside(count: usize) {
     let lasso = Lasso::new(&line).expect("the line holds an area");
     let held = timed("lasso of 200 corners", || lasso.points(&arranged.tiles, |_| true));
     println!("    {} of them inside", held.len());
-    timed("point under the pointer", || tiles.nearest([8.0, 6.0], 0.1, 1.0, |_| true));
+    timed("point under the pointer", || tiles.nearest([8.0, 6.0], 0.1, 1.0, |_| Some(0)));
     timed("picture of 1600 × 1200 pixels", || {
         let picture = Picture {
             positions: &points,

@@ -98,9 +98,10 @@ impl Arranged {
         Self { number, tiles, marks, chosen, chosen_count, stacks, colours, flags }
     }
 
-    /// Whether the point at a slot is neither drawn nor picked.
-    pub fn is_hidden(&self, slot: usize) -> bool {
-        self.marks.get(slot).is_some_and(|mark| (mark >> 24) as u8 & flags::HIDDEN != 0)
+    /// The layer in which the point of a slot is drawn: 1 lies above 0; `None` when it is hidden.
+    pub fn layer(&self, slot: usize) -> Option<u8> {
+        let mark = *self.marks.get(slot)?;
+        ((mark >> 24) as u8 & flags::HIDDEN == 0).then(|| u8::from(is_chosen(mark)))
     }
 
     fn has_marks_of(&self, data: &Data) -> bool {

@@ -95,7 +95,7 @@ impl LassoTool {
     fn ask(&mut self, lasso: Lasso, arranged: Arc<Arranged>, adds: bool, ctx: egui::Context) {
         let (send, receive) = channel();
         let work = move || {
-            let points = promptly(|| lasso.points(&arranged.tiles, |slot| !arranged.is_hidden(slot)));
+            let points = promptly(|| lasso.points(&arranged.tiles, |slot| arranged.layer(slot).is_some()));
             // Nobody waits when the map was closed.
             let _ = send.send(Lassoed { points, adds });
             ctx.request_repaint();

@@ -11,7 +11,7 @@ use super::arranged::{Arranged, Arranger, Data, same};
 use super::camera::{Bounds, Camera, Flight};
 use super::canvas::Shown;
 use super::colour::{MapTheme, Packed};
-use super::disc::{PointStyle, flags};
+use super::disc::PointStyle;
 use super::label_painter::LabelPainter;
 use super::labels::MapLabel;
 use super::lasso::Lassoed;
@@ -43,7 +43,7 @@ pub struct Scene<'a> {
     pub positions: &'a Arc<Vec<[f32; 2]>>,
     /// A packed colour a point.
     pub colours: &'a Arc<Vec<Packed>>,
-    /// [`flags`] a point; empty where nothing is flagged.
+    /// [`super::disc::flags`] a point; empty where nothing is flagged.
     pub flags: &'a Arc<Vec<u8>>,
     pub labels: &'a [MapLabel],
     /// Lines between points, with the similarity of their ends.
@@ -221,7 +221,7 @@ impl MapView {
         );
         let lassoed = self.lasso.update(&response, arranged.as_ref(), (&camera, rect), ui);
         let hovered =
-            arranged.as_ref().and_then(|arranged| self.hovered(&response, scene, arranged, &camera, &style));
+            arranged.as_ref().and_then(|arranged| self.hovered(&response, arranged, &camera, &style));
         let hovered_stack = hovered.map_or(0, |i| {
             let stacks = arranged.as_ref().map(|arranged| &arranged.stacks);
             stacks.and_then(|stacks| stacks.get(i as usize)).copied().unwrap_or(1)
@@ -439,7 +439,6 @@ impl MapView {
     fn hovered(
         &self,
         response: &egui::Response,
-        scene: &Scene<'_>,
         arranged: &Arranged,
         camera: &Camera,
         style: &PointStyle,
@@ -451,9 +450,7 @@ impl MapView {
         let cursor = response.hover_pos().or(response.interact_pointer_pos())?;
         let world = camera.world_from_view(cursor, self.view);
         let radius = f64::from(HOVER_REACH.max(style.radius + 3.0)) / camera.scale;
-        arranged.tiles.nearest(world, radius, self.shown().share, |i| {
-            scene.flags.get(i as usize).is_none_or(|point| point & flags::HIDDEN == 0)
-        })
+        arranged.tiles.nearest(world, radius, self.shown().share, |slot| arranged.layer(slot))
     }
 }
 

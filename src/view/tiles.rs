@@ -163,27 +163,33 @@ impl Tiles {
         self.positions[slots.clone()].iter().copied().zip(self.order[slots].iter().copied())
     }
 
-    /// The point nearest to `world` within `radius` world units among those that `keep` keeps, of a sample of a
-    /// `share` of all. Of points at one place the first is taken.
+    /// The point nearest to `world` within `radius` world units, of a sample of a `share` of all. `layer` tells in
+    /// which layer the point of a slot is drawn, if it is: of points at one place the one on top is taken, which is
+    /// the last one of the uppermost layer.
     pub fn nearest(
         &self,
         world: [f64; 2],
         radius: f64,
         share: f64,
-        keep: impl Fn(u32) -> bool,
+        layer: impl Fn(usize) -> Option<u8>,
     ) -> Option<u32> {
-        let mut best: Option<(f64, u32)> = None;
+        let mut best: Option<(f64, u8, usize)> = None;
         let around = Bounds { min: world.map(|v| v - radius), max: world.map(|v| v + radius) };
         for tile in self.visible(around) {
-            for (position, i) in self.at(tile.band(0.0, share)) {
-                let distance = squared_distance(position, world);
-                let nearer = best.is_none_or(|(least, first)| (distance, i) < (least, first));
-                if nearer && distance <= radius * radius && keep(i) {
-                    best = Some((distance, i));
+            for slot in tile.band(0.0, share) {
+                let slot = slot as usize;
+                let distance = squared_distance(self.positions[slot], world);
+                if distance > best.map_or(radius * radius, |(least, ..)| least) {
+                    continue;
+                }
+                let Some(layer) = layer(slot) else { continue };
+                let above = best.is_none_or(|(least, top, _)| distance < least || layer >= top);
+                if above {
+                    best = Some((distance, layer, slot));
                 }
             }
         }
-        best.map(|(_, i)| i)
+        best.map(|(.., slot)| self.order[slot])
     }
 
     /// All points inside a world rectangle, ascending.
@@ -366,8 +372,10 @@ mod tests {
                 .map(|(i, &p)| (squared_distance(p, [x, y]), i as u32))
                 .filter(|&(distance, _)| distance <= radius * radius)
                 .min_by(|a, b| a.partial_cmp(b).unwrap())
-                .map(|(_, i)| i);
-            prop_assert_eq!(tiles.nearest([x, y], radius, 1.0, |_| true), scanned);
+                .map(|(distance, _)| distance);
+            let found = tiles.nearest([x, y], radius, 1.0, |_| Some(0));
+            let found = found.map(|i| squared_distance(points[i as usize], [x, y]));
+            prop_assert_eq!(found, scanned);
         }
 
         #[test]
@@ -491,10 +499,21 @@ mod tests {
     #[test]
     fn hidden_points_are_not_picked_and_neither_is_what_is_not_drawn() {
         let tiles = Tiles::build(Arc::new(vec![[0.0, 0.0], [1.0, 0.0], [2.0, 2.0]]));
-        assert_eq!(tiles.nearest([0.1, 0.0], 2.0, 1.0, |_| true), Some(0));
-        assert_eq!(tiles.nearest([0.1, 0.0], 2.0, 1.0, |i| i != 0), Some(1));
-        assert_eq!(tiles.nearest([0.1, 0.0], 0.05, 1.0, |_| true), None);
-        assert_eq!(tiles.nearest([0.1, 0.0], 2.0, 0.0, |_| true), None);
+        let first = tiles.order().iter().position(|&i| i == 0);
+        assert_eq!(tiles.nearest([0.1, 0.0], 2.0, 1.0, |_| Some(0)), Some(0));
+        let without_first = |slot| (Some(slot) != first).then_some(0);
+        assert_eq!(tiles.nearest([0.1, 0.0], 2.0, 1.0, without_first), Some(1));
+        assert_eq!(tiles.nearest([0.1, 0.0], 0.05, 1.0, |_| Some(0)), None);
+        assert_eq!(tiles.nearest([0.1, 0.0], 2.0, 0.0, |_| Some(0)), None);
+    }
+
+    #[test]
+    fn of_points_at_one_place_the_one_on_top_is_picked() {
+        let tiles = Tiles::build(Arc::new(vec![[1.0, 1.0]; 5]));
+        let order = tiles.order();
+        assert_eq!(tiles.nearest([1.1, 1.0], 1.0, 1.0, |_| Some(0)), Some(order[4]));
+        let chosen = |slot| Some(u8::from(slot == 1 || slot == 2));
+        assert_eq!(tiles.nearest([1.1, 1.0], 1.0, 1.0, chosen), Some(order[2]));
     }
 
     #[test]
@@ -506,10 +525,10 @@ mod tests {
     #[test]
     fn an_empty_map_and_a_map_of_one_place_can_be_asked() {
         let none = Tiles::build(Arc::new(Vec::new()));
-        assert_eq!(none.nearest([0.0, 0.0], 1.0, 1.0, |_| true), None);
+        assert_eq!(none.nearest([0.0, 0.0], 1.0, 1.0, |_| Some(0)), None);
         assert!(stacks(&[]).is_empty());
         let one = Tiles::build(Arc::new(vec![[3.0, 3.0]; 4]));
-        assert_eq!(one.nearest([3.0, 3.0], 0.1, 1.0, |_| true), Some(0));
+        assert_eq!(one.nearest([3.0, 3.0], 0.1, 1.0, |_| Some(0)), Some(one.order()[3]));
         assert_eq!(one.stack_of(2), [0, 1, 2, 3]);
     }
 }
