@@ -23,7 +23,7 @@ fn data(count: u64, chosen: u64) -> Data {
     let flag = |i: u64| match i % 31 {
         0 => flags::HIDDEN,
         1 | 2 => flags::DIMMED,
-        _ if i % (count / chosen.max(1)) == 3 && chosen > 0 => flags::SELECTED,
+        _ if chosen > 0 && i % (count / chosen) == 1 => flags::SELECTED,
         _ => 0,
     };
     let colour = |i: u64| pack([(i * 7) as u8, (i * 13) as u8, (i % 4 * 60) as u8]);
