@@ -286,7 +286,7 @@ impl Canvas {
                 if part.show {
                     let tone = Tone::new(&grid, &shot.style, shot.density, part.to);
                     counts.resolve(&tone, (gpu, pipelines), &front, encoder);
-                    self.write_uniform(shot, shot.style.opacity, gpu.queue);
+                    self.write_uniform(shot, 1.0, gpu.queue);
                     let mut pass = pass_into(encoder, &front, false);
                     self.draw_chosen(resident, gpu.pipelines, &mut pass);
                 }
@@ -297,8 +297,7 @@ impl Canvas {
                 let target = plate(if direct { &mut self.front } else { &mut self.back });
                 // Few that stand for many are as much bolder.
                 let stands_for = if part.kind == Kind::Sample { 1.0 / part.to } else { 1.0 };
-                let opacity = 1.0 - (1.0 - shot.style.opacity).powf(stands_for as f32);
-                self.write_uniform(shot, opacity, gpu.queue);
+                self.write_uniform(shot, stands_for as f32, gpu.queue);
                 let mut pass = pass_into(encoder, &target, part.from == 0.0);
                 pass.set_pipeline(&gpu.pipelines.discs);
                 pass.set_bind_group(0, &self.uniform_group, &[]);
@@ -325,15 +324,18 @@ impl Canvas {
         }
     }
 
-    fn write_uniform(&self, shot: &Shot, opacity: f32, queue: &wgpu::Queue) {
+    /// Writes how discs look of which each stands for some.
+    fn write_uniform(&self, shot: &Shot, stands_for: f32, queue: &wgpu::Queue) {
+        let bolder = |opacity: f32| 1.0 - (1.0 - opacity).powf(stands_for);
+        let [r, g, b, faint] = shot.style.dimmed;
         let uniform = DiscUniform {
             centre: shot.camera.centre.map(|v| v as f32),
             size: self.pixels.map(|side| side as f32),
             scale: (shot.camera.scale * f64::from(shot.density)) as f32,
             radius: shot.style.radius * shot.density,
-            opacity,
+            opacity: bolder(shot.style.opacity),
             density: shot.density,
-            dimmed: shot.style.dimmed,
+            dimmed: [r, g, b, bolder(faint)],
             ring: shot.style.ring,
             any_chosen: u32::from(shot.style.any_chosen),
             padding: [0; 3],
