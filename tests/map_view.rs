@@ -12,6 +12,7 @@ use semascope::view::colour::{MapTheme, unpack};
 use semascope::view::disc::flags;
 use semascope::view::glyphs::Typeface;
 use semascope::view::labels::MapLabel;
+use semascope::view::lasso::Lassoed;
 use semascope::view::map::{MapResponse, MapView, Scene};
 use semascope::view::palette::{Palette, colours_for_categories};
 use semascope::view::points;
@@ -339,25 +340,31 @@ fn more_than_half_a_million_points_look_the_same_in_the_window_and_in_the_file()
     }
 }
 
-/// Drags with Shift held through some places of the view.
-fn draw_lasso(harness: &mut Harness<'_, App>, line: &[Pos2], modifiers: Modifiers) {
+/// Drags with some keys held through some places of the view.
+fn draw_lasso(harness: &mut Harness<'_, App>, line: &[Pos2], modifiers: Modifiers) -> Option<Lassoed> {
+    harness.state_mut().responses.clear();
     let button =
         |pos, pressed| Event::PointerButton { pos, button: PointerButton::Primary, pressed, modifiers };
     move_to(harness, line[0]);
-    harness.event_modifiers(button(line[0], true), modifiers);
+    harness.event(Event::ModifiersChanged(modifiers));
+    harness.event(button(line[0], true));
     harness.step();
     for &pos in line {
-        harness.event_modifiers(Event::PointerMoved(pos), modifiers);
+        harness.event(Event::PointerMoved(pos));
         harness.step();
     }
-    harness.event_modifiers(button(line[line.len() - 1], false), modifiers);
+    harness.event(button(line[line.len() - 1], false));
+    harness.step();
+    harness.event(Event::ModifiersChanged(Modifiers::NONE));
     for _ in 0..200 {
         harness.step();
-        if harness.state().last().lassoed.is_some() {
-            return;
+        let found = harness.state().responses.iter().find_map(|response| response.lassoed.clone());
+        if found.is_some() {
+            return found;
         }
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
+    None
 }
 
 #[test]
@@ -370,15 +377,13 @@ fn a_lasso_holds_what_lies_in_it_and_leaves_the_map_where_it_is() {
         third + Vec2::new(20.0, -20.0),
         third + Vec2::new(-20.0, -20.0),
     ];
-    draw_lasso(&mut harness, &line, Modifiers::SHIFT);
-    let lassoed = harness.state().last().lassoed.clone().expect("the lasso holds something");
+    let lassoed = draw_lasso(&mut harness, &line, Modifiers::SHIFT).expect("the lasso holds something");
     assert_eq!((lassoed.points, lassoed.adds), (vec![0, 2], false));
     assert!((place_of(&harness, 0) - first).length() < 0.5);
     assert!(harness.state().map.camera().is_none());
 
-    draw_lasso(&mut harness, &line, Modifiers::SHIFT | Modifiers::COMMAND);
-    let lassoed = harness.state().last().lassoed.clone().expect("the lasso holds something");
-    assert!(lassoed.adds);
+    let added = draw_lasso(&mut harness, &line, Modifiers::SHIFT | Modifiers::COMMAND);
+    assert!(added.expect("the lasso holds something").adds);
 }
 
 #[test]
@@ -386,8 +391,7 @@ fn a_short_drag_with_shift_selects_nothing() {
     let mut harness = window(Data::sparse(&MapTheme::DARK));
     let place = place_of(&harness, 0);
     let line = [place, place + Vec2::new(3.0, 0.0), place + Vec2::new(3.0, 3.0), place];
-    draw_lasso(&mut harness, &line, Modifiers::SHIFT);
-    assert!(harness.state().responses.iter().all(|response| response.lassoed.is_none()));
+    assert_eq!(draw_lasso(&mut harness, &line, Modifiers::SHIFT), None);
 }
 
 #[test]
