@@ -1,5 +1,6 @@
 // Antialiased discs, one instance a point, in two layers: all points, then the chosen ones above them.
 // The CPU twin is `view::disc` with `view::raster`: change them together.
+// use lib/marks.wgsl
 
 struct View {
     // World position in the middle of the view.
@@ -10,7 +11,7 @@ struct View {
     scale: f32,
     // Radius of a plain point in pixels.
     radius: f32,
-    // Opacity of a plain point.
+    // Opacity of a plain point; greater while few stand for many.
     opacity: f32,
     // Pixels a view point.
     density: f32,
@@ -20,16 +21,14 @@ struct View {
     ring: vec4f,
     // 1 when some points are chosen and the others step back.
     any_chosen: u32,
-    // 1 when the target decodes sRGB itself and wants linear light.
-    linear_target: u32,
-    padding: vec2u,
+    padding: u32,
+    more_padding: vec2u,
 }
 
 @group(0) @binding(0) var<uniform> view: View;
 
 struct Instance {
     @location(0) position: vec2f,
-    // Red, green, blue, and flags in the highest byte.
     @location(1) mark: u32,
 }
 
@@ -44,12 +43,6 @@ struct Disc {
     @location(3) @interpolate(flat) radii: vec3f,
 }
 
-const SELECTED: u32 = 1u;
-const DIMMED: u32 = 2u;
-const HIDDEN: u32 = 4u;
-const FOCUS: u32 = 8u;
-const STACK_SHIFT: u32 = 4u;
-
 const CHOSEN_GROWTH: f32 = 0.75;
 const CHOSEN_RADIUS: f32 = 2.25;
 const CHOSEN_RING: f32 = 1.5;
@@ -63,8 +56,8 @@ fn vs_main(@builtin(vertex_index) vertex: u32, instance: Instance) -> Disc {
     // Vertices 0 to 3 draw the first layer, 4 to 7 the second.
     let chosen_layer = vertex >= 4u;
     let corner = vec2f(f32(vertex & 1u), f32((vertex >> 1u) & 1u)) * 2.0 - 1.0;
-    let flags = instance.mark >> 24u;
-    let chosen = (flags & (SELECTED | FOCUS)) != 0u;
+    let flags = flags_of(instance.mark);
+    let chosen = is_chosen(flags);
 
     var disc: Disc;
     if (flags & HIDDEN) != 0u || chosen != chosen_layer {
@@ -73,8 +66,7 @@ fn vs_main(@builtin(vertex_index) vertex: u32, instance: Instance) -> Disc {
         return disc;
     }
 
-    let bytes = vec3u(instance.mark, instance.mark >> 8u, instance.mark >> 16u) & vec3u(255u);
-    let colour = vec3f(bytes) / 255.0;
+    let colour = vec3f(colour_of(instance.mark)) / 255.0;
     let stack = f32(flags >> STACK_SHIFT);
 
     var radius = view.radius * (1.0 + STACK_GROWTH * stack);
@@ -111,12 +103,7 @@ fn vs_main(@builtin(vertex_index) vertex: u32, instance: Instance) -> Disc {
     return disc;
 }
 
-fn linear_from_gamma(colour: vec3f) -> vec3f {
-    let low = colour / 12.92;
-    let high = pow((colour + 0.055) / 1.055, vec3f(2.4));
-    return select(high, low, colour <= vec3f(0.04045));
-}
-
+// Premultiplied, gamma-encoded.
 @fragment
 fn fs_main(disc: Disc) -> @location(0) vec4f {
     let distance = length(disc.offset);
@@ -129,9 +116,5 @@ fn fs_main(disc: Disc) -> @location(0) vec4f {
     if alpha <= 0.0 {
         discard;
     }
-    var colour = (disc.fill.rgb * fill + disc.ring.rgb * ring) / alpha;
-    if view.linear_target != 0u {
-        colour = linear_from_gamma(colour);
-    }
-    return vec4f(colour * alpha, alpha);
+    return vec4f(disc.fill.rgb * fill + disc.ring.rgb * ring, alpha);
 }

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use egui::{Event, Key, Modifiers, PointerButton, Pos2, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use semascope::view::Mode;
 use semascope::view::colour::{MapTheme, unpack};
 use semascope::view::disc::flags;
 use semascope::view::glyphs::Typeface;
 use semascope::view::labels::MapLabel;
+use semascope::view::lasso::Lassoed;
 use semascope::view::map::{MapResponse, MapView, Scene};
 use semascope::view::palette::{Palette, colours_for_categories};
 use semascope::view::points;
@@ -172,10 +174,10 @@ fn window(data: Data) -> Harness<'static, App> {
             points::install(cc.wgpu_render_state.as_ref().expect("the test renderer uses wgpu"));
             App { map: MapView::new("test"), data, responses: Vec::new() }
         });
-    // The index is built on a thread of its own.
+    // The points are sorted on a thread of its own.
     for _ in 0..200 {
         harness.step();
-        if harness.state().map.index().is_some() {
+        if harness.state().map.tiles().is_some() {
             break;
         }
         std::thread::sleep(std::time::Duration::from_millis(5));
@@ -198,7 +200,7 @@ fn on_cpu(data: &Data) -> Raster {
         positions: &data.positions,
         colours: &data.colours,
         flags: &data.flags,
-        stacks: &semascope::view::picking::stacks(&data.positions),
+        stacks: &semascope::view::tiles::stacks(&data.positions),
         labels: &data.labels,
         theme: data.theme,
         camera: None,
@@ -302,6 +304,96 @@ fn a_map_of_five_thousand_points_looks_the_same_in_the_window_and_in_the_file() 
     }
 }
 
+/// Shows frames until the map holds all its points.
+fn until_complete(harness: &mut Harness<'_, App>) -> Raster {
+    for _ in 0..500 {
+        harness.step();
+        let shown = rendered(harness);
+        let state = harness.state().map.shown();
+        if state.share >= 1.0 && state.visible > 0 && state.drawn == 0 {
+            return shown;
+        }
+    }
+    panic!("the map is never complete: {:?}", harness.state().map.shown());
+}
+
+#[test]
+fn more_than_half_a_million_points_look_the_same_in_the_window_and_in_the_file() {
+    // None selected, so many that they are counted as well, and so few that they are ringed.
+    for (name, theme, every) in
+        [("dark", &MapTheme::DARK, 0), ("light", &MapTheme::LIGHT, 7), ("dark", &MapTheme::DARK, 600)]
+    {
+        let mut data = Data::clustered(650_000, 24, theme);
+        data.labels.clear();
+        if every > 0 {
+            let chosen = |i: u32| if i % every == 3 { flags::SELECTED } else { 0 };
+            data.flags = Arc::new((0..650_000).map(chosen).collect());
+        }
+        let cpu = on_cpu(&data);
+        let mut harness = window(data);
+        let window = until_complete(&mut harness);
+        assert_eq!(harness.state().map.shown().mode, Mode::Splat);
+        keep(&format!("{name}-many-{every}-cpu"), &cpu);
+        keep(&format!("{name}-many-{every}-window"), &window);
+        let (most, mean) = difference(&cpu, &window);
+        assert!(most <= 8 && mean < 0.1, "{name}, {every}: at most {most}, on average {mean}");
+    }
+}
+
+/// Drags with some keys held through some places of the view.
+fn draw_lasso(harness: &mut Harness<'_, App>, line: &[Pos2], modifiers: Modifiers) -> Option<Lassoed> {
+    harness.state_mut().responses.clear();
+    let button =
+        |pos, pressed| Event::PointerButton { pos, button: PointerButton::Primary, pressed, modifiers };
+    move_to(harness, line[0]);
+    harness.input_mut().modifiers = modifiers;
+    harness.event(button(line[0], true));
+    harness.step();
+    for &pos in line {
+        harness.event(Event::PointerMoved(pos));
+        harness.step();
+    }
+    harness.event(button(line[line.len() - 1], false));
+    harness.step();
+    harness.input_mut().modifiers = Modifiers::NONE;
+    for _ in 0..200 {
+        harness.step();
+        let found = harness.state().responses.iter().find_map(|response| response.lassoed.clone());
+        if found.is_some() {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    None
+}
+
+#[test]
+fn a_lasso_holds_what_lies_in_it_and_leaves_the_map_where_it_is() {
+    let mut harness = window(Data::sparse(&MapTheme::DARK));
+    let [first, third] = [0, 2].map(|point| place_of(&harness, point));
+    let line = [
+        first + Vec2::new(-20.0, 20.0),
+        first + Vec2::new(20.0, 20.0),
+        third + Vec2::new(20.0, -20.0),
+        third + Vec2::new(-20.0, -20.0),
+    ];
+    let lassoed = draw_lasso(&mut harness, &line, Modifiers::SHIFT).expect("the lasso holds something");
+    assert_eq!((lassoed.points, lassoed.adds), (vec![0, 2], false));
+    assert!((place_of(&harness, 0) - first).length() < 0.5);
+    assert!(harness.state().map.camera().is_none());
+
+    let added = draw_lasso(&mut harness, &line, Modifiers::SHIFT | Modifiers::COMMAND);
+    assert!(added.expect("the lasso holds something").adds);
+}
+
+#[test]
+fn a_short_drag_with_shift_selects_nothing() {
+    let mut harness = window(Data::sparse(&MapTheme::DARK));
+    let place = place_of(&harness, 0);
+    let line = [place, place + Vec2::new(3.0, 0.0), place + Vec2::new(3.0, 3.0), place];
+    assert_eq!(draw_lasso(&mut harness, &line, Modifiers::SHIFT), None);
+}
+
 #[test]
 fn hovering_and_clicking_finds_the_point_under_the_pointer() {
     let mut harness = window(Data::sparse(&MapTheme::DARK));
@@ -320,12 +412,22 @@ fn a_stack_tells_its_size_and_a_hidden_point_is_not_found() {
     let mut harness = window(Data::sparse(&MapTheme::DARK));
     let pos = place_of(&harness, 4);
     move_to(&mut harness, pos);
-    assert_eq!((harness.state().last().hovered, harness.state().last().hovered_stack), (Some(4), 2));
+    let top = harness.state().last().hovered.expect("one of the stack is hovered");
+    assert!(matches!(top, 4 | 5));
+    assert_eq!(harness.state().last().hovered_stack, 2);
     let mut hidden = vec![0; 6];
-    hidden[4] = flags::HIDDEN;
+    hidden[top as usize] = flags::HIDDEN;
     harness.state_mut().data.flags = Arc::new(hidden);
     harness.step();
-    assert_eq!(harness.state().last().hovered, Some(5));
+    assert_eq!(harness.state().last().hovered, Some(9 - top));
+    // What is chosen lies on top.
+    for chosen in [4, 5] {
+        let mut flagged = vec![0; 6];
+        flagged[chosen] = flags::SELECTED;
+        harness.state_mut().data.flags = Arc::new(flagged);
+        harness.step();
+        assert_eq!(harness.state().last().hovered, Some(chosen as u32));
+    }
 }
 
 #[test]
@@ -406,7 +508,7 @@ fn a_frame_on_the_map_holds_the_points_inside_it() {
     let map = &harness.state().map;
     let frame = egui::Rect::from_two_pos(place_of(&harness, 2), place_of(&harness, 5)).expand(5.0);
     let world = map.world_from_view(frame).expect("the map was shown");
-    assert_eq!(map.index().expect("the index was built").in_rect(world), [2, 4, 5]);
+    assert_eq!(map.tiles().expect("the points were sorted").in_rect(world), [2, 4, 5]);
 }
 
 #[test]

@@ -4,6 +4,9 @@
 
 /// Every file in `shaders/`, by its path there.
 const FILES: &[(&str, &str)] = &[
+    ("blit.wgsl", include_str!("../../shaders/blit.wgsl")),
+    ("lib/covering.wgsl", include_str!("../../shaders/lib/covering.wgsl")),
+    ("lib/marks.wgsl", include_str!("../../shaders/lib/marks.wgsl")),
     ("lib/groups.wgsl", include_str!("../../shaders/lib/groups.wgsl")),
     ("lib/best.wgsl", include_str!("../../shaders/lib/best.wgsl")),
     ("lib/random.wgsl", include_str!("../../shaders/lib/random.wgsl")),
@@ -24,6 +27,8 @@ const FILES: &[(&str, &str)] = &[
     ("quality_map.wgsl", include_str!("../../shaders/quality_map.wgsl")),
     ("quality_space.wgsl", include_str!("../../shaders/quality_space.wgsl")),
     ("umap.wgsl", include_str!("../../shaders/umap.wgsl")),
+    ("splat.wgsl", include_str!("../../shaders/splat.wgsl")),
+    ("splat_resolve.wgsl", include_str!("../../shaders/splat_resolve.wgsl")),
 ];
 
 const USE: &str = "// use ";

@@ -8,8 +8,8 @@ use crate::data::{Clusters, Layout, Names};
 use crate::view::colour::MapTheme;
 use crate::view::fonts::FontFiles;
 use crate::view::palette::{Palette, colours_for_categories};
-use crate::view::picking::stacks;
 use crate::view::raster::{Picture, draw};
+use crate::view::tiles::stacks;
 use crate::view::topic_labels::topic_labels;
 
 /// Pixels of the picture, and how many of them a point of the window is.

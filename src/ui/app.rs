@@ -75,8 +75,6 @@ pub struct SemascopeApp {
     /// What the window itself takes for a frame, and with the drawing of it.
     frames: FrameTimes,
     drawn: FrameTimes,
-    /// Whether the window is drawn by the processor.
-    software: bool,
     began: Instant,
     /// How long the present frame took to take in what is new.
     updated: Duration,
@@ -131,7 +129,6 @@ impl SemascopeApp {
             names: BTreeSet::new(),
             frames: FrameTimes::default(),
             drawn: FrameTimes::default(),
-            software: cc.wgpu_render_state.as_ref().is_some_and(|state| gpu::is_software(&state.adapter)),
             began: Instant::now(),
             updated: Duration::ZERO,
             typed: false,
@@ -576,8 +573,6 @@ impl eframe::App for SemascopeApp {
         if let Some(wait) = self.session.poll_after() {
             ctx.request_repaint_after(wait);
         }
-        let points = self.session.positions().map_or(0, |positions| positions.len());
-        pace::set(ctx, points, self.software);
         if self.session.is_busy() {
             ctx.request_repaint_after(PROGRESS.max(pace::get(ctx)));
         }

@@ -12,6 +12,7 @@ use crate::view::camera::{Bounds, Camera};
 use crate::view::colour::MapTheme;
 use crate::view::fonts::FontFiles;
 use crate::view::labels::MapLabel;
+use crate::view::lasso::Lassoed;
 use crate::view::map::{MapResponse, MapView, Scene};
 use crate::view::raster;
 
@@ -124,9 +125,9 @@ impl MapPanel {
             self.stack = Stack::default();
             return;
         };
-        // Until the index of these positions is built, the question stays open.
-        if let Some(index) = self.view.index().filter(|index| Arc::ptr_eq(index.positions(), positions)) {
-            self.stack = Stack { of: wanted.clone(), documents: Arc::new(index.stack_of(*focus)) };
+        // Until these positions are sorted into tiles, the question stays open.
+        if let Some(tiles) = self.view.tiles().filter(|tiles| Arc::ptr_eq(tiles.source(), positions)) {
+            self.stack = Stack { of: wanted.clone(), documents: Arc::new(tiles.stack_of(*focus)) };
         }
     }
 
@@ -219,7 +220,7 @@ impl MapPanel {
         self.card(ui, session, &response);
         self.context_menu(session, &response, (&labels, topics), wishes);
         respond(session, &response, wishes);
-        self.overlays(ui, rect, session, wishes);
+        self.overlays(ui, rect, session, response.drawn, wishes);
     }
 
     fn colours(&mut self, points: usize, theme: &Theme) -> Arc<Vec<u32>> {
@@ -294,7 +295,7 @@ impl MapPanel {
             .show(|ui| hover_card::show(ui, session, document, colour, response.hovered_stack));
     }
 
-    fn overlays(&mut self, ui: &Ui, rect: Rect, session: &Session, wishes: &mut Wishes) {
+    fn overlays(&mut self, ui: &Ui, rect: Rect, session: &Session, drawn: f64, wishes: &mut Wishes) {
         let ctx = ui.ctx();
         let inner = rect.shrink(SPACE_12);
         self.covered.clear();
@@ -327,7 +328,7 @@ impl MapPanel {
             });
         });
         let figures = over_map(ctx, "map figures", inner.right_bottom(), Align2::RIGHT_BOTTOM, |ui| {
-            figures(ui, session)
+            figures(ui, session, drawn)
         });
         self.covered.extend([buttons, figures]);
     }
@@ -414,6 +415,15 @@ fn lines(session: &Session) -> Vec<(u32, u32, f32)> {
 }
 
 fn respond(session: &Session, response: &MapResponse, wishes: &mut Wishes) {
+    if let Some(Lassoed { points, adds }) = &response.lassoed {
+        let mut chosen = points.clone();
+        if let Some(selection) = session.selection().filter(|_| *adds) {
+            chosen.extend(selection.iter());
+            chosen.sort_unstable();
+            chosen.dedup();
+        }
+        wishes.push(Command::Select(chosen));
+    }
     if let Some(document) = response.clicked {
         wishes.push(Command::Focus(Some(document)));
     } else if response.clicked_background {
@@ -430,10 +440,13 @@ fn respond(session: &Session, response: &MapResponse, wishes: &mut Wishes) {
     }
 }
 
-/// Counts and quality, small, at the bottom right.
-fn figures(ui: &mut Ui, session: &Session) {
+/// Counts and quality, small, at the bottom right; and which share of the points is `drawn`, when that is not all.
+fn figures(ui: &mut Ui, session: &Session, drawn: f64) {
     let theme = Theme::of(ui);
     let mut parts = Vec::new();
+    if drawn < 1.0 {
+        parts.push(format!("drawing {:.0}%", (100.0 * drawn).clamp(1.0, 99.0)));
+    }
     if let Some((epoch, epochs)) = session.map_epoch() {
         parts.push(format!("epoch {} of {}", format::len(epoch), format::len(epochs)));
     }

@@ -86,8 +86,9 @@ pub static SHORTCUTS: [Shortcut; 20] = [
 ];
 
 /// What the mouse does on the map, for the sheet.
-const GESTURES: [(&str, &str); 5] = [
+const GESTURES: [(&str, &str); 6] = [
     ("Drag", "Move the map"),
+    ("Shift + drag", "Select what the line holds"),
     ("Wheel", "Zoom at the pointer"),
     ("Double-click", "Show the whole map"),
     ("Click a point", "Its document"),

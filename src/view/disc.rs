@@ -21,10 +21,15 @@ const DIAMETERS: (f32, f32) = (1.5, 6.0);
 const COVERAGE: f32 = 0.10;
 
 /// Opacity where points do not crowd, and the least one.
-const OPACITIES: (f32, f32) = (0.7, 0.2);
+const OPACITIES: (f32, f32) = (0.7, 0.1);
 
 /// Points covering this share of the view or more grow fainter.
 const CROWDED: f32 = 0.6;
+
+/// Opacity of a crowd of depth t: 1 - (1 + t / s)^-s. Discs over each other are the limit of a large s, which shows
+/// nothing of how dense the densest places are: s is this, and the second number more where points cover the view
+/// once, less where they cover it often.
+const SOFTNESS: (f32, f32) = (2.0, 8.0);
 
 /// Points grow with zoom to this power: slower than the distances between them.
 const GROWTH: f32 = 0.55;
@@ -53,6 +58,8 @@ pub struct PointStyle {
     pub radius: f32,
     /// Opacity of a plain point.
     pub opacity: f32,
+    /// How slowly crowds of counted points grow opaque: see [`super::splat`].
+    pub softness: f32,
     /// What points outside the selection are painted with: gamma-encoded, not premultiplied.
     pub dimmed: [f32; 4],
     /// The ring around chosen points, likewise.
@@ -74,10 +81,17 @@ impl PointStyle {
         Self {
             radius,
             opacity,
+            softness: SOFTNESS.0 + SOFTNESS.1 / covered.max(0.05),
             dimmed: with_alpha(theme.unclustered, DIMMED_OPACITY),
             ring: with_alpha(theme.text, ring_opacity),
             any_chosen: chosen > 0,
         }
+    }
+
+    /// View points from the centre of a point within which anything of it is painted.
+    pub fn reach(&self) -> f32 {
+        let largest = self.radius * (1.0 + STACK_GROWTH * LARGEST_STACK as f32) + STACK_GAP + STACK_RING;
+        largest.max(CHOSEN_RADIUS) + CHOSEN_GROWTH + CHOSEN_RING + 1.0
     }
 }
 

@@ -1,21 +1,24 @@
 //! The map as a widget: shows points, lines and names, and tells what a person does with them.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use egui::emath::GuiRounding as _;
 use egui::{
     Color32, CursorIcon, EventFilter, Key, Modifiers, PointerButton, Pos2, Rect, Role, Sense, Stroke, Vec2,
 };
 
+use super::arranged::{Arranged, Arranger, Data, same};
 use super::camera::{Bounds, Camera, Flight};
+use super::canvas::Shown;
 use super::colour::{MapTheme, Packed};
-use super::disc::{PointStyle, flags};
-use super::index_worker::IndexWorker;
+use super::disc::PointStyle;
 use super::label_painter::LabelPainter;
 use super::labels::MapLabel;
+use super::lasso::Lassoed;
+use super::lasso_tool::LassoTool;
 use super::pace;
-use super::picking::PointIndex;
-use super::points::{PaintPoints, same};
+use super::points::PaintPoints;
+use super::tiles::Tiles;
 
 /// View points around the pointer within which a point is hovered.
 const HOVER_REACH: f32 = 8.0;
@@ -40,7 +43,7 @@ pub struct Scene<'a> {
     pub positions: &'a Arc<Vec<[f32; 2]>>,
     /// A packed colour a point.
     pub colours: &'a Arc<Vec<Packed>>,
-    /// [`flags`] a point; empty where nothing is flagged.
+    /// [`super::disc::flags`] a point; empty where nothing is flagged.
     pub flags: &'a Arc<Vec<u8>>,
     pub labels: &'a [MapLabel],
     /// Lines between points, with the similarity of their ends.
@@ -70,6 +73,11 @@ pub struct MapResponse {
     pub context: Option<u32>,
     /// The secondary button was clicked over the name of this label of the scene.
     pub context_label: Option<usize>,
+    /// What a lasso that was drawn holds.
+    pub lassoed: Option<Lassoed>,
+    /// Share of the points in view that the picture on show holds: below 1 while the map moves faster than all of
+    /// them can be drawn.
+    pub drawn: f64,
 }
 
 /// Where the camera shall go next.
@@ -95,8 +103,9 @@ pub struct MapView {
     count: usize,
     view: Rect,
     bounds: (Weak<Vec<[f32; 2]>>, Bounds),
-    chosen: (Weak<Vec<u8>>, usize),
-    index: IndexWorker,
+    arranger: Arranger,
+    shown: Arc<Mutex<Shown>>,
+    lasso: LassoTool,
     labels: LabelPainter,
 }
 
@@ -114,8 +123,9 @@ impl MapView {
             count: 0,
             view: Rect::ZERO,
             bounds: (Weak::new(), Bounds::UNIT),
-            chosen: (Weak::new(), 0),
-            index: IndexWorker::default(),
+            arranger: Arranger::default(),
+            shown: Arc::default(),
+            lasso: LassoTool::default(),
             labels: LabelPainter::default(),
         }
     }
@@ -157,8 +167,7 @@ impl MapView {
         self.camera.map(|camera| camera.view_from_world(world, self.view))
     }
 
-    /// The part of the world that lay in a rectangle of the last frame: what a dragged frame selects, by
-    /// [`PointIndex::in_rect`].
+    /// The part of the world that lay in a rectangle of the last frame.
     pub fn world_from_view(&self, rect: Rect) -> Option<Bounds> {
         let camera = self.camera?;
         let (min, max) = (rect.left_bottom(), rect.right_top());
@@ -168,9 +177,14 @@ impl MapView {
         })
     }
 
-    /// The index of the points, once it is built: for selections by area.
-    pub fn index(&self) -> Option<&Arc<PointIndex>> {
-        self.index.index(self.count)
+    /// The points in their tiles, once they are sorted: for selections by area.
+    pub fn tiles(&self) -> Option<&Arc<Tiles>> {
+        self.arranger.latest().map(|arranged| &arranged.tiles)
+    }
+
+    /// What the last frame showed.
+    pub fn shown(&self) -> Shown {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shows the map in all the space there is.
@@ -189,34 +203,48 @@ impl MapView {
         self.advance_flight(now, ui.ctx());
         let camera = self.camera.unwrap_or(fitted);
 
-        self.index.update(scene.positions, response.contains_pointer(), now, ui.ctx());
+        let data = Data {
+            positions: scene.positions.clone(),
+            colours: scene.colours.clone(),
+            flags: scene.flags.clone(),
+        };
+        self.arranger.update(&data, now, ui.ctx());
+        let arranged = self.arranger.latest().cloned();
+        let shown = self.shown();
+        pace::set(ui.ctx(), if self.arranger.moves(now) { shown.drawn } else { 0 }, shown.software);
         let style = PointStyle::new(
             scene.positions.len(),
-            self.chosen_count(scene.flags),
+            arranged.as_ref().map_or(0, |arranged| arranged.chosen_count),
             rect.area(),
             camera.zoom(&fitted),
             scene.theme,
         );
-        let hovered = self.hovered(&response, scene, &camera, &style);
-        let stacks = self.index.stacks(scene.positions).clone();
-        let hovered_stack = hovered.map_or(0, |i| stacks.get(i as usize).copied().unwrap_or(1));
+        let lassoed = self.lasso.update(&response, arranged.as_ref(), (&camera, rect), ui);
+        let hovered =
+            arranged.as_ref().and_then(|arranged| self.hovered(&response, arranged, &camera, &style));
+        let hovered_stack = hovered.map_or(0, |i| {
+            let stacks = arranged.as_ref().map(|arranged| &arranged.stacks);
+            stacks.and_then(|stacks| stacks.get(i as usize)).copied().unwrap_or(1)
+        });
 
         if ui.is_rect_visible(rect) {
             let painter = ui.painter_at(rect);
             painter.rect_filled(rect, 0.0, opaque(scene.theme.background));
-            painter.add(egui_wgpu::Callback::new_paint_callback(
-                rect,
-                PaintPoints {
-                    map: self.id,
-                    positions: scene.positions.clone(),
-                    colours: scene.colours.clone(),
-                    flags: scene.flags.clone(),
-                    stacks,
-                    camera,
-                    size: rect.size(),
-                    style,
-                },
-            ));
+            if let Some(arranged) = arranged {
+                painter.add(egui_wgpu::Callback::new_paint_callback(
+                    rect,
+                    PaintPoints {
+                        map: self.id,
+                        arranged,
+                        camera,
+                        size: rect.size(),
+                        style,
+                        layout_moves: self.arranger.moves(now),
+                        ctx: ui.ctx().clone(),
+                        shown: self.shown.clone(),
+                    },
+                ));
+            }
             paint_lines(scene, &camera, &painter, rect);
             if let Some(&position) = hovered.and_then(|i| scene.positions.get(i as usize)) {
                 let at = camera.view_from_world(position, rect);
@@ -233,12 +261,15 @@ impl MapView {
             ) {
                 pace::request_repaint(ui.ctx());
             }
+            self.lasso.paint(&painter, (&camera, rect), opaque(scene.theme.accent));
             if response.has_focus() && self.ring {
                 let stroke = Stroke::new(1.5, opaque(scene.theme.accent));
                 painter.rect_stroke(rect, 0.0, stroke, egui::StrokeKind::Inside);
             }
         }
-        if response.dragged() {
+        if self.lasso.is_drawn() {
+            ui.set_cursor_icon(CursorIcon::Crosshair);
+        } else if response.dragged() {
             ui.set_cursor_icon(CursorIcon::Grabbing);
         } else if hovered.is_some() {
             ui.set_cursor_icon(CursorIcon::PointingHand);
@@ -260,6 +291,8 @@ impl MapView {
                 .and_then(|at| self.labels.label_at(at)),
             hovered,
             hovered_stack,
+            lassoed,
+            drawn: shown.share,
             response,
         }
     }
@@ -345,9 +378,10 @@ impl MapView {
             self.ring = false;
             response.request_focus();
         }
-        // Shift + drag belongs to selections.
         let pans = response.dragged_by(PointerButton::Middle)
-            || (response.dragged_by(PointerButton::Primary) && !ui.input(|input| input.modifiers.shift));
+            || (response.dragged_by(PointerButton::Primary)
+                && !self.lasso.is_drawn()
+                && !ui.input(|input| input.modifiers.shift));
         if pans && response.drag_delta() != Vec2::ZERO {
             self.take_over(camera.panned(response.drag_delta()));
         }
@@ -402,17 +436,10 @@ impl MapView {
         self.touched = true;
     }
 
-    fn chosen_count(&mut self, flags: &Arc<Vec<u8>>) -> usize {
-        if !same(&self.chosen.0, flags) {
-            self.chosen = (Arc::downgrade(flags), count_chosen(flags));
-        }
-        self.chosen.1
-    }
-
     fn hovered(
         &self,
         response: &egui::Response,
-        scene: &Scene<'_>,
+        arranged: &Arranged,
         camera: &Camera,
         style: &PointStyle,
     ) -> Option<u32> {
@@ -421,19 +448,10 @@ impl MapView {
             return None;
         }
         let cursor = response.hover_pos().or(response.interact_pointer_pos())?;
-        let index = self.index.index(scene.positions.len())?;
         let world = camera.world_from_view(cursor, self.view);
         let radius = f64::from(HOVER_REACH.max(style.radius + 3.0)) / camera.scale;
-        index.nearest(world, radius, |i| {
-            scene.flags.get(i as usize).is_none_or(|point| point & flags::HIDDEN == 0)
-        })
+        arranged.tiles.nearest(world, radius, self.shown().share, |slot| arranged.layer(slot))
     }
-}
-
-/// How many points are drawn above the others.
-pub(super) fn count_chosen(point_flags: &[u8]) -> usize {
-    let chosen = flags::SELECTED | flags::FOCUS;
-    point_flags.iter().filter(|&&point| point & chosen != 0 && point & flags::HIDDEN == 0).count()
 }
 
 fn paint_lines(scene: &Scene<'_>, camera: &Camera, painter: &egui::Painter, rect: Rect) {

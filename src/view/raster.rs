@@ -2,16 +2,21 @@
 //!
 //! It is the twin of the window's drawing: same camera, same discs, same choice of names.
 
+use std::sync::Arc;
+
 use egui::{Pos2, Rect, Vec2};
 use rayon::prelude::*;
 use tiny_skia::{FillRule, LineCap, LineJoin, Paint, Path, PathBuilder, Pixmap, Stroke, Transform};
 
+use super::arranged::{RINGED, chosen_slots, marks};
 use super::camera::{Bounds, Camera};
 use super::colour::{MapTheme, Packed};
-use super::disc::{Disc, PointStyle, flags};
+use super::disc::{Disc, PointStyle};
+use super::exposure::{Kind, Part, ranges_of};
 use super::glyphs::Typeface;
 use super::labels::{MapLabel, font_sizes, place, wrap};
-use super::points::marks;
+use super::splat::{self, Grid, Tone};
+use super::tiles::{TILE_POINTS, Tile, Tiles};
 
 /// Rows that one thread draws at a time.
 const BAND: usize = 64;
@@ -33,10 +38,10 @@ pub const MAX_SIDE: u32 = 16_384;
 
 /// What a picture shows. Flags may be empty.
 pub struct Picture<'a> {
-    pub positions: &'a [[f32; 2]],
+    pub positions: &'a Arc<Vec<[f32; 2]>>,
     pub colours: &'a [Packed],
     pub flags: &'a [u8],
-    /// As [`super::picking::stacks`] counts them; empty when not counted.
+    /// As [`super::tiles::stacks`] counts them; empty when not counted.
     pub stacks: &'a [u32],
     pub labels: &'a [MapLabel],
     pub theme: &'a MapTheme,
@@ -104,42 +109,69 @@ fn draw_points(
     density: f32,
     pixmap: &mut Pixmap,
 ) {
-    let count = picture.positions.len();
-    let is_chosen = |flags: &u8| flags & (flags::SELECTED | flags::FOCUS) != 0 && flags & flags::HIDDEN == 0;
-    let chosen = picture.flags.iter().filter(|flags| is_chosen(flags)).count();
-    let style = PointStyle::new(count, chosen, view.area(), camera.zoom(fitted), picture.theme);
-    let marks = marks(count, picture.colours, picture.flags, picture.stacks);
-    let centres: Vec<[f32; 2]> = picture
-        .positions
-        .par_iter()
-        .map(|&position| {
-            let pos = camera.view_from_world(position, view) * density;
-            [pos.x, pos.y]
-        })
-        .collect();
-    let layers: &[bool] = if chosen > 0 { &[false, true] } else { &[false] };
+    let tiles = Tiles::build(picture.positions.clone());
+    let marks = marks(tiles.order(), picture.colours, picture.flags, picture.stacks);
+    let (chosen_slots, chosen) = chosen_slots(&marks);
+    let style =
+        PointStyle::new(picture.positions.len(), chosen, view.area(), camera.zoom(fitted), picture.theme);
+    let visible: Vec<Tile> = tiles.visible(camera.visible_world(view, style.reach())).copied().collect();
+    let count: u64 = visible.iter().map(|tile| u64::from(tile.count)).sum();
+    let all = Part { kind: Kind::Sweep, from: 0.0, to: 1.0, show: true };
+    let ranges = ranges_of(&visible, &all, TILE_POINTS as u32);
 
     let width = pixmap.width() as usize;
     let background = picture.theme.background.map(f32::from);
-    pixmap.data_mut().par_chunks_mut(BAND * width * 4).enumerate().for_each(|(band, pixels)| {
-        // Blending in floats keeps faint points from vanishing in the rounding.
-        let mut blended = vec![background; pixels.len() / 4];
+    let mut blended = vec![background; pixmap.data_mut().len() / 4];
+    let discs = |slots: &mut dyn Iterator<Item = u32>, layer: bool| -> Vec<(Disc, [f32; 2])> {
+        let of = |slot: u32| {
+            let disc = Disc::of(marks[slot as usize], &style, density).filter(|disc| disc.chosen == layer)?;
+            let at = camera.view_from_world(tiles.positions()[slot as usize], view) * density;
+            Some((disc, [at.x, at.y]))
+        };
+        slots.filter_map(of).collect()
+    };
+    let all_slots = || ranges.iter().cloned().flatten();
+    if count >= splat::FROM {
+        let apart = !chosen_slots.is_empty();
+        let pixels = [pixmap.width(), pixmap.height()];
+        let grid = Grid::new(camera, pixels, density, style.any_chosen, apart);
+        let cells = splat::accumulate(&grid, tiles.positions(), &marks, &ranges);
+        let tone = Tone::new(&grid, &style, density, 1.0);
+        blended.par_iter_mut().enumerate().for_each(|(at, pixel)| {
+            blend(pixel, tone.colour(&cells, (at % width) as u32, (at / width) as u32));
+        });
+    } else {
+        draw_discs(&discs(&mut all_slots(), false), &mut blended, width);
+    }
+    if chosen > RINGED && count < splat::FROM {
+        draw_discs(&discs(&mut all_slots(), true), &mut blended, width);
+    } else {
+        draw_discs(&discs(&mut chosen_slots.iter().copied(), true), &mut blended, width);
+    }
+    for (pixel, [r, g, b]) in pixmap.data_mut().chunks_exact_mut(4).zip(blended) {
+        pixel.copy_from_slice(&[r.round() as u8, g.round() as u8, b.round() as u8, 255]);
+    }
+}
+
+/// Blends discs, the last one on top, over rows of `width` pixels of 0–255 floats, which keep faint points from
+/// vanishing in the rounding.
+fn draw_discs(discs: &[(Disc, [f32; 2])], pixels: &mut [[f32; 3]], width: usize) {
+    pixels.par_chunks_mut(BAND * width).enumerate().for_each(|(band, pixels)| {
         let top = (band * BAND) as f32;
-        let bottom = top + (blended.len() / width) as f32;
-        for &layer in layers {
-            for (&mark, &[x, y]) in marks.iter().zip(&centres) {
-                // Also false for NaN, as it should be.
-                let near = y > top - 64.0 * density && y < bottom + 64.0 * density;
-                let Some(disc) = near.then(|| Disc::of(mark, &style, density)).flatten() else { continue };
-                if disc.chosen == layer && y + disc.reach() > top && y - disc.reach() < bottom {
-                    splat(&disc, [x, y - top], &mut blended, width);
-                }
+        let bottom = top + (pixels.len() / width) as f32;
+        for (disc, [x, y]) in discs {
+            if y + disc.reach() > top && y - disc.reach() < bottom {
+                splat(disc, [*x, y - top], pixels, width);
             }
         }
-        for (pixel, [r, g, b]) in pixels.chunks_exact_mut(4).zip(blended) {
-            pixel.copy_from_slice(&[r.round() as u8, g.round() as u8, b.round() as u8, 255]);
-        }
     });
+}
+
+/// Lays a premultiplied colour over a pixel of 0–255 floats.
+fn blend(pixel: &mut [f32; 3], [r, g, b, alpha]: [f32; 4]) {
+    for (channel, source) in pixel.iter_mut().zip([r, g, b]) {
+        *channel = source * 255.0 + *channel * (1.0 - alpha);
+    }
 }
 
 /// Blends one disc over rows of `width` pixels of 0–255 floats.
@@ -155,12 +187,9 @@ fn splat(disc: &Disc, [x, y]: [f32; 2], pixels: &mut [[f32; 3]], width: usize) {
         let dy = row as f32 + 0.5 - y;
         for column in span(x, width) {
             let dx = column as f32 + 0.5 - x;
-            let [r, g, b, alpha] = disc.colour_at((dx * dx + dy * dy).sqrt());
-            if alpha > 0.0 {
-                let pixel = &mut pixels[row * width + column];
-                for (channel, source) in pixel.iter_mut().zip([r, g, b]) {
-                    *channel = source * 255.0 + *channel * (1.0 - alpha);
-                }
+            let colour = disc.colour_at((dx * dx + dy * dy).sqrt());
+            if colour[3] > 0.0 {
+                blend(&mut pixels[row * width + column], colour);
             }
         }
     }

@@ -1,0 +1,112 @@
+//! Drawing a lasso: a line dragged around points, and what it holds, found away from the window's thread.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+
+use egui::{Color32, PointerButton, Pos2, Rect, Stroke};
+
+use crate::job::promptly;
+
+use super::arranged::Arranged;
+use super::camera::Camera;
+use super::lasso::{Lasso, Lassoed};
+
+/// A line grows a corner for so many view points.
+const STEP: f32 = 2.0;
+
+/// Shorter lines are clicks with an unsteady hand, in view points.
+const LEAST_LENGTH: f32 = 12.0;
+
+/// The line under the pointer and the question under way.
+#[derive(Default)]
+pub(super) struct LassoTool {
+    /// World positions, so that the line stays on the map when the camera moves.
+    line: Option<Vec<[f64; 2]>>,
+    running: Option<Receiver<Lassoed>>,
+}
+
+impl LassoTool {
+    /// Takes what the pointer does; returns what a finished line holds once that is known.
+    pub fn update(
+        &mut self,
+        response: &egui::Response,
+        arranged: Option<&Arc<Arranged>>,
+        (camera, view): (&Camera, Rect),
+        ui: &egui::Ui,
+    ) -> Option<Lassoed> {
+        let modifiers = ui.input(|input| input.modifiers);
+        if response.drag_started_by(PointerButton::Primary) && modifiers.shift {
+            let start = ui.input(|input| input.pointer.press_origin()).or(response.interact_pointer_pos());
+            self.line = start.map(|start| vec![camera.world_from_view(start, view)]);
+        }
+        if let Some(line) = &mut self.line
+            && let Some(pos) = response.interact_pointer_pos()
+        {
+            let last = line.last().map(|&last| view_from_world(camera, last, view));
+            if last.is_none_or(|last| last.distance(pos) >= STEP) {
+                line.push(camera.world_from_view(pos, view));
+            }
+        }
+        if ui.input(|input| input.key_pressed(egui::Key::Escape)) {
+            self.line = None;
+        }
+        if !response.dragged_by(PointerButton::Primary)
+            && let Some(line) = self.line.take()
+        {
+            let corners = line.windows(2).map(|pair| [pair[0], pair[1]]);
+            let lengths = corners.map(|ends| {
+                let [from, to] = ends.map(|end| view_from_world(camera, end, view));
+                from.distance(to)
+            });
+            let lasso = Lasso::new(&line).filter(|_| lengths.sum::<f32>() >= LEAST_LENGTH);
+            if let Some((lasso, arranged)) = lasso.zip(arranged) {
+                self.ask(lasso, arranged.clone(), modifiers.command, ui.ctx().clone());
+            }
+        }
+        match self.running.as_ref()?.try_recv() {
+            Ok(lassoed) => {
+                self.running = None;
+                Some(lassoed)
+            }
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => {
+                self.running = None;
+                None
+            }
+        }
+    }
+
+    /// Whether a line is being drawn.
+    pub fn is_drawn(&self) -> bool {
+        self.line.is_some()
+    }
+
+    /// Shows the line so far, and how it would be closed.
+    pub fn paint(&self, painter: &egui::Painter, (camera, view): (&Camera, Rect), accent: Color32) {
+        let Some(line) = &self.line else { return };
+        let points: Vec<Pos2> = line.iter().map(|&world| view_from_world(camera, world, view)).collect();
+        if let (Some(&first), Some(&last)) = (points.first(), points.last()) {
+            let closing = Stroke::new(1.0, accent.gamma_multiply(0.6));
+            painter.extend(egui::Shape::dashed_line(&[last, first], closing, 4.0, 4.0));
+        }
+        painter.line(points, Stroke::new(1.5, accent));
+    }
+
+    fn ask(&mut self, lasso: Lasso, arranged: Arc<Arranged>, adds: bool, ctx: egui::Context) {
+        let (send, receive) = channel();
+        let work = move || {
+            let points = promptly(|| lasso.points(&arranged.tiles, |slot| arranged.layer(slot).is_some()));
+            // Nobody waits when the map was closed.
+            let _ = send.send(Lassoed { points, adds });
+            ctx.request_repaint();
+        };
+        // Without a thread nothing is selected; the line can be drawn again.
+        if std::thread::Builder::new().name("lasso".into()).spawn(work).is_ok() {
+            self.running = Some(receive);
+        }
+    }
+}
+
+fn view_from_world(camera: &Camera, world: [f64; 2], view: Rect) -> Pos2 {
+    camera.view_from_world(world.map(|v| v as f32), view)
+}
