@@ -346,7 +346,7 @@ fn draw_lasso(harness: &mut Harness<'_, App>, line: &[Pos2], modifiers: Modifier
     let button =
         |pos, pressed| Event::PointerButton { pos, button: PointerButton::Primary, pressed, modifiers };
     move_to(harness, line[0]);
-    harness.input_mut().modifiers = modifiers;
+    harness.event(Event::ModifiersChanged(modifiers));
     harness.event(button(line[0], true));
     harness.step();
     for &pos in line {
@@ -355,7 +355,7 @@ fn draw_lasso(harness: &mut Harness<'_, App>, line: &[Pos2], modifiers: Modifier
     }
     harness.event(button(line[line.len() - 1], false));
     harness.step();
-    harness.input_mut().modifiers = Modifiers::NONE;
+    harness.event(Event::ModifiersChanged(Modifiers::NONE));
     for _ in 0..200 {
         harness.step();
         let found = harness.state().responses.iter().find_map(|response| response.lassoed.clone());
