@@ -181,6 +181,7 @@ impl Bench {
                 colours: &colours,
                 flags: &flags,
                 labels: &[],
+                outlines: &[],
                 lines: &[],
                 covered: &[],
                 theme: &MapTheme::DARK,

@@ -32,6 +32,7 @@ pub fn map_png(
         colours: &colours,
         flags: &[],
         stacks: &stacks(&layout.positions),
+        outlines: &[],
         labels: &labels,
         theme,
         camera: None,

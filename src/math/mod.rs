@@ -7,6 +7,7 @@ mod bspline;
 pub mod class_tfidf;
 mod code_products;
 mod codes;
+pub mod contours;
 mod convolve;
 pub mod density;
 pub mod emerging;

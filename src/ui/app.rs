@@ -213,6 +213,7 @@ impl SemascopeApp {
         let saved: SavedView = serde_json::from_value(self.session.view_state().clone()).unwrap_or_default();
         self.map.set_camera(saved.camera.map(Into::into));
         self.map.legend.collapsed = saved.legend_collapsed;
+        self.map.contours = saved.contours;
         self.map.legend.search = saved.legend_search;
         self.panes.meet(&saved.panels);
         self.table = TableState::restored(saved.table, self.session.focus());
@@ -224,6 +225,7 @@ impl SemascopeApp {
         let saved = SavedView {
             camera: self.map.camera().map(Into::into),
             legend_collapsed: self.map.legend.collapsed,
+            contours: self.map.contours,
             legend_search: self.map.legend.search.clone(),
             panels: self.panes.arrangement(),
             table: self.table.saved(),

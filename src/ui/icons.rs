@@ -39,6 +39,7 @@ pub const QUESTION: &str = "\u{e3e8}";
 pub const SELECTION: &str = "\u{e69a}";
 pub const STOP: &str = "\u{e46c}";
 pub const TAG: &str = "\u{e478}";
+pub const TARGET: &str = "\u{e47c}";
 pub const TERMINAL: &str = "\u{eae8}";
 pub const TRASH: &str = "\u{e4a6}";
 pub const TRAY_ARROW_DOWN: &str = "\u{e010}";

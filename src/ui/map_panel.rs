@@ -13,11 +13,12 @@ use crate::view::colour::MapTheme;
 use crate::view::fonts::FontFiles;
 use crate::view::labels::MapLabel;
 use crate::view::lasso::Lassoed;
-use crate::view::map::{MapResponse, MapView, Scene};
+use crate::view::map::{MapResponse, MapView, Outline, Scene};
 use crate::view::raster;
 
 use super::cluster_menu;
 use super::colouring::{self, Legend, Paint};
+use super::contours::{self, Contours};
 use super::derived::{Derived, Same};
 use super::emphasis;
 use super::facts::{self, Facts};
@@ -63,6 +64,9 @@ pub struct MapPanel {
     paint: Derived<colouring::Inputs, Paint>,
     flags: Derived<emphasis::Inputs, Arc<Vec<u8>>>,
     labels: Derived<map_labels::Inputs, Vec<MapLabel>>,
+    outlines: Derived<contours::Inputs, Arc<Vec<Outline>>>,
+    /// Which contours show.
+    pub contours: Contours,
     plain: Arc<Vec<u32>>,
     pub legend: LegendState,
     size: egui::Vec2,
@@ -79,6 +83,8 @@ impl Default for MapPanel {
             paint: Derived::new("colours"),
             flags: Derived::new("flags"),
             labels: Derived::new("names on the map"),
+            outlines: Derived::new("contours"),
+            contours: Contours::default(),
             plain: Arc::default(),
             legend: LegendState::default(),
             size: vec2(1280.0, 800.0),
@@ -96,6 +102,7 @@ impl MapPanel {
             self.paint.clear();
             self.flags.clear();
             self.labels.clear();
+            self.outlines.clear();
             return;
         };
         let work = inputs.clone();
@@ -104,6 +111,13 @@ impl MapPanel {
             let inputs = emphasis::Inputs::of(session, paint);
             let work = inputs.clone();
             self.flags.want(inputs, wake, move |_| Arc::new(work.flags()));
+        }
+        match contours::Inputs::of(session, self.contours, self.paint.latest(), dark) {
+            Some(inputs) => {
+                let work = inputs.clone();
+                self.outlines.want_in_turn(inputs, wake, move |_| work.outlines());
+            }
+            None => self.outlines.clear(),
         }
         match map_labels::Inputs::of(session) {
             Some(inputs) => {
@@ -205,12 +219,14 @@ impl MapPanel {
         let (colours, flags) = (self.colours(positions.len(), theme), self.flags(positions.len()));
         let (labels, topics) = self.names(session, facts, &positions);
         let lines = lines(session);
+        let outlines = self.outlines.latest().map(|outlines| (**outlines).clone()).unwrap_or_default();
         let name = name(session, positions.len());
         let scene = Scene {
             positions: &positions,
             colours: &colours,
             flags: &flags,
             labels: &labels,
+            outlines: &outlines,
             lines: &lines,
             covered: &self.covered,
             theme: MapTheme::of(theme.dark),
@@ -325,6 +341,7 @@ impl MapPanel {
                 if widgets::icon_button(ui, icons::MINUS, "Zoom out", &further).clicked() {
                     wishes.act(Action::Zoom(1.0 / ZOOM_STEP));
                 }
+                contours_button(ui, &mut self.contours);
             });
         });
         let figures = over_map(ctx, "map figures", inner.right_bottom(), Align2::RIGHT_BOTTOM, |ui| {
@@ -350,6 +367,7 @@ impl MapPanel {
             painted.map_or_else(|| plain.colours(positions.len(), theme), |paint| paint.colours.clone());
         let flags = self.flags(positions.len());
         let (labels, _) = self.names(session, facts, &positions);
+        let outlines = self.outlines.latest().map(|outlines| (**outlines).clone()).unwrap_or_default();
         let camera = self.view.camera();
         let size = self.size * PICTURE_DENSITY;
         let fonts = fonts.clone();
@@ -359,6 +377,7 @@ impl MapPanel {
                 colours: &colours,
                 flags: &flags,
                 stacks: &[],
+                outlines: &outlines,
                 labels: &labels,
                 theme: MapTheme::of(dark),
                 camera,
@@ -371,6 +390,18 @@ impl MapPanel {
             Ok((format!("The map was drawn into {} × {} pixels.", pixels.0, pixels.1), path))
         });
     }
+}
+
+/// The choice of contours.
+fn contours_button(ui: &mut Ui, contours: &mut Contours) {
+    let button = widgets::icon_button(ui, icons::TARGET, "Contours", "");
+    egui::Popup::menu(&button).show(|ui| {
+        for (choice, name, hint) in Contours::CHOICES {
+            if ui.radio_value(contours, choice, name).on_hover_text(hint).clicked() {
+                ui.close();
+            }
+        }
+    });
 }
 
 /// A piece that floats over the map, with `corner` of it at `at`.

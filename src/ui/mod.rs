@@ -6,6 +6,7 @@
 pub mod app;
 pub mod cluster_menu;
 pub mod colouring;
+mod contours;
 pub mod derived;
 pub mod dialogs;
 pub mod digest;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::session::Step;
 use crate::view::camera::Camera;
 
+use super::contours::Contours;
 use super::panels::inspector::Page;
 use super::panels::table::SavedTable;
 use super::panes::Arrangement;
@@ -18,6 +19,7 @@ pub struct SavedView {
     pub camera: Option<SavedCamera>,
     pub legend_collapsed: bool,
     pub legend_search: String,
+    pub contours: Contours,
     pub panels: Arrangement,
     pub table: SavedTable,
     /// The steps whose parameters show.

@@ -38,6 +38,17 @@ const FLIGHT_ZOOM: f64 = 6.0;
 /// Opacities of the least and the most similar line.
 const LINE_OPACITIES: (f32, f32) = (0.25, 0.95);
 
+/// A line over the points, in map units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outline {
+    pub line: Vec<[f32; 2]>,
+    pub colour: [u8; 3],
+    pub opacity: f32,
+}
+
+/// Width of an outline in view points.
+pub(super) const OUTLINE_WIDTH: f32 = 1.25;
+
 /// What a map shows. Data behind an [`Arc`] count as changed when the `Arc` is another one.
 pub struct Scene<'a> {
     pub positions: &'a Arc<Vec<[f32; 2]>>,
@@ -46,6 +57,8 @@ pub struct Scene<'a> {
     /// [`super::disc::flags`] a point; empty where nothing is flagged.
     pub flags: &'a Arc<Vec<u8>>,
     pub labels: &'a [MapLabel],
+    /// Lines around regions.
+    pub outlines: &'a [Outline],
     /// Lines between points, with the similarity of their ends.
     pub lines: &'a [(u32, u32, f32)],
     /// What lies over the map, in view points: no name is placed beneath it.
@@ -245,6 +258,7 @@ impl MapView {
                     },
                 ));
             }
+            paint_outlines(scene, &camera, &painter, rect);
             paint_lines(scene, &camera, &painter, rect);
             if let Some(&position) = hovered.and_then(|i| scene.positions.get(i as usize)) {
                 let at = camera.view_from_world(position, rect);
@@ -451,6 +465,17 @@ impl MapView {
         let world = camera.world_from_view(cursor, self.view);
         let radius = f64::from(HOVER_REACH.max(style.radius + 3.0)) / camera.scale;
         arranged.tiles.nearest(world, radius, self.shown().share, |slot| arranged.layer(slot))
+    }
+}
+
+fn paint_outlines(scene: &Scene<'_>, camera: &Camera, painter: &egui::Painter, rect: Rect) {
+    for outline in scene.outlines {
+        let line: Vec<Pos2> = outline.line.iter().map(|&at| camera.view_from_world(at, rect)).collect();
+        // A line that is nowhere in view costs nothing.
+        if Rect::from_points(&line).intersects(rect) {
+            let colour = opaque(outline.colour).gamma_multiply(outline.opacity);
+            painter.line(line, Stroke::new(OUTLINE_WIDTH, colour));
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::disc::{Disc, PointStyle};
 use super::exposure::{Kind, Part, ranges_of};
 use super::glyphs::Typeface;
 use super::labels::{MapLabel, font_sizes, place, wrap};
+use super::map::{OUTLINE_WIDTH, Outline};
 use super::splat::{self, Grid, Tone};
 use super::tiles::{TILE_POINTS, Tile, Tiles};
 
@@ -43,6 +44,8 @@ pub struct Picture<'a> {
     pub flags: &'a [u8],
     /// As [`super::tiles::stacks`] counts them; empty when not counted.
     pub stacks: &'a [u32],
+    /// Lines around regions.
+    pub outlines: &'a [Outline],
     pub labels: &'a [MapLabel],
     pub theme: &'a MapTheme,
     /// `None` fits the whole map. Scales are in view points.
@@ -97,6 +100,7 @@ pub fn draw(
     let camera = picture.camera.unwrap_or(fitted);
 
     draw_points(picture, &camera, &fitted, view, density, &mut pixmap);
+    draw_outlines(picture, &camera, view, density, &mut pixmap);
     draw_labels(picture, &camera, &fitted, view, density, faces, &mut pixmap);
     Ok(Raster { width, height, rgba: pixmap.take() })
 }
@@ -155,6 +159,22 @@ fn draw_points(
 
 /// Blends discs, the last one on top, over rows of `width` pixels of 0–255 floats, which keep faint points from
 /// vanishing in the rounding.
+fn draw_outlines(picture: &Picture<'_>, camera: &Camera, view: Rect, density: f32, pixmap: &mut Pixmap) {
+    for outline in picture.outlines {
+        let mut path = PathBuilder::new();
+        for (i, &position) in outline.line.iter().enumerate() {
+            let at = camera.view_from_world(position, view) * density;
+            if i == 0 { path.move_to(at.x, at.y) } else { path.line_to(at.x, at.y) }
+        }
+        let Some(path) = path.finish() else { continue };
+        let [r, g, b] = outline.colour;
+        let mut paint = Paint { anti_alias: true, ..Paint::default() };
+        paint.set_color_rgba8(r, g, b, (outline.opacity * 255.0).round() as u8);
+        let stroke = Stroke { width: OUTLINE_WIDTH * density, ..Stroke::default() };
+        pixmap.stroke_path(&path, &paint, &stroke, Transform::identity(), None);
+    }
+}
+
 fn draw_discs(discs: &[(Disc, [f32; 2])], pixels: &mut [[f32; 3]], width: usize) {
     pixels.par_chunks_mut(BAND * width).enumerate().for_each(|(band, pixels)| {
         let top = (band * BAND) as f32;
