@@ -2,7 +2,7 @@
 // use lib/random.wgsl
 // UMAP's layout, vertex by vertex: one invocation moves one point through an epoch, towards those of its neighbours whose
 // edge is due and away from random points after each, and writes it once. It reads where all others stood
-// after the last epoch, so that nothing depends on the order. Positions are in map units. The twin is `math/umap.rs`.
+// after the last epoch, so that nothing depends on the order. Positions are in map units. The twin is `math/umap_epoch.rs`.
 
 const CLIP = 4.0;                  // bounds each component of a step
 const BOTH_ENDS = 2.0;             // an edge pulls either end; a point takes both pulls at once

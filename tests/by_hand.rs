@@ -522,3 +522,61 @@ fn a_project_opens_with_its_camera_panels_and_table_as_they_were_left() {
     assert_eq!(again.state().panels()["table"], Panel { size: 140.0, visible: true });
     assert!(again.state().panels()["pipeline"].visible);
 }
+
+#[test]
+fn a_drag_with_ctrl_moves_a_point_and_pins_it_and_its_menu_releases_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = workspace(folder.path());
+    let before = window.state().session().positions().unwrap().clone();
+    let camera =
+        |window: &Window| window.state().shown_at(40).unwrap() - window.state().shown_at(70).unwrap();
+    let from = window.state().shown_at(0).unwrap();
+    // The index of the points under the pointer comes from a worker.
+    window.event(egui::Event::PointerMoved(from));
+    wait_for(&mut window, "Story");
+    let held = camera(&window);
+    let button = |pos, pressed| egui::Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::COMMAND,
+    };
+    window.event(egui::Event::ModifiersChanged(Modifiers::COMMAND));
+    window.event(button(from, true));
+    window.step();
+    let to = from + egui::vec2(-60.0, 45.0);
+    for share in [0.3, 0.6, 1.0] {
+        window.event(egui::Event::PointerMoved(from + share * (to - from)));
+        window.run_steps(2);
+    }
+    window.event(button(to, false));
+    window.event(egui::Event::ModifiersChanged(Modifiers::NONE));
+    window.run_steps(2);
+    rest(&mut window);
+    let pinned: Vec<u32> = window.state().session().edits().unwrap().pins.keys().copied().collect();
+    assert_eq!(pinned.len(), 1, "one point was moved");
+    let at = window.state().shown_at(pinned[0]).unwrap();
+    assert!((at - to).length() < 12.0, "it lies where it was let go: {at} {to}");
+    assert!((camera(&window) - held).length() < 40.0, "the map itself was not moved");
+    window.check_accessibility();
+
+    window.event(egui::Event::PointerMoved(at));
+    window.run_steps(3);
+    for pressed in [true, false] {
+        window.event(egui::Event::PointerButton {
+            pos: at,
+            button: egui::PointerButton::Secondary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        });
+        window.run_steps(2);
+    }
+    wait_for(&mut window, "Release");
+    choose(&mut window, "Release all pins");
+    rest(&mut window);
+    assert!(window.state().session().edits().unwrap().pins.is_empty());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    rest(&mut window);
+    assert_eq!(**window.state().session().positions().unwrap(), *before, "undo brings the map back");
+}

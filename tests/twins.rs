@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use semascope::data::{Key, Knn, Layout, Matrix};
+use semascope::data::{Key, Knn, Layout, Matrix, Pins};
 use semascope::gpu::{self, Context, GpuError, neighbours::Precision};
 use semascope::job::{Ctx, Event};
 use semascope::math::density;
@@ -198,6 +198,20 @@ fn whole_maps_are_as_true_on_the_adapter_and_equal_bit_by_bit_when_repeated() {
     assert!((found_is.trustworthiness - twin_is.trustworthiness).abs() < 0.01, "{found_is:?} {twin_is:?}");
     assert!((found_is.knn_kept - twin_is.knn_kept).abs() < 0.01, "{found_is:?} {twin_is:?}");
     assert!(mapped(&given, &on, &Ctx::quiet()).positions == found.positions);
+}
+
+#[test]
+fn pinned_points_stay_to_the_bit_on_the_adapter() {
+    let Some(context) = context() else { return };
+    let (matrix, knn, params) = to_map(700, 30);
+    let pins = Pins::from([(5, [3.25, -1.5]), (699, [0.1, 8.0])]);
+    let live = Live { pins: pins.clone(), ..Live::default() };
+    let on = Computers::on(context);
+    let (tools, inputs) =
+        (Tools { cache: None, on: &on }, Inputs { matrix: &matrix, knn: &knn, search: None });
+    let map = stage::map::run(&inputs, &params, None, &live, tools, &Ctx::quiet()).unwrap();
+    pins.iter().for_each(|(&row, place)| assert_eq!(map.positions[row as usize], *place));
+    assert_ne!(map.positions, mapped(&(matrix, knn, params), &on, &Ctx::quiet()).positions);
 }
 
 #[test]

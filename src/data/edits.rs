@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Clusters, Key};
+use super::{Clusters, Key, Pins};
 
 /// Document ids, ascending and without repeats.
 #[derive(Clone, Debug)]
@@ -178,6 +178,8 @@ pub struct Edits {
     pub regroupings: Vec<Arc<Regrouping>>,
     /// Marks on documents.
     pub tags: BTreeMap<String, Members>,
+    /// Documents that hold still on the map.
+    pub pins: Pins,
 }
 
 /// What turns one [`Edits`] into another, in the size of what was changed.
@@ -189,19 +191,21 @@ pub struct EditsChange {
     pub new: Vec<(usize, Arc<Regrouping>)>,
     /// Changed tags; `None`: removed.
     pub tags: BTreeMap<String, Option<Members>>,
+    /// Changed pins; `None`: released.
+    pub pins: BTreeMap<u32, Option<[f32; 2]>>,
 }
 
 impl EditsChange {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.gone.is_empty() && self.new.is_empty() && self.tags.is_empty()
+        self.gone.is_empty() && self.new.is_empty() && self.tags.is_empty() && self.pins.is_empty()
     }
 }
 
 impl Edits {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
-        self.regroupings.is_empty() && self.tags.is_empty()
+        self.regroupings.is_empty() && self.tags.is_empty() && self.pins.is_empty()
     }
 
     /// Gives a cluster a title, or its computed one back.
@@ -261,7 +265,7 @@ impl Edits {
         let others = self.regroupings.iter().enumerate().filter(|(at, _)| !touched.contains(at));
         let mut regroupings: Vec<_> = others.map(|(_, regrouping)| regrouping.clone()).collect();
         regroupings.push(Arc::new(Regrouping::new(made_on, parts, false, standing)));
-        Self { regroupings, tags: self.tags.clone() }
+        Self { regroupings, ..self.clone() }
     }
 
     /// Settles what becomes of a regrouping.
@@ -302,6 +306,22 @@ impl Edits {
         edits
     }
 
+    /// Puts a document somewhere on the map, where it holds still from now on; a place that is none changes nothing.
+    pub fn pin(&self, document: u32, place: [f32; 2]) -> Self {
+        let mut edits = self.clone();
+        if place.iter().all(|v| v.is_finite()) {
+            edits.pins.insert(document, place);
+        }
+        edits
+    }
+
+    /// Lets documents move again.
+    pub fn unpin(&self, documents: &[u32]) -> Self {
+        let mut edits = self.clone();
+        edits.pins.retain(|document, _| !documents.contains(document));
+        edits
+    }
+
     /// The tags of a document, in alphabetical order.
     pub fn tags_of(&self, document: u32) -> impl Iterator<Item = &str> {
         let tagged = self.tags.iter().filter(move |(_, members)| members.contains(document));
@@ -339,7 +359,10 @@ impl Edits {
         for tag in self.tags.keys().filter(|&tag| !other.tags.contains_key(tag)) {
             tags.insert(tag.clone(), None);
         }
-        EditsChange { gone, new, tags }
+        let set = other.pins.iter().filter(|(id, place)| self.pins.get(id) != Some(place));
+        let released = self.pins.keys().filter(|id| !other.pins.contains_key(id));
+        let pins = set.map(|(id, place)| (*id, Some(*place))).chain(released.map(|id| (*id, None))).collect();
+        EditsChange { gone, new, tags, pins }
     }
 
     /// Makes the change that [`Edits::change_to`] found.
@@ -354,6 +377,12 @@ impl Edits {
             match members {
                 Some(members) => edits.tags.insert(tag.clone(), members.clone()),
                 None => edits.tags.remove(tag),
+            };
+        }
+        for (id, place) in &change.pins {
+            match place {
+                Some(place) => edits.pins.insert(*id, *place),
+                None => edits.pins.remove(id),
             };
         }
         edits
@@ -376,6 +405,11 @@ impl Edits {
         Self {
             regroupings: regroupings.filter(|one| !one.parts.is_empty()).collect(),
             tags: tags.filter(|(_, members)| !members.is_empty()).collect(),
+            pins: self
+                .pins
+                .iter()
+                .filter_map(|(id, place)| Some(((*new_of.get(*id as usize)?)?, *place)))
+                .collect(),
         }
     }
 }
@@ -405,8 +439,13 @@ mod tests {
         let a = Edits::default()
             .rename(None, base(), Members::new(vec![1]), Some("a".into()))
             .rename(None, base(), Members::new(vec![2]), Some("b".into()))
-            .tag("odd", &Members::new(vec![1, 3]));
+            .tag("odd", &Members::new(vec![1, 3]))
+            .pin(4, [0.5, 1.0])
+            .pin(6, [2.0, 3.0]);
         let b = a
+            .pin(4, [0.25, 1.0])
+            .unpin(&[6])
+            .pin(5, [1.0, 1.0])
             .regroup(base(), &BTreeSet::from([0]), vec![part(None, &[1, 5])], Standing::Follows)
             .tag("even", &Members::new(vec![2]))
             .untag("odd", &Members::new(vec![1, 3]));
@@ -421,8 +460,11 @@ mod tests {
     fn edits_follow_documents_that_are_numbered_anew() {
         let edits = Edits::default()
             .rename(None, base(), Members::new(vec![0, 1]), Some("a".into()))
-            .tag("t", &Members::new(vec![2]));
+            .tag("t", &Members::new(vec![2]))
+            .pin(0, [1.0, 2.0])
+            .pin(1, [3.0, 4.0]);
         let moved = edits.renumbered(&[Some(5), None, None]);
+        assert_eq!(moved.pins, Pins::from([(5, [1.0, 2.0])]));
         assert_eq!(**moved.regroupings[0].parts[0].members.documents(), [5]);
         assert!(moved.tags.is_empty());
     }

@@ -1,5 +1,6 @@
 //! Where the points lie on the map.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct MapQuality {
     #[serde(skip)]
     pub kept: Arc<Vec<f32>>,
 }
+
+/// Documents that a person put somewhere on the map, and where: finite positions.
+pub type Pins = BTreeMap<u32, [f32; 2]>;
 
 /// `n` positions on the map.
 #[derive(Clone, Debug)]

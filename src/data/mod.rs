@@ -21,7 +21,7 @@ pub use edits::{Edits, EditsChange, MadeBy, Members, Part, Regrouping, Source, S
 pub use gather::TypedRows;
 pub use key::{KEY_BYTES, Key, KeyBuilder};
 pub use knn::{Knn, Recall};
-pub use layout::{Layout, MapQuality};
+pub use layout::{Layout, MapQuality, Pins};
 pub use matrix::{Element, LARGEST_HALF, Matrix};
 pub use names::{ClusterName, Keyword, Names};
 pub use row_map::{NO_ROW, RowMap, pair};

@@ -40,6 +40,7 @@ struct RegroupingForm {
 struct EditsForm {
     regroupings: Vec<RegroupingForm>,
     tags: BTreeMap<String, Value>,
+    pins: Vec<(u32, [f32; 2])>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -51,6 +52,8 @@ struct ChangeForm {
     new: Vec<(usize, RegroupingForm)>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, Option<Value>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pins: Vec<(u32, Option<[f32; 2]>)>,
 }
 
 fn form_of<E>(regrouping: &Regrouping, put: &mut PutMembers<'_, E>) -> Result<RegroupingForm, E> {
@@ -91,6 +94,7 @@ pub(super) fn edits_to_json<E>(edits: &Edits, put: &mut PutMembers<'_, E>) -> Re
     for (tag, members) in &edits.tags {
         form.tags.insert(tag.clone(), put(members)?);
     }
+    form.pins = edits.pins.iter().map(|(id, place)| (*id, *place)).collect();
     // Strings, numbers and keys always serialise.
     Ok(serde_json::to_value(form).unwrap_or_default())
 }
@@ -108,6 +112,7 @@ pub(super) fn edits_from_json(value: &Value, get: &mut GetMembers<'_>) -> Result
     for (tag, members) in form.tags {
         edits.tags.insert(tag, get(&members).ok_or_else(lost)?);
     }
+    edits.pins = form.pins.into_iter().filter(|(_, place)| is_place(place)).collect();
     Ok(edits)
 }
 
@@ -121,6 +126,7 @@ pub(super) fn change_to_json<E>(change: &EditsChange, put: &mut PutMembers<'_, E
         let members = members.as_ref().map(&mut *put).transpose()?;
         form.tags.insert(tag.clone(), members);
     }
+    form.pins = change.pins.iter().map(|(id, place)| (*id, *place)).collect();
     // Strings, numbers and keys always serialise.
     Ok(serde_json::to_value(form).unwrap_or_default())
 }
@@ -136,7 +142,13 @@ pub(super) fn change_from_json(value: &Value, get: &mut GetMembers<'_>) -> Resul
         let members = members.map(|members| get(&members).ok_or_else(lost)).transpose()?;
         change.tags.insert(tag, members);
     }
+    change.pins = form.pins.into_iter().filter(|(_, place)| place.as_ref().is_none_or(is_place)).collect();
     Ok(change)
+}
+
+/// A number too large for a coordinate is read as infinite.
+fn is_place(place: &[f32; 2]) -> bool {
+    place.iter().all(|v| v.is_finite())
 }
 
 #[cfg(test)]
@@ -148,7 +160,8 @@ mod tests {
         let base = Key::of("base", 1).finish();
         let edits = Edits::default()
             .rename(None, base, Members::new(vec![4, 2]), Some("Cards".into()))
-            .tag("read", &Members::new(vec![1]));
+            .tag("read", &Members::new(vec![1]))
+            .pin(3, [0.1, -7.25]);
         let mut sets = Vec::new();
         let mut put = |members: &Members| {
             sets.push(members.clone());

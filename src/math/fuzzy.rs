@@ -209,6 +209,14 @@ fn directed_row(knn: &Knn, i: usize, mean: f64, row: &mut [(u32, f32)]) {
     row.sort_unstable_by_key(|&(j, _)| j);
 }
 
+/// How strongly point `i` belongs to each of its neighbours, by ascending id; `mean` is [`mean_distance`].
+pub fn weights_of(knn: &Knn, i: usize, mean: f64) -> Vec<(u32, f32)> {
+    let mut row = vec![NONE; knn.k];
+    directed_row(knn, i, mean, &mut row);
+    row.truncate(row.partition_point(|&(j, _)| j != NONE.0));
+    row
+}
+
 /// ρ, the distance to the first neighbour that is not at zero, and σ, such that
 /// Σ exp(−max(0, d − ρ) / σ) = log₂ k, at least 1e-3 of the mean distance (the row's own where ρ > 0).
 fn bandwidth(similarities: &[f32], mean: f64) -> (f64, f64) {

@@ -206,6 +206,16 @@ impl<T: Send + 'static> Cell<T> {
         }
     }
 
+    /// The value that is there, to say more closely what it is, and for which request.
+    pub fn describe(&mut self, describe: impl FnOnce(&mut T) -> Key) {
+        self.made_for = self.value.as_mut().map(describe);
+    }
+
+    /// Forgets the value that was there before the present one.
+    pub fn forget_last(&mut self) {
+        self.earlier.pop();
+    }
+
     /// Asks the work to stop; what it hands over then is kept.
     pub fn stop(&self) {
         if let Some(work) = &self.work {

@@ -89,6 +89,14 @@ pub enum Command {
     /// Put a tag on documents, or take it off.
     Tag(String, Vec<u32>),
     Untag(String, Vec<u32>),
+    /// Put a document somewhere on the map, where it holds still; `held`: a person still has hold of it.
+    Pin {
+        document: u32,
+        place: [f32; 2],
+        held: bool,
+    },
+    /// Let documents move again.
+    Unpin(Vec<u32>),
     /// Compute what a project lacks, and what is stale in it.
     ComputeMissing,
     /// Go on with work that was left behind (its folder), or delete it.
@@ -127,6 +135,8 @@ impl Command {
             Self::SettleEdit(..) => ("Settle an edit", false),
             Self::Tag(..) => ("Tag documents", false),
             Self::Untag(..) => ("Remove a tag", false),
+            Self::Pin { .. } => ("Pin a point", true),
+            Self::Unpin(_) => ("Release pins", false),
             Self::SetColour(_) => ("Colour the map", false),
             Self::ToggleEntry(_) | Self::SoloEntry(_) | Self::ShowAllEntries => {
                 ("Filter by the legend", false)

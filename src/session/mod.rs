@@ -366,7 +366,12 @@ impl Session {
             | Command::SettleEdit(..)
             | Command::ForgetEdit(_)
             | Command::Tag(..)
-            | Command::Untag(..) => {
+            | Command::Untag(..)
+            | Command::Pin { .. }
+            | Command::Unpin(_) => {
+                if let (Some(space), Command::Pin { held, .. }) = (&mut self.space, &command) {
+                    space.held = *held;
+                }
                 if let Some(space) = &mut self.space
                     && let Some(edits) = space.edited(&command)
                 {
@@ -585,6 +590,16 @@ impl Session {
     /// What was done by hand.
     pub fn edits(&self) -> Option<&Arc<Edits>> {
         self.space.as_ref().map(|space| &space.edits)
+    }
+
+    /// Whether points of the map can be moved and pinned by hand: where a layout brings the others after them.
+    pub fn can_pin(&self) -> bool {
+        self.space.as_ref().is_some_and(|space| space.can_pin(&self.params))
+    }
+
+    /// Whether the map that moves is one at rest that follows points moved by hand.
+    pub fn map_settles(&self) -> bool {
+        self.space.as_ref().is_some_and(Space::map_settles)
     }
 
     /// The edit that made a cluster, by its place in [`Session::edits`] and which of its parts the cluster is.

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::data::{Key, Knn, Layout, Matrix};
+use crate::data::{Key, Knn, Layout, Matrix, Pins};
 use crate::gpu::GpuError;
 use crate::io::cache::Cache;
 use crate::job::{Ctx, Event, Latest};
 use crate::math::fuzzy::FuzzyGraph;
 use crate::math::neighbours::NeighbourParams;
 use crate::math::pca;
+use crate::math::settle;
 use crate::math::tsne::TsneParams;
-use crate::math::umap::{self, Course, OnProcessor, Optimised, Start, UmapParams};
+use crate::math::umap::{self, Course, OnProcessor, Optimised, Start, Steering};
 
 use super::checkpoint::Checkpoints;
 use super::compute::{self, Compute, Computers, Tools, Units, Work};
@@ -26,18 +27,20 @@ pub struct Inputs<'a> {
     pub search: Option<&'a NeighbourParams>,
 }
 
-/// Newer parameters on their way into a map that moves.
+/// What a person has to do with a map: pins, and newer parameters and pins on their way into one that moves.
 #[derive(Clone, Debug, Default)]
 pub struct Live {
-    pub umap: Latest<UmapParams>,
+    pub umap: Latest<Steering>,
     pub tsne: Latest<TsneParams>,
+    /// Documents that hold still from the start; only UMAP has any.
+    pub pins: Pins,
 }
 
 impl Live {
-    /// Puts in what `params` has for its method.
-    pub fn put(&self, params: &MapParams) {
+    /// Puts in what `params` has for its method, and the documents that hold still now.
+    pub fn put(&self, params: &MapParams, pins: &Pins) {
         match params.method {
-            MapMethod::Umap => self.umap.put(params.umap.clone()),
+            MapMethod::Umap => self.umap.put(Steering { params: params.umap.clone(), pins: pins.clone() }),
             MapMethod::Tsne => self.tsne.put(params.tsne.clone()),
             MapMethod::Pca => {}
         }
@@ -46,7 +49,7 @@ impl Live {
 
 /// The key of the map that these parameters give, run to its end.
 pub fn key(inputs: &Inputs<'_>, params: &MapParams) -> Key {
-    let key = Key::of("layout", 1).input(inputs.matrix.key);
+    let key = Key::of("layout", 2).input(inputs.matrix.key);
     match params.method {
         MapMethod::Umap => key.input(inputs.knn.key).params(&params.method).params(&params.umap).finish(),
         MapMethod::Pca => key.input(inputs.knn.key).params(&params.method).finish(),
@@ -56,6 +59,19 @@ pub fn key(inputs: &Inputs<'_>, params: &MapParams) -> Key {
             .params(&params.tsne)
             .finish(),
     }
+}
+
+/// The key of the map that stands for `whole` with `pins`: its own without any.
+pub fn pinned_key(whole: Key, pins: &Pins) -> Key {
+    if pins.is_empty() {
+        return whole;
+    }
+    let places = pins.iter().map(|(row, place)| (row, place.map(f32::to_bits)));
+    Key::of("pinned layout", 1).input(whole).params(&places.collect::<Vec<_>>()).finish()
+}
+
+fn steered_key(whole: Key, positions: &[[f32; 2]]) -> Key {
+    Key::of("steered layout", 1).input(whole).bytes(bytemuck::cast_slice(positions)).finish()
 }
 
 /// The key of the map `whole` stopped after `epoch` rounds that nobody steered: these are values as good as any, for
@@ -80,7 +96,7 @@ pub(super) struct Reached {
 /// `start` is a map of the same documents that was stopped: it goes on from there. With a `cache` a finished map is
 /// kept and not computed again, and one that moves is kept every few seconds: after a stop, a crash or a power cut
 /// the next run with the same vectors, neighbours and parameters goes on from there, and ends bit-equal to a run
-/// that was never interrupted. A map that was steered is not kept.
+/// that was never interrupted. A map that was steered or has pins is not kept.
 pub fn run(
     inputs: &Inputs<'_>,
     params: &MapParams,
@@ -92,7 +108,8 @@ pub fn run(
     let key = key(inputs, params);
     let n = inputs.matrix.rows();
     let method = params.method.name();
-    let Tools { cache, on } = tools;
+    // Pins make another map: nothing of it is looked for in the cache, nor kept there.
+    let Tools { cache, on } = Tools { cache: tools.cache.filter(|_| live.pins.is_empty()), ..tools };
     let start = start.filter(|layout| layout.method == method && layout.positions.len() == n);
     let kept = cache.and_then(|cache| cache.load_layout(key)).filter(|kept| kept.positions.len() == n);
     if let (Some(layout), None) = (kept, start) {
@@ -107,7 +124,8 @@ pub fn run(
             Reached { parts: vec![components::run(inputs.matrix, on, ctx)?], epochs: (1, 1), plain: true }
         }
         MapMethod::Umap => {
-            by_umap(inputs, &params.umap, (key, start), &live.umap, (on, &mut checkpoints), ctx)?
+            let steering = Steering { params: params.umap.clone(), pins: live.pins.clone() };
+            by_umap(inputs, steering, (key, start), &live.umap, (on, &mut checkpoints), ctx)?
         }
         MapMethod::Tsne => {
             tsne::run(inputs, &params.tsne, (key, start), &live.tsne, (tools, &mut checkpoints), ctx)?
@@ -119,9 +137,7 @@ pub fn run(
     let key_reached = match (reached.plain, epoch == epochs) {
         (true, true) => key,
         (true, false) => stopped_key(key, epoch),
-        (false, _) => {
-            Key::of("steered layout", 1).input(key).bytes(bytemuck::cast_slice(&positions)).finish()
-        }
+        (false, _) => steered_key(key, &positions),
     };
     let positions = Arc::new(positions);
     let layout = Layout { key: key_reached, positions, method: method.into(), epochs: reached.epochs };
@@ -146,13 +162,14 @@ fn is_plain(whole: Key, start: Option<&Layout>) -> bool {
 
 fn by_umap(
     inputs: &Inputs<'_>,
-    params: &UmapParams,
+    steering: Steering,
     (key, start): (Key, Option<&Layout>),
-    live: &Latest<UmapParams>,
+    live: &Latest<Steering>,
     (on, checkpoints): (&Computers, &mut Checkpoints<'_>),
     ctx: &Ctx,
 ) -> Result<Reached, StageError> {
     let n = inputs.matrix.rows();
+    let params = &steering.params;
     let epochs = params.epochs_for(n);
     let resumed = match start {
         Some(layout) => Some(Start { positions: layout.positions.to_vec(), epoch: layout.epochs.0 }),
@@ -170,13 +187,13 @@ fn by_umap(
     };
     ctx.progress.begin("Weighing neighbours", "documents", n as u64, 0);
     let graph = FuzzyGraph::build(inputs.knn, epochs, ctx).map_err(|error| failed(error, ctx))?;
-    let plain = is_plain(key, start);
+    let plain = steering.pins.is_empty() && is_plain(key, start);
     let mut watch = |so_far: umap::SoFar<'_>| {
         if plain && !so_far.steered && so_far.epoch < so_far.epochs {
             checkpoints.offer(&[so_far.positions], (so_far.epoch, so_far.epochs), ctx);
         }
     };
-    let reached = lay_out(&graph, begin, params, live, &mut watch, on, ctx);
+    let reached = lay_out(&graph, begin, steering, live, &mut watch, on, ctx);
     Ok(Reached {
         parts: vec![reached.positions],
         epochs: (reached.epoch, reached.epochs),
@@ -188,17 +205,18 @@ fn by_umap(
 fn lay_out(
     graph: &FuzzyGraph,
     begin: Start,
-    params: &UmapParams,
-    live: &Latest<UmapParams>,
+    steering: Steering,
+    live: &Latest<Steering>,
     watch: &mut dyn FnMut(umap::SoFar<'_>),
     on: &Computers,
     ctx: &Ctx,
 ) -> Optimised {
     // A single point has no neighbours, so its graph knows nothing of it.
     let n = graph.len().max(begin.positions.len());
-    let mut course = Course::new(params, n, begin.epoch);
+    let negatives = steering.params.negatives;
+    let mut course = Course::new(steering, n, begin.epoch);
     let mut positions = umap::placed(begin.positions, n);
-    let left = (1 + params.negatives) * (course.epochs - course.epoch);
+    let left = (1 + negatives) * (course.epochs - course.epoch);
     let units = Units::same(graph.due() * left as f64);
     if let Compute::Gpu(context) = on.choose(Work::Umap, units, ctx) {
         let failed = match OnAdapter::new(&context, graph, positions.clone(), ctx) {
@@ -216,9 +234,34 @@ fn lay_out(
     }
     let mut mover = OnProcessor::new(graph, positions);
     match umap::drive(&mut mover, &mut course, live, watch, ctx) {
-        Ok(()) => course.reached(mover.positions),
+        Ok(()) => course.reached(mover.into_positions()),
         Err(never) => match never {},
     }
+}
+
+/// Lets the map `layout`, at rest with the pins `before`, settle to those of `live`: what is near the documents in
+/// question follows them, nothing else moves. Where no document has to move, the map stays the same value.
+pub fn settle(
+    knn: &Knn,
+    params: &MapParams,
+    (layout, before): (&Arc<Layout>, &Pins),
+    live: &Live,
+    ctx: &Ctx,
+) -> Arc<Layout> {
+    let stands = |row: &u32| match (live.pins.get(row), layout.positions.get(*row as usize)) {
+        (Some(pin), Some(position)) => pin == position,
+        (None, Some(_)) => false,
+        (_, None) => true,
+    };
+    let mut stirred = settle::differing(before, &live.pins);
+    stirred.retain(|row| !stands(row));
+    if stirred.is_empty() {
+        return layout.clone();
+    }
+    let steering = Steering { params: params.umap.clone(), pins: live.pins.clone() };
+    let settled = settle::settle(knn, layout.positions.to_vec(), &stirred, steering, &live.umap, ctx);
+    let key = steered_key(layout.key, &settled.positions);
+    Arc::new(Layout { key, positions: Arc::new(settled.positions), ..(**layout).clone() })
 }
 
 fn keep(layout: &Layout, cache: Option<&Cache>, ctx: &Ctx) {
@@ -233,6 +276,7 @@ mod tests {
     use crate::data::Recall;
     use crate::math::hash;
     use crate::math::neighbours::{self, NeighbourParams};
+    use crate::math::umap::UmapParams;
     use crate::stage::MapParams;
 
     const N: usize = 300;
@@ -282,7 +326,7 @@ mod tests {
             }
         };
         let begin = Start { positions, epoch: 0 };
-        let reached = umap::optimise_watched(&graph, begin, &params().umap, &live, &mut stop, &ctx);
+        let reached = umap::optimise_watched(&graph, begin, (&params().umap).into(), &live, &mut stop, &ctx);
         assert_eq!(reached.epoch, epoch);
         let key = key(&inputs(matrix, knn), &params());
         Checkpoints::new(cache, key).save(&[&reached.positions], (epoch, 60), &ctx);
@@ -358,7 +402,10 @@ mod tests {
         let knn = knn(&matrix);
         let (_folder, cache) = cache();
         let live = Live::default();
-        live.put(&MapParams { umap: UmapParams { min_dist: 0.7, ..params().umap }, ..params() });
+        live.put(
+            &MapParams { umap: UmapParams { min_dist: 0.7, ..params().umap }, ..params() },
+            &Pins::new(),
+        );
         let steered =
             run(&inputs(&matrix, &knn), &params(), None, &live, tools(Some(&cache)), &Ctx::quiet()).unwrap();
         let key = key(&inputs(&matrix, &knn), &params());
@@ -366,6 +413,36 @@ mod tests {
         assert!(cache.load_layout(key).is_none());
         let continued = Layout { epochs: (30, 60), ..steered };
         assert_ne!(plain_run(&matrix, &knn, Some(&continued), Some(&cache)).key, key);
+    }
+
+    #[test]
+    fn a_map_with_pins_has_a_key_of_its_own_and_is_not_kept() {
+        let matrix = matrix();
+        let knn = knn(&matrix);
+        let (_folder, cache) = cache();
+        let pins = Pins::from([(4, [3.5, -1.25])]);
+        let live = Live { pins: pins.clone(), ..Live::default() };
+        let inputs = inputs(&matrix, &knn);
+        let pinned = run(&inputs, &params(), None, &live, tools(Some(&cache)), &Ctx::quiet()).unwrap();
+        assert_eq!(pinned.positions[4], [3.5, -1.25]);
+        let key = key(&inputs, &params());
+        assert!(pinned.key != key && cache.load_layout(key).is_none());
+        assert_ne!(pinned_key(key, &pins), key);
+        assert_eq!(pinned_key(key, &Pins::new()), key);
+    }
+
+    #[test]
+    fn a_map_at_rest_settles_about_a_moved_point_and_stays_the_same_where_none_moves() {
+        let matrix = matrix();
+        let knn = knn(&matrix);
+        let rest = Arc::new(plain_run(&matrix, &knn, None, None));
+        let there = Live { pins: Pins::from([(4, rest.positions[4])]), ..Live::default() };
+        let none = (&rest, &Pins::new());
+        assert_eq!(settle(&knn, &params(), none, &there, &Ctx::quiet()).key, rest.key);
+        let away = Live { pins: Pins::from([(4, [50.0, 50.0])]), ..Live::default() };
+        let moved = settle(&knn, &params(), none, &away, &Ctx::quiet());
+        assert_ne!(moved.key, rest.key);
+        assert_eq!((moved.positions[4], moved.epochs), ([50.0, 50.0], rest.epochs));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::data::Pins;
 use crate::gpu::{Context, GpuError, umap as kernel};
 use crate::job::Ctx;
 use crate::math::fuzzy::{Edge, FuzzyGraph};
@@ -56,6 +57,16 @@ impl Mover for OnAdapter<'_> {
         let each = started.elapsed().as_secs_f64() / rounds.len().max(1) as f64;
         self.at_once = ((FRAME.as_secs_f64() / each.max(1e-9)) as usize).clamp(1, MOST_AT_ONCE);
         Ok(())
+    }
+
+    fn hold(&mut self, pins: &Pins) -> Result<(), GpuError> {
+        let mut bits = vec![0u32; self.positions.len().div_ceil(32)];
+        for (&row, &place) in pins.range(..self.positions.len() as u32) {
+            bits[row as usize / 32] |= 1 << (row % 32);
+            self.layout.put(row as usize, place)?;
+            self.positions[row as usize] = place;
+        }
+        self.layout.hold(&bits)
     }
 
     fn positions(&mut self) -> Result<&[[f32; 2]], GpuError> {

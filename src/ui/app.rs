@@ -153,6 +153,11 @@ impl SemascopeApp {
         self.panes.arrangement()
     }
 
+    /// Where a document's point appeared on the map in the last frame.
+    pub fn shown_at(&self, document: u32) -> Option<egui::Pos2> {
+        self.map.shown_at(&self.session, document)
+    }
+
     /// The session, for tests and scripts.
     pub fn session(&self) -> &Session {
         &self.session

@@ -13,7 +13,7 @@ use crate::view::colour::MapTheme;
 use crate::view::fonts::FontFiles;
 use crate::view::labels::MapLabel;
 use crate::view::lasso::Lassoed;
-use crate::view::map::{MapResponse, MapView, Outline, Scene};
+use crate::view::map::{Dragged, MapResponse, MapView, Outline, Scene};
 use crate::view::raster;
 
 use super::cluster_menu;
@@ -27,6 +27,7 @@ use super::hover_card;
 use super::icons;
 use super::legend::{self, LegendState};
 use super::map_labels;
+use super::pins;
 use super::shortcuts::{ZOOM_STEP, keys_for};
 use super::status_bar;
 use super::theme::{self, SPACE_8, SPACE_12, Theme};
@@ -45,9 +46,13 @@ type Positions = Arc<Vec<[f32; 2]>>;
 /// What the menu on the map is about.
 #[derive(Clone, Copy)]
 enum MenuOf {
+    /// A cluster, by its name.
     Cluster(u32),
     /// A level of the topics, and the topic's label.
     Topic(usize, u32),
+    /// A document's point, and its cluster.
+    Point(u32, Option<u32>),
+    Ground,
 }
 
 /// The documents that lie where the focused one does.
@@ -196,6 +201,11 @@ impl MapPanel {
         }
     }
 
+    /// Where a document's point appeared in the last frame.
+    pub fn shown_at(&self, session: &Session, document: u32) -> Option<Pos2> {
+        self.view.view_from_world(*session.positions()?.get(document as usize)?)
+    }
+
     /// What a project remembers of the view.
     pub fn camera(&self) -> Option<Camera> {
         self.view.camera()
@@ -233,6 +243,7 @@ impl MapPanel {
             name: &name,
         };
         let response = self.view.show(ui, &scene);
+        pins::paint(ui, rect, session, &self.view);
         self.card(ui, session, &response);
         self.context_menu(session, &response, (&labels, topics), wishes);
         respond(session, &response, wishes);
@@ -258,7 +269,9 @@ impl MapPanel {
 
     /// The names on the map, and whether they are those of topics rather than of clusters.
     fn names(&self, session: &Session, facts: &Facts, positions: &Positions) -> (Arc<Vec<MapLabel>>, bool) {
-        let topics = session.layout().is_some_and(|layout| Arc::ptr_eq(&layout.positions, positions));
+        let rests = session.layout().is_some_and(|layout| Arc::ptr_eq(&layout.positions, positions));
+        // A map that settles about one point keeps its names.
+        let topics = rests || session.map_settles();
         if let Some(labels) = self.labels.latest().filter(|_| topics) {
             return (labels.clone(), true);
         }
@@ -279,17 +292,26 @@ impl MapPanel {
     ) {
         if response.response.secondary_clicked() {
             let named = response.context_label.and_then(|label| labels.get(label));
-            let of_point = response.context.and_then(|document| facts::cluster_of(session, document));
+            let of_point = |document| MenuOf::Point(document, facts::cluster_of(session, document));
+            let ground = session.edits().is_some_and(|edits| !edits.pins.is_empty());
             self.menu = match named {
                 Some(label) if topics => Some(MenuOf::Topic(usize::from(label.level), label.code)),
                 Some(label) => Some(MenuOf::Cluster(label.code)),
-                None => of_point.map(MenuOf::Cluster),
+                None => response.context.map(of_point).or(ground.then_some(MenuOf::Ground)),
             };
         }
         let Some(menu) = self.menu else { return };
         let open = response.response.context_menu(|ui| match menu {
             MenuOf::Cluster(label) => cluster_menu::show(ui, session, label, &[], wishes),
             MenuOf::Topic(level, code) => cluster_menu::show_topic(ui, session, (level, code), wishes),
+            MenuOf::Point(document, cluster) => {
+                if let Some(label) = cluster {
+                    cluster_menu::show(ui, session, label, &[], wishes);
+                    ui.separator();
+                }
+                pins::menu(ui, session, Some(document), wishes);
+            }
+            MenuOf::Ground => pins::menu(ui, session, None, wishes),
         });
         if open.is_none() {
             self.menu = None;
@@ -468,6 +490,9 @@ fn respond(session: &Session, response: &MapResponse, wishes: &mut Wishes) {
     }
     if let Some(document) = response.double_clicked {
         wishes.visit(document);
+    }
+    if let Some(Dragged { point, place, held }) = response.dragged.filter(|_| session.can_pin()) {
+        wishes.push(Command::Pin { document: point, place, held });
     }
 }
 

@@ -31,6 +31,7 @@ pub mod notices;
 pub mod panels;
 pub mod panes;
 pub mod pictures;
+mod pins;
 pub mod problem_report;
 pub mod problem_sheet;
 pub mod recent_files;

@@ -86,9 +86,10 @@ pub static SHORTCUTS: [Shortcut; 20] = [
 ];
 
 /// What the mouse does on the map, for the sheet.
-const GESTURES: [(&str, &str); 6] = [
+const GESTURES: [(&str, &str); 7] = [
     ("Drag", "Move the map"),
     ("Shift + drag", "Select what the line holds"),
+    ("Ctrl + drag a point", "Move and pin it"),
     ("Wheel", "Zoom at the pointer"),
     ("Double-click", "Show the whole map"),
     ("Click a point", "Its document"),

@@ -91,6 +91,18 @@ pub struct MapResponse {
     /// Share of the points in view that the picture on show holds: below 1 while the map moves faster than all of
     /// them can be drawn.
     pub drawn: f64,
+    /// A point was dragged to another place.
+    pub dragged: Option<Dragged>,
+}
+
+/// A point in a person's hand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dragged {
+    pub point: u32,
+    /// Where on the map it shall lie now.
+    pub place: [f32; 2],
+    /// Whether the person still has hold of it.
+    pub held: bool,
 }
 
 /// Where the camera shall go next.
@@ -111,6 +123,8 @@ pub struct MapView {
     touched: bool,
     /// Whether the keyboard's focus came by the keyboard: only then does a ring need to say where it is.
     ring: bool,
+    /// The point that is dragged, and how far from the pointer it was taken hold of, in world units.
+    held: Option<(u32, [f64; 2])>,
     /// The focus that is about to come was asked for by a click.
     clicked_into: bool,
     count: usize,
@@ -132,6 +146,7 @@ impl MapView {
             wish: None,
             touched: false,
             ring: false,
+            held: None,
             clicked_into: false,
             count: 0,
             view: Rect::ZERO,
@@ -212,6 +227,7 @@ impl MapView {
 
         let fitted = self.follow_scene(scene, rect, motion.then_some(seconds), ui.ctx());
         self.grant_wish(&fitted, rect, motion, now);
+        let dragged = self.drag_point(ui, &response, scene, &fitted, rect);
         self.react(ui, &response, &fitted, rect, motion, now);
         self.advance_flight(now, ui.ctx());
         let camera = self.camera.unwrap_or(fitted);
@@ -307,6 +323,7 @@ impl MapView {
             hovered_stack,
             lassoed,
             drawn: shown.share,
+            dragged,
             response,
         }
     }
@@ -373,6 +390,40 @@ impl MapView {
         }
     }
 
+    /// Takes hold of a point where a drag with Ctrl (Cmd) begins on one, and moves it with the pointer.
+    fn drag_point(
+        &mut self,
+        ui: &egui::Ui,
+        response: &egui::Response,
+        scene: &Scene<'_>,
+        fitted: &Camera,
+        rect: Rect,
+    ) -> Option<Dragged> {
+        let camera = self.camera.unwrap_or(*fitted);
+        if response.drag_started_by(PointerButton::Primary)
+            && ui.input(|input| input.modifiers.command && !input.modifiers.shift)
+        {
+            let from = camera.world_from_view(ui.input(|input| input.pointer.press_origin())?, rect);
+            let reach = f64::from(HOVER_REACH) / camera.scale;
+            let arranged = self.arranger.latest()?;
+            let point =
+                arranged.tiles.nearest(from, reach, self.shown().share, |slot| arranged.layer(slot))?;
+            let at = scene.positions.get(point as usize)?;
+            self.held = Some((point, [f64::from(at[0]) - from[0], f64::from(at[1]) - from[1]]));
+            // A map that follows its points would slip away under the pointer.
+            self.take_over(camera);
+        }
+        let (point, off) = self.held?;
+        let stopped = response.drag_stopped();
+        if stopped || !response.dragged() {
+            self.held = None;
+        }
+        let moves = response.drag_delta() != Vec2::ZERO;
+        let at = camera.world_from_view(response.interact_pointer_pos()?, rect);
+        let place = [(at[0] + off[0]) as f32, (at[1] + off[1]) as f32];
+        (moves || stopped).then_some(Dragged { point, place, held: !stopped })
+    }
+
     /// Moves the camera as pointer and keys say.
     fn react(
         &mut self,
@@ -392,10 +443,12 @@ impl MapView {
             self.ring = false;
             response.request_focus();
         }
-        let pans = response.dragged_by(PointerButton::Middle)
-            || (response.dragged_by(PointerButton::Primary)
-                && !self.lasso.is_drawn()
-                && !ui.input(|input| input.modifiers.shift));
+        // A point that is held moves in place of the map.
+        let pans = self.held.is_none()
+            && (response.dragged_by(PointerButton::Middle)
+                || (response.dragged_by(PointerButton::Primary)
+                    && !self.lasso.is_drawn()
+                    && !ui.input(|input| input.modifiers.shift)));
         if pans && response.drag_delta() != Vec2::ZERO {
             self.take_over(camera.panned(response.drag_delta()));
         }

@@ -212,6 +212,10 @@ impl Space {
                 }
                 self.edits.tag(tag, &members)
             }
+            Command::Pin { document, place, .. } if (*document as usize) < self.corpus.len() => {
+                self.edits.pin(*document, *place)
+            }
+            Command::Unpin(documents) => self.edits.unpin(documents),
             Command::Untag(tag, documents) => self.edits.untag(tag, &Members::new(documents.clone())),
             _ => return None,
         };

@@ -12,14 +12,14 @@ mod stored;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::data::{Clusters, Corpus, Edits, Element, Key, Knn, Layout, MapQuality, Matrix, Names};
+use crate::data::{Clusters, Corpus, Edits, Element, Key, Knn, Layout, MapQuality, Matrix, Names, Pins};
 use crate::embed::Embedder;
 use crate::job::Event;
 use crate::math::hdbscan::Ground;
 use crate::model::ModelSource;
 use crate::stage::map::{Inputs, Live};
 use crate::stage::topics::NamedTopics;
-use crate::stage::{self, ClusterMethod, MapParams, Params};
+use crate::stage::{self, ClusterMethod, MapMethod, MapParams, Params};
 
 use super::cell::{Cell, News};
 use super::{Colouring, Notice, NoticeAction, Severity, Step};
@@ -56,13 +56,35 @@ struct Moving {
     epochs: (usize, usize),
 }
 
+/// A map, and what it was made for.
+struct Mapped {
+    layout: Arc<Layout>,
+    /// The key of the map that the parameters alone give.
+    whole: Key,
+    /// The documents that hold still in it.
+    pins: Pins,
+}
+
+impl Mapped {
+    fn request(&self) -> Key {
+        stage::map::pinned_key(self.whole, &self.pins)
+    }
+}
+
+/// What a moving map follows: the key of the map that its parameters alone give, and what steers it.
+struct Aim {
+    whole: Key,
+    params: MapParams,
+    pins: Pins,
+}
+
 /// One corpus and everything that follows from it.
 pub(super) struct Space {
     pub corpus: Arc<Corpus>,
     vectors: Vectors,
     embedded: Cell<Embedded>,
     knn: Cell<Arc<Knn>>,
-    map: Cell<Arc<Layout>>,
+    map: Cell<Mapped>,
     quality: Cell<MapQuality>,
     clusters: Cell<Arc<Clusters>>,
     names: Cell<Arc<Names>>,
@@ -74,8 +96,13 @@ pub(super) struct Space {
     kept_names: Option<Arc<Names>>,
     moving: Option<Moving>,
     live: Live,
-    /// The parameters that the moving map follows now.
-    steered: Option<MapParams>,
+    /// What the moving map follows now.
+    aim: Option<Aim>,
+    /// The map that moves is one at rest which settles about points that were moved by hand.
+    settles: bool,
+    /// A person has hold of a point: what the map settles to meanwhile is passed by, and need not be remembered.
+    pub held: bool,
+    passing: bool,
     first_map: bool,
     /// Of which clusters the unclustered were counted, and how many they are.
     counted: std::cell::Cell<Option<(Key, usize)>>,
@@ -113,7 +140,10 @@ impl Space {
             kept_names: None,
             moving: None,
             live: Live::default(),
-            steered: None,
+            aim: None,
+            held: false,
+            passing: false,
+            settles: false,
             first_map: false,
             counted: std::cell::Cell::new(None),
             focus: None,
@@ -155,11 +185,22 @@ impl Space {
     }
 
     fn map_request(&self, params: &Params) -> Option<Key> {
+        Some(stage::map::pinned_key(self.whole_map(params)?, self.pins(params)))
+    }
+
+    /// The key of the map that the parameters alone give.
+    fn whole_map(&self, params: &Params) -> Option<Key> {
         Some(stage::map::key(&self.map_inputs(params)?, &params.map))
     }
 
     fn map_inputs<'a>(&'a self, params: &'a Params) -> Option<Inputs<'a>> {
         Some(Inputs { matrix: self.matrix()?, knn: self.knn()?, search: Some(&params.neighbours) })
+    }
+
+    /// The documents that hold still on the map: only one that moves has any.
+    fn pins(&self, params: &Params) -> &Pins {
+        static NONE: Pins = Pins::new();
+        if params.map.method == MapMethod::Umap { &self.edits.pins } else { &NONE }
     }
 
     fn quality_request(&self) -> Option<Key> {
@@ -237,9 +278,13 @@ impl Space {
         }
         let map_news = self.map.poll();
         let map_ended = !matches!(map_news, News::Nothing);
-        let unfinished = matches!(&map_news, News::Value(layout) if layout.epochs.0 < layout.epochs.1);
+        let mapped = matches!(map_news, News::Value(_));
+        let unfinished = matches!(&map_news, News::Value(map) if map.layout.epochs.0 < map.layout.epochs.1);
         made |= matches!(map_news, News::Value(_));
         notices.extend(failure(map_news, Step::Map));
+        if mapped {
+            self.take_mapped();
+        }
         if unfinished {
             self.map.mark_stopped();
         }
@@ -263,19 +308,39 @@ impl Space {
 
     /// Hands changed parameters to a map that moves; those that need another start make it stale instead.
     pub fn steer(&mut self, params: &Params) {
-        let (Some(wanted), Some(running), Some(steered)) =
-            (self.map_request(params), self.map.running_for(), &self.steered)
+        let (Some(wanted), Some(whole), Some(aim)) =
+            (self.map_request(params), self.whole_map(params), &self.aim)
         else {
             return;
         };
         // What does not shape the map, such as the grain of its topics, may differ.
-        let before = MapParams { topics: params.map.topics, ..steered.clone() };
+        let before = MapParams { topics: params.map.topics, ..aim.params.clone() };
         let Some(inputs) = self.map_inputs(params) else { return };
-        let same_map = stage::map::key(&inputs, &before) == running;
-        if wanted != running && same_map && params.map.only_live_differs(&before) {
-            self.live.put(&params.map);
+        let same_map = stage::map::key(&inputs, &before) == aim.whole
+            && self.map.running_for() == Some(stage::map::pinned_key(aim.whole, &aim.pins));
+        // A map that settles keeps the shape that it has.
+        let live = params.map.only_live_differs(&before) && !(self.settles && whole != aim.whole);
+        if self.map.running_for() != Some(wanted) && same_map && live {
+            let pins = self.pins(params).clone();
+            self.live.put(&params.map, &pins);
             self.map.redirect(wanted);
-            self.steered = Some(params.map.clone());
+            self.aim = Some(Aim { whole, params: params.map.clone(), pins });
+        }
+    }
+
+    /// Notes what a map that has come to rest was made for.
+    fn take_mapped(&mut self) {
+        let Some(aim) = self.aim.take() else { return };
+        // What was changed as the last round ended was not taken: the map is still to follow it.
+        let followed = self.live.umap.take().is_none();
+        self.map.describe(|map| {
+            if followed {
+                (map.whole, map.pins) = (aim.whole, aim.pins);
+            }
+            map.request()
+        });
+        if std::mem::replace(&mut self.passing, self.held && self.settles) {
+            self.map.forget_last();
         }
     }
 
@@ -298,7 +363,7 @@ impl Space {
     }
 
     pub fn layout(&self) -> Option<&Arc<Layout>> {
-        self.map.value()
+        self.map.value().map(|map| &map.layout)
     }
 
     pub fn positions(&self) -> Option<&Arc<Vec<[f32; 2]>>> {
@@ -308,8 +373,18 @@ impl Space {
         }
     }
 
+    /// Whether the map that moves is one at rest that follows points moved by hand.
+    pub fn map_settles(&self) -> bool {
+        self.settles && self.map.is_running()
+    }
+
+    /// Whether points of the map can be moved and pinned by hand.
+    pub fn can_pin(&self, params: &Params) -> bool {
+        params.map.method == MapMethod::Umap && self.positions().is_some()
+    }
+
     pub fn map_epoch(&self) -> Option<(usize, usize)> {
-        self.moving.as_ref().map(|moving| moving.epochs)
+        self.moving.as_ref().filter(|_| !self.settles).map(|moving| moving.epochs)
     }
 
     pub fn quality(&self) -> Option<&MapQuality> {
@@ -317,8 +392,12 @@ impl Space {
     }
 
     pub fn topics(&self) -> &[(Arc<Clusters>, Arc<Names>)] {
-        // While the map moves, its old topics would lie in the wrong places.
-        if self.map.is_running() { &[] } else { self.topics.value().map_or(&[], |topics| topics) }
+        // While the whole map moves, its old topics would lie in the wrong places.
+        if self.map.is_running() && !self.settles {
+            &[]
+        } else {
+            self.topics.value().map_or(&[], |topics| topics)
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::session::{Step, Tools};
 use crate::stage::map::{Inputs, Live};
 use crate::stage::{self, Params, StageError};
 
-use super::{Embedded, LoadedModel, Space, Vectors};
+use super::{Aim, Embedded, LoadedModel, Mapped, Space, Vectors};
 
 impl Space {
     /// Starts every step whose inputs are there and whose value is missing or stale.
@@ -121,7 +121,9 @@ impl Space {
         if self.map.recall(request) {
             self.moving = None;
         }
-        if let Some(key) = request.filter(|_| self.map.needs(request)) {
+        if let Some(key) = request.filter(|_| self.map.needs(request))
+            && !self.settle_map(key, knn, params, tools)
+        {
             self.start_map(key, (matrix.clone(), knn.clone()), None, params, tools);
         }
         let request = self.quality_request();
@@ -153,15 +155,41 @@ impl Space {
         params: &Params,
         tools: &Tools,
     ) {
-        let tools = tools.clone();
-        self.live = Live::default();
-        self.steered = Some(params.map.clone());
-        let (live, params) = (self.live.clone(), params.clone());
+        let Some(whole) = self.whole_map(params) else { return };
+        let live = self.live_from(whole, params);
+        (self.settles, self.moving) = (false, None);
+        let (tools, params) = (tools.clone(), params.clone());
         self.map.start("map", key, tools.wake.clone(), move |ctx| {
             let inputs = Inputs { matrix: &matrix, knn: &knn, search: Some(&params.neighbours) };
             let tools = tools.of_stages();
-            stage::map::run(&inputs, &params.map, start.as_deref(), &live, tools, ctx).map(Arc::new)
+            let layout = stage::map::run(&inputs, &params.map, start.as_deref(), &live, tools, ctx)?;
+            Ok(Mapped { layout: layout.into(), whole, pins: live.pins })
         });
+    }
+
+    /// Lets a map at rest follow pins, if nothing else has changed; says whether.
+    fn settle_map(&mut self, key: Key, knn: &Arc<Knn>, params: &Params, tools: &Tools) -> bool {
+        let Some(whole) = self.whole_map(params) else { return false };
+        // One that is asked for anew is of no request.
+        let made = self.map.value().map(Mapped::request);
+        let Some(map) = self.map.fresh(made).filter(|map| map.whole == whole) else { return false };
+        let (layout, before) = (map.layout.clone(), map.pins.clone());
+        let live = self.live_from(whole, params);
+        (self.settles, self.moving) = (true, None);
+        let (knn, params) = (knn.clone(), params.map.clone());
+        self.map.start("settle", key, tools.wake.clone(), move |ctx| {
+            let layout = stage::map::settle(&knn, &params, (&layout, &before), &live, ctx);
+            Ok(Mapped { layout, whole, pins: live.pins })
+        });
+        true
+    }
+
+    /// What a person has to do with the map that starts now.
+    fn live_from(&mut self, whole: Key, params: &Params) -> Live {
+        let pins = self.pins(params).clone();
+        self.live = Live { pins: pins.clone(), ..Live::default() };
+        self.aim = Some(Aim { whole, params: params.map.clone(), pins });
+        self.live.clone()
     }
 
     /// Goes on with a map that was stopped.

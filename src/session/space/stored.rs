@@ -10,7 +10,7 @@ use crate::session::Colouring;
 use crate::session::cell::Cell;
 use crate::stage::Params;
 
-use super::{Embedded, Grouped, Space, Vectors};
+use super::{Embedded, Grouped, Mapped, Space, Vectors};
 
 /// Names of the values in [`Project::stale`].
 const VECTORS: &str = "vectors";
@@ -91,7 +91,10 @@ impl Space {
         }
         if let Some(layout) = &project.layout {
             let request = self.map_request(params);
-            put(&mut self.map, request, stale(LAYOUT), layout.clone());
+            if let Some(whole) = self.whole_map(params) {
+                let map = Mapped { layout: layout.clone(), whole, pins: self.pins(params).clone() };
+                put(&mut self.map, request, stale(LAYOUT), map);
+            }
             if layout.epochs.0 < layout.epochs.1 {
                 self.map.mark_stopped();
             }

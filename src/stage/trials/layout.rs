@@ -95,7 +95,7 @@ fn laid_out(context: Option<&Context>, knn: &Knn, epochs: usize, ctx: &Ctx) -> R
             let mut mover = OnProcessor::new(&graph, start);
             started = Instant::now();
             let _ = umap::drive(&mut mover, &mut course, &latest, &mut |_| {}, ctx);
-            mover.positions
+            mover.into_positions()
         }
     };
     ctx.cancel.check()?;
