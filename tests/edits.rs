@@ -120,10 +120,10 @@ fn an_edit_that_no_longer_fits_asks_and_both_versions_are_kept() {
     let mut session = explored(home.path());
     session.apply(Command::RenameCluster(0, "Everything about cards".into()));
     rests(&mut session);
-    // Two clusters in all: whatever the first was, it is not one of these.
+    // One cluster in all: whatever the first was, it is not this one.
     let mut params = session.params().clone();
     params.clusters.method = semascope::stage::ClusterMethod::KMeans;
-    params.clusters.kmeans.k = 2;
+    params.clusters.kmeans.k = 1;
     session.apply(Command::SetParams(Box::new(params)));
     rests(&mut session);
     let edit = session.edits().unwrap().regroupings[0].key;

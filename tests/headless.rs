@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use common::{SMALL, small_corpus};
 use semascope::data::Element;
+use semascope::io::npy;
 
 /// Runs `semascope` with a cache and settings of its own.
 fn semascope(home: &Path, arguments: &[&str]) -> Output {
@@ -373,4 +374,36 @@ fn devices_lists_the_cpu() {
     assert_ok(&output);
     let devices: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(devices["models"].as_array().is_some_and(|models| !models.is_empty()));
+}
+
+#[test]
+fn bench_tries_every_kernel_beside_its_twin() {
+    let home = tempfile::tempdir().unwrap();
+    let output = semascope(home.path(), &["bench", "--quick", "--software", "--json"]);
+    if String::from_utf8_lossy(&output.stderr).contains("no graphics adapter") {
+        eprintln!("not tried: there is no adapter at all");
+        return;
+    }
+    assert_ok(&output);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let kernels = found["kernels"].as_array().unwrap();
+    assert_eq!(kernels.len(), semascope::stage::trials::ALL.len());
+    assert!(kernels.iter().all(|kernel| kernel["agrees"] == true && kernel["seconds"].as_f64() > Some(0.0)));
+    assert!(found["ceiling"]["flops"].as_f64() > Some(0.0));
+}
+
+#[test]
+fn a_run_by_wish_on_the_graphics_adapter_gives_the_same_neighbours_or_says_why_not() {
+    let home = tempfile::tempdir().unwrap();
+    let values: Vec<f32> = (0..300 * 8).map(|i| ((i * 7919) % 1009) as f32 / 1009.0 - 0.5).collect();
+    npy::write_f32(&home.path().join("v.npy"), 300, 8, &values).unwrap();
+    let at = |name: &str| home.path().join(name).display().to_string();
+    let found = |device: &str| {
+        let (vectors, out) = (at("v.npy"), at(device));
+        let output =
+            semascope(home.path(), &["knn", &vectors, "--k", "5", "--out", &out, "--device", device]);
+        assert_ok(&output);
+        fs::read(home.path().join(device).join("indices.npy")).unwrap()
+    };
+    assert!(found("gpu") == found("cpu"));
 }

@@ -42,8 +42,23 @@ pub fn adapters() -> Vec<AdapterInfo> {
 
 /// Every adapter of this machine, the fastest kind first.
 pub fn all() -> Vec<Adapter> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let mut found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    of(wgpu::Backends::all())
+}
+
+/// Those that may compute. OpenGL, which offers less, is not asked: some of its libraries complain on the terminal where there
+/// is no display.
+pub fn computing() -> Vec<Adapter> {
+    let mut found = of(wgpu::Backends::PRIMARY);
+    found.retain(computes);
+    found
+}
+
+fn of(backends: wgpu::Backends) -> Vec<Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let mut found = pollster::block_on(instance.enumerate_adapters(backends));
     found.sort_by_cached_key(|adapter| {
         let info = adapter.get_info();
         (kind_of(info.device_type).0, info.name, info.backend == wgpu::Backend::Gl)
@@ -52,7 +67,7 @@ pub fn all() -> Vec<Adapter> {
 }
 
 /// Whether the adapter has what compute kernels ask for: WebGPU's promises.
-pub fn computes(adapter: &Adapter) -> bool {
+fn computes(adapter: &Adapter) -> bool {
     wgpu::Limits::default().check_limits(&adapter.0.limits())
         && adapter.0.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
 }

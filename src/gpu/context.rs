@@ -60,9 +60,9 @@ pub type Buffer = wgpu::Buffer;
 impl Context {
     /// A device on the fastest adapter; a software adapter only where `software` is set.
     pub fn open(software: bool) -> Result<Self, GpuError> {
-        let adapter = adapters::all()
+        let adapter = adapters::computing()
             .into_iter()
-            .find(|adapter| adapter.is_software() == software && adapters::computes(adapter))
+            .find(|adapter| adapter.is_software() == software)
             .ok_or(GpuError::NoAdapter)?;
         Self::on(&adapter)
     }

@@ -44,6 +44,19 @@ pub enum Work {
     KMeans,
 }
 
+impl Work {
+    /// Units a second that a slow processor does.
+    fn least_rate(self) -> f64 {
+        match self {
+            Self::Neighbours => 5e9,
+            Self::KMeans | Self::Pca => 2e9,
+            Self::Quality => 5e8,
+            Self::Umap => 2e7,
+            Self::Density => 5e6,
+        }
+    }
+}
+
 /// How much work there is, in its own units: an adapter may do it another way than the processor.
 #[derive(Clone, Copy, Debug)]
 pub struct Units {
@@ -145,6 +158,10 @@ impl Computers {
     /// which is found out once and kept; an adapter in software never is.
     pub fn choose(&self, work: Work, units: Units, ctx: &Ctx) -> Compute {
         let wish = self.wished();
+        if wish == DevicePreference::Auto && units.cpu / work.least_rate() < START {
+            // Nothing to be gained: the adapter is not even looked for.
+            return Compute::Cpu;
+        }
         let found = match wish {
             DevicePreference::Cpu => return Compute::Cpu,
             DevicePreference::Gpu => self.0.any.get_or_init(|| self.open(true)),
