@@ -206,6 +206,26 @@ fn t_sne_is_chosen_in_the_panel_and_its_sliders_act() {
 }
 
 #[test]
+fn contours_are_chosen_on_the_map_and_drawn_around_all_documents_or_those_of_each_colour() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = workspace(folder.path());
+    for (choice, spoken) in [
+        ("Contours of each colour", "with contours of each colour"),
+        ("Contours of all documents", "with contours of all documents"),
+    ] {
+        window.get_by_label("Contours").click();
+        window.run_steps(3);
+        window.get_by_label(choice).click();
+        wait_for(&mut window, spoken);
+    }
+    window.get_by_label("Contours").click();
+    window.run_steps(3);
+    window.get_by_label("No contours").click();
+    window.run_steps(5);
+    assert!(window.query_all_by_label_contains("with contours").next().is_none());
+}
+
+#[test]
 fn a_click_in_the_legend_hides_an_entry_and_show_all_brings_it_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut window = workspace(folder.path());

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::math::contours::contours;
 use crate::math::density::Frame;
 use crate::session::Session;
@@ -10,8 +12,6 @@ use crate::view::map::Outline;
 
 use super::colouring::{Legend, Paint};
 use super::derived::Same;
-
-use serde::{Deserialize, Serialize};
 
 /// Shares of the documents that contours hold: of all, and of each colour.
 const OF_ALL: [f32; 4] = [0.25, 0.5, 0.75, 0.95];
@@ -43,6 +43,17 @@ impl Contours {
             "Lines that hold 50 and 90% of the documents of each colour; of the twelve largest, where there are more",
         ),
     ];
+}
+
+impl Contours {
+    /// What a screen reader says of them.
+    pub fn spoken(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::All => Some("with contours of all documents"),
+            Self::EachColour => Some("with contours of each colour"),
+        }
+    }
 }
 
 /// What the contours are made from.

@@ -230,7 +230,7 @@ impl MapPanel {
         let (labels, topics) = self.names(session, facts, &positions);
         let lines = lines(session);
         let outlines = self.outlines.latest().map(|outlines| (**outlines).clone()).unwrap_or_default();
-        let name = name(session, positions.len());
+        let name = name(session, positions.len(), self.contours.spoken().filter(|_| !outlines.is_empty()));
         let scene = Scene {
             positions: &positions,
             colours: &colours,
@@ -449,10 +449,13 @@ fn over_map(
         .rect
 }
 
-fn name(session: &Session, points: usize) -> String {
+fn name(session: &Session, points: usize, contours: Option<&str>) -> String {
     let mut name = format!("Map of {}", format::plural(points, "document", "documents"));
     if session.clusters().is_some() {
         name.push_str(&format!(", {}", format::plural(session.cluster_count(), "cluster", "clusters")));
+    }
+    if let Some(contours) = contours {
+        name.push_str(&format!(", {contours}"));
     }
     name
 }
