@@ -4,6 +4,8 @@
 mod adapters;
 mod batches;
 pub mod ceiling;
+pub mod cells;
+mod codes;
 mod context;
 pub mod density;
 mod error;
@@ -14,11 +16,13 @@ pub mod neighbours;
 pub mod pca;
 pub mod quality;
 mod rows;
+pub mod sweep;
 mod tiles;
 pub mod umap;
 pub mod wgsl;
 
-pub use adapters::{Adapter, AdapterInfo, adapters, all, describe, is_software};
+pub use adapters::{Adapter, AdapterInfo, SOFTWARE, adapters, all, describe, is_software};
+pub use codes::CodedRows;
 pub use context::{Buffer, Context};
 pub use error::GpuError;
 pub use kernel::{Batch, Kernel, Pace};
