@@ -11,7 +11,7 @@ use super::context::{Buffer, Context};
 use super::error::GpuError;
 use super::kernel::{Batch, Pace};
 use super::kmeans;
-use super::neighbours::{Candidates, EMPTY, NOBODY, Span};
+use super::neighbours::{Candidates, EMPTY, NOBODY, Span, TILES_AT_ONCE};
 use super::rows::steps;
 use super::tiles::{Source, TILE, Tiles};
 use crate::job::Ctx;
@@ -148,7 +148,8 @@ fn homes(
     let mut pace = Pace::starting_with(1);
     let mut homes = Vec::with_capacity(codes.rows * overlap);
     ctx.progress.begin("Finding cells", "points", codes.rows as u64, 0);
-    let fitting = (ROOM.min(context.page() as usize) / (4 * TILE * codes.depth.max(overlap))).max(1);
+    let fitting = ROOM.min(context.page() as usize) / (4 * TILE * codes.depth.max(overlap));
+    let fitting = fitting.clamp(1, TILES_AT_ONCE);
     for rows in steps(0..codes.rows, fitting * TILE) {
         let members: Vec<u32> = (rows.start as u32..rows.end as u32).collect();
         let held = Gathered::of(context, codes, members, overlap, ctx)?;

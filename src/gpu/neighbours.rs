@@ -9,7 +9,7 @@ use super::tiles::{Page, Source, TILE, Tiles};
 use crate::job::Ctx;
 
 /// Tiles of rows that one dispatch works on: enough to fill any adapter, few enough for a slice of 10 ms on a slow one.
-const TILES_AT_ONCE: usize = 1024;
+pub(super) const TILES_AT_ONCE: usize = 1024;
 
 /// The id of a free place on a list.
 pub const NOBODY: u32 = u32::MAX;

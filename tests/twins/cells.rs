@@ -29,13 +29,18 @@ fn found(context: &Context, values: &[f32], sweeps: usize, ctx: &Ctx) -> Result<
     })
 }
 
-/// Weak clusters, whose rows have neighbours in other cells.
-fn weakly_clustered(n: usize) -> Vec<f32> {
-    let mut values = clustered(n, DIM, 150);
-    for (row, more) in values.chunks_mut(DIM).zip(noise(8).take(n * DIM).collect::<Vec<f32>>().chunks(DIM)) {
-        row.iter_mut().zip(more).for_each(|(x, more)| *x += 0.06 * more);
+/// Rows all over a few dimensions, with borders of cells between many of them and their neighbours.
+fn spread(n: usize) -> Vec<f32> {
+    const LATENT: usize = 8;
+    let axes: Vec<f32> = noise(4).take(LATENT * DIM).collect();
+    let mut values = Vec::with_capacity(n * DIM);
+    for latent in noise(8).take(n * LATENT).collect::<Vec<f32>>().chunks(LATENT) {
+        let mut row = [0.0f32; DIM];
+        for (&x, axis) in latent.iter().zip(axes.chunks(DIM)) {
+            row.iter_mut().zip(axis).for_each(|(sum, axis)| *sum += x * axis);
+        }
         let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
-        row.iter_mut().for_each(|x| *x /= length);
+        values.extend(row.iter().map(|x| x / length));
     }
     values
 }
@@ -43,7 +48,7 @@ fn weakly_clustered(n: usize) -> Vec<f32> {
 #[test]
 fn cells_find_most_neighbours_and_sweeps_find_more() {
     let Some(context) = context() else { return };
-    let values = weakly_clustered(4000);
+    let values = spread(4000);
     let expected = exact(&values, DIM, K);
     let found = found(&context, &values, 2, &Ctx::quiet()).unwrap();
     let shares: Vec<f64> = found.iter().map(|found| shared(found, &expected, K)).collect();
@@ -63,7 +68,7 @@ fn cells_find_most_neighbours_and_sweeps_find_more() {
 #[test]
 fn cells_and_sweeps_are_the_same_when_repeated_and_in_many_pages() {
     let Some(context) = context() else { return };
-    let values = weakly_clustered(3000);
+    let values = spread(3000);
     let whole = found(&context, &values, 1, &Ctx::quiet()).unwrap();
     assert!(found(&context, &values, 1, &Ctx::quiet()).unwrap() == whole);
     // Codes in two pages, cells in several batches, links in five pages, sweeps in chunks of 24 rows.
