@@ -11,13 +11,15 @@ use super::context::{Buffer, Context};
 use super::error::GpuError;
 use super::kernel::{Batch, Pace};
 use super::kmeans;
+use super::lists::Lists;
 use super::neighbours::{Candidates, EMPTY, NOBODY, Span, TILES_AT_ONCE};
 use super::rows::steps;
 use super::tiles::{Source, TILE, Tiles};
 use crate::job::Ctx;
 
-/// How many cells a row is in.
-const OVERLAP: usize = 4;
+/// How many cells a row should be in at first, and where that finds too little: at four times the work.
+pub const OVERLAP: usize = 4;
+pub const MORE_OVERLAP: usize = 8;
 
 /// Rows of the sample for each centre.
 const SAMPLED: usize = 64;
@@ -52,7 +54,7 @@ pub fn sampled_for(n: usize) -> usize {
     (SAMPLED * centres_for(n)).min(n)
 }
 
-/// Pairs of rows, or rows and centres, that are compared: about, for cells are not all of a size.
+/// Pairs of rows, or rows and centres, that are compared with the first overlap: about, for cells are not all of a size.
 pub fn pairs(n: usize) -> f64 {
     let (n, c) = (n as f64, centres_for(n) as f64);
     n * n * (OVERLAP * OVERLAP) as f64 / c + n * c
@@ -68,26 +70,71 @@ struct GatherSpan {
     rows: u32,
 }
 
-/// For each row of `codes` the `width` nearest of those that share one of its cells, by codes, nearest first. `source` is
-/// what they are the codes of; the centres are found from the rows `sample`, ascending. The same bits each time
-/// on one adapter, whatever its pages are.
+/// What cells lie around: `count` × `dim`, of unit length.
+pub struct Centres {
+    values: Vec<f32>,
+    dim: usize,
+}
+
+impl Centres {
+    /// Finds centres for all rows of `source` from the rows `sample`, ascending.
+    pub fn of(context: &Context, source: &Source, sample: &[u32], ctx: &Ctx) -> Result<Self, GpuError> {
+        ctx.progress.begin("Finding centres", "rounds", ROUNDS as u64, 0);
+        let read = |range: Range<usize>, out: &mut Vec<f32>| {
+            out.clear();
+            let mut row = Vec::new();
+            for &id in &sample[range] {
+                (source.read)(id as usize..id as usize + 1, &mut row);
+                out.extend_from_slice(&row);
+            }
+        };
+        let sampled = Source { rows: sample.len(), dim: source.dim, read: &read };
+        let count = centres_for(source.rows).min(sample.len());
+        let (mut start, mut row) = (Vec::with_capacity(count * source.dim), Vec::new());
+        for centre in 0..count {
+            let at = centre * sample.len() / count;
+            read(at..at + 1, &mut row);
+            start.extend_from_slice(&row);
+        }
+        let params = kmeans::Params {
+            metric: kmeans::Metric::Cosine,
+            max_rounds: ROUNDS,
+            worthwhile: WORTHWHILE,
+            room: SAMPLE_ROOM,
+        };
+        let values = kmeans::settle(context, &sampled, &start, &params, ctx)?.centres;
+        Ok(Self { values, dim: source.dim.max(1) })
+    }
+
+    /// Centres.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.dim
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+/// For each row of `codes` the `width` nearest of those that share one of its `overlap` cells, by codes, nearest first. The
+/// same bits each time on one adapter, whatever its pages are.
 pub fn nearest(
     context: &Context,
     codes: &CodedRows,
-    source: &Source,
-    sample: &[u32],
+    centres: &Centres,
+    overlap: usize,
     width: usize,
     ctx: &Ctx,
 ) -> Result<Candidates, GpuError> {
     let n = codes.rows;
     let mut lists = Lists::of(n, width);
-    if n == 0 || width == 0 || sample.is_empty() {
+    let overlap = overlap.min(centres.len());
+    if n == 0 || width == 0 || overlap == 0 {
         return Ok(lists.into_candidates());
     }
-    let centres = centres(context, source, sample, ctx)?;
-    let overlap = OVERLAP.min(centres.len() / source.dim.max(1));
-    let homes = homes(context, codes, &centres, source.dim, overlap, ctx)?;
-    let cells = cells(&homes, overlap, centres.len() / source.dim.max(1));
+    let homes = homes(context, codes, centres, overlap, ctx)?;
+    let cells = cells(&homes, overlap, centres.len());
     ctx.progress.begin("Finding neighbours", "points", n as u64, 0);
     let places: usize = cells.iter().map(Vec::len).sum();
     let mut pace = Pace::starting_with(16);
@@ -101,49 +148,20 @@ pub fn nearest(
     Ok(lists.into_candidates())
 }
 
-/// The centres of the rows `sample`, one after the other.
-fn centres(context: &Context, source: &Source, sample: &[u32], ctx: &Ctx) -> Result<Vec<f32>, GpuError> {
-    ctx.progress.begin("Finding centres", "rounds", ROUNDS as u64, 0);
-    let read = |range: Range<usize>, out: &mut Vec<f32>| {
-        out.clear();
-        let mut row = Vec::new();
-        for &id in &sample[range] {
-            (source.read)(id as usize..id as usize + 1, &mut row);
-            out.extend_from_slice(&row);
-        }
-    };
-    let sampled = Source { rows: sample.len(), dim: source.dim, read: &read };
-    let count = centres_for(source.rows).min(sample.len());
-    let (mut start, mut row) = (Vec::with_capacity(count * source.dim), Vec::new());
-    for centre in 0..count {
-        let at = centre * sample.len() / count;
-        read(at..at + 1, &mut row);
-        start.extend_from_slice(&row);
-    }
-    let params = kmeans::Params {
-        metric: kmeans::Metric::Cosine,
-        max_rounds: ROUNDS,
-        worthwhile: WORTHWHILE,
-        room: SAMPLE_ROOM,
-    };
-    Ok(kmeans::settle(context, &sampled, &start, &params, ctx)?.centres)
-}
-
-/// The `overlap` nearest of `centres` (so many × `dim`) for each row.
+/// The `overlap` nearest of `centres` for each row.
 fn homes(
     context: &Context,
     codes: &CodedRows,
-    centres: &[f32],
-    dim: usize,
+    centres: &Centres,
     overlap: usize,
     ctx: &Ctx,
 ) -> Result<Vec<u32>, GpuError> {
     let read = |range: Range<usize>, out: &mut Vec<f32>| {
         out.clear();
-        out.extend_from_slice(&centres[range.start * dim..range.end * dim]);
+        out.extend_from_slice(&centres.values[range.start * centres.dim..range.end * centres.dim]);
     };
-    let centres = Source { rows: centres.len() / dim.max(1), dim, read: &read };
-    let tiles = Tiles::coded(context, &centres, ctx)?;
+    let source = Source { rows: centres.len(), dim: centres.dim, read: &read };
+    let tiles = Tiles::coded(context, &source, ctx)?;
     let kernel = context.kernel("neighbours_coded", "compare", &[])?;
     let mut pace = Pace::starting_with(1);
     let mut homes = Vec::with_capacity(codes.rows * overlap);
@@ -346,73 +364,9 @@ fn jobs(bounds: &[Range<usize>], round: usize) -> Vec<[u32; 4]> {
     jobs
 }
 
-/// A list of the best so far for each row: no row is on it twice, and ids decide between equal scores, so that the order
-/// of offers does not matter.
-struct Lists {
-    width: usize,
-    scores: Vec<f32>,
-    ids: Vec<u32>,
-    /// Where a list is put together.
-    merged: Vec<(f32, u32)>,
-}
-
-impl Lists {
-    fn of(rows: usize, width: usize) -> Self {
-        let places = rows * width;
-        Self { width, scores: vec![EMPTY; places], ids: vec![NOBODY; places], merged: Vec::new() }
-    }
-
-    /// Offers other rows to `row`, best first. A row has the same score each time.
-    fn offer(&mut self, row: u32, found: impl Iterator<Item = (f32, u32)>) {
-        let range = row as usize * self.width..(row as usize + 1) * self.width;
-        let (scores, ids) = (&mut self.scores[range.clone()], &mut self.ids[range]);
-        let mut known =
-            scores.iter().copied().zip(ids.iter().copied()).take_while(|&(_, id)| id != NOBODY).peekable();
-        let mut found = found.peekable();
-        self.merged.clear();
-        while self.merged.len() < self.width {
-            let next = match (known.peek(), found.peek()) {
-                (None, None) => break,
-                (Some(_), None) => known.next(),
-                (None, Some(_)) => found.next(),
-                (Some(a), Some(b)) if a.1 == b.1 => {
-                    found.next();
-                    continue;
-                }
-                (Some(a), Some(b)) if a.0 > b.0 || (a.0 == b.0 && a.1 < b.1) => known.next(),
-                _ => found.next(),
-            };
-            self.merged.extend(next);
-        }
-        for ((score, id), merged) in scores.iter_mut().zip(ids).zip(&self.merged) {
-            (*score, *id) = *merged;
-        }
-    }
-
-    fn into_candidates(self) -> Candidates {
-        Candidates { k: self.width, ids: self.ids }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_list_holds_each_row_once_whatever_the_order_of_offers() {
-        let offers = [vec![(0.9, 4), (0.5, 2)], vec![(0.9, 3), (0.9, 4), (0.1, 8)], vec![(0.7, 6), (0.5, 1)]];
-        let held = |order: [usize; 3]| {
-            let mut lists = Lists::of(2, 4);
-            order.iter().for_each(|&at| lists.offer(1, offers[at].iter().copied()));
-            lists.into_candidates()
-        };
-        let found = held([0, 1, 2]);
-        assert_eq!(found.of(1), [3, 4, 6, 1]);
-        assert_eq!(found.of(0), [0; 0]);
-        for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-            assert_eq!(held(order), found);
-        }
-    }
 
     #[test]
     fn a_large_cell_is_cut_and_every_tile_meets_each_of_its_cell_once() {

@@ -12,6 +12,7 @@ mod error;
 mod kernel;
 pub mod kmeans;
 mod kmeans_round;
+mod lists;
 pub mod neighbours;
 pub mod pca;
 pub mod quality;

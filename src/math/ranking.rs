@@ -112,7 +112,11 @@ pub struct Judge<'a> {
 impl Judge<'_> {
     /// How many of the true neighbours are among the candidates.
     pub fn recall<'c>(&self, candidates: impl Fn(usize) -> &'c [u32]) -> Recall {
-        let share = self.truth.share(self.rows, candidates);
-        Recall::Estimated { share, queries: self.truth.len() }
+        Recall::Estimated { share: self.share(candidates), queries: self.truth.len() }
+    }
+
+    /// The same, as a share.
+    pub fn share<'c>(&self, candidates: impl Fn(usize) -> &'c [u32]) -> f32 {
+        self.truth.share(self.rows, candidates)
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::data::{Key, Knn, Matrix, Recall};
+use crate::gpu::cells::{self, Centres};
 use crate::gpu::neighbours::{Candidates, Precision};
 use crate::gpu::{self, CodedRows, Context, GpuError};
 use crate::job::Ctx;
@@ -30,6 +31,9 @@ const PATIENCE_FOR_CODES: f64 = 60.0;
 /// Sweeps after cells, at most; none follows once so many of the true neighbours are found.
 const MOST_SWEEPS: usize = 3;
 const ENOUGH: f32 = 0.96;
+
+/// Where cells hold less than this, rows are put into more of them: sweeps would not make good what is missing.
+const PROMISING: f32 = 0.9;
 
 /// How neighbours were found by cells.
 pub const ROW_CLUSTERS: &str = "row clusters";
@@ -146,7 +150,7 @@ impl Space {
         let n = self.rows as f64;
         let pairs = match way {
             Way::Vectors | Way::Codes => n * n,
-            Way::Cells => gpu::cells::pairs(self.rows) + n * MOST_SWEEPS as f64 * gpu::sweep::comparisons(),
+            Way::Cells => cells::pairs(self.rows) + n * MOST_SWEEPS as f64 * gpu::sweep::comparisons(),
         };
         pairs * self.dim as f64
     }
@@ -201,23 +205,28 @@ pub(super) fn by_cells(
 ) -> Result<(Candidates, Recall), GpuError> {
     let (n, k) = (asked.len(), asked.wanted());
     let width = width(k).min(n.saturating_sub(1));
-    let (codes, mut found) = with_source(asked, |source| {
+    let (codes, centres) = with_source(asked, |source| {
         let codes = CodedRows::upload(context, source, ctx)?;
-        let sampled = sample(n, gpu::cells::sampled_for(n), seed);
-        let found = gpu::cells::nearest(context, &codes, source, &sampled, width, ctx)?;
-        Ok::<_, GpuError>((codes, found))
+        let sampled = sample(n, cells::sampled_for(n), seed);
+        Ok::<_, GpuError>((codes, Centres::of(context, source, &sampled, ctx)?))
     })?;
     let judge = asked.judge(ctx)?;
-    let mut recall = judge.recall(|row| found.of(row));
+    let share = |found: &Candidates| judge.share(|row| found.of(row));
+    let in_cells = |overlap| cells::nearest(context, &codes, &centres, overlap, width, ctx);
+    let mut found = in_cells(cells::OVERLAP)?;
+    if share(&found) < PROMISING {
+        found = in_cells(cells::MORE_OVERLAP)?;
+    }
     for sweep in 1..=MOST_SWEEPS {
-        tracing::info!("before round {sweep}: {recall:?}");
-        if matches!(recall, Recall::Estimated { share, .. } if share >= ENOUGH) {
+        let share = share(&found);
+        tracing::info!("before round {sweep}: {share} of the neighbours");
+        if share >= ENOUGH {
             break;
         }
         ctx.progress.begin(&format!("Improving neighbours, round {sweep}"), "points", n as u64, 0);
         found = gpu::sweep::swept(context, &codes, &found, ctx)?;
-        recall = judge.recall(|row| found.of(row));
     }
+    let recall = judge.recall(|row| found.of(row));
     let short: Vec<u32> = (0..n as u32).filter(|&row| found.of(row as usize).len() < k).collect();
     for (&row, near) in short.iter().zip(asked.nearest_of(&short, ctx)?) {
         let list = &mut found.ids[row as usize * width..(row as usize + 1) * width];

@@ -1,6 +1,7 @@
 //! Neighbours by cells and sweeps, beside those of all pairs.
 
 use semascope::data::{Key, Knn, Matrix, Recall};
+use semascope::gpu::cells::{self, Centres};
 use semascope::gpu::neighbours::{Candidates, NOBODY};
 use semascope::gpu::{self, CodedRows, Context, GpuError};
 use semascope::job::Ctx;
@@ -20,8 +21,9 @@ const DIM: usize = 64;
 fn found(context: &Context, values: &[f32], sweeps: usize, ctx: &Ctx) -> Result<Vec<Candidates>, GpuError> {
     with_source(values, DIM, |source| {
         let codes = CodedRows::upload(context, source, ctx)?;
-        let sampled = sample(source.rows, gpu::cells::sampled_for(source.rows), 0);
-        let mut found = vec![gpu::cells::nearest(context, &codes, source, &sampled, WIDTH, ctx)?];
+        let sampled = sample(source.rows, cells::sampled_for(source.rows), 0);
+        let centres = Centres::of(context, source, &sampled, ctx)?;
+        let mut found = vec![cells::nearest(context, &codes, &centres, cells::OVERLAP, WIDTH, ctx)?];
         for sweep in 0..sweeps {
             found.push(gpu::sweep::swept(context, &codes, &found[sweep], ctx)?);
         }
