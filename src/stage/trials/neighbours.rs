@@ -40,7 +40,7 @@ pub fn by_cells(context: &Context, size: Size, ctx: &Ctx) -> Result<Trial, GpuEr
     let (_, seconds) = timed(|| stage::by_cells(context, &asked, params.seed, ctx).map(drop))?;
     let units = |rows: usize| Space { rows, dim: DIM, k: K, exact: false }.products(Way::Cells);
     Ok(Trial {
-        kernel: "neighbours, row clusters",
+        kernel: "neighbours, cells",
         work: Work::NeighbourCells,
         given: format!("{many} × {DIM}, k = {K} (processor: {few})"),
         agreement: Agreement {
