@@ -70,7 +70,8 @@ struct GatherSpan {
     rows: u32,
 }
 
-/// What cells lie around: `count` × `dim`, of unit length.
+/// What cells lie around: `count` × `dim`, of unit length. The same bits each time on one adapter; their last ones may depend
+/// on its pages.
 pub struct Centres {
     values: Vec<f32>,
     dim: usize,

@@ -17,18 +17,31 @@ const K: usize = 15;
 const WIDTH: usize = 24;
 const DIM: usize = 64;
 
-/// The lists after cells, and after each of `sweeps` sweeps.
-fn found(context: &Context, values: &[f32], sweeps: usize, ctx: &Ctx) -> Result<Vec<Candidates>, GpuError> {
+fn centres(context: &Context, values: &[f32], ctx: &Ctx) -> Result<Centres, GpuError> {
     with_source(values, DIM, |source| {
-        let codes = CodedRows::upload(context, source, ctx)?;
         let sampled = sample(source.rows, cells::sampled_for(source.rows), 0);
-        let centres = Centres::of(context, source, &sampled, ctx)?;
-        let mut found = vec![cells::nearest(context, &codes, &centres, cells::OVERLAP, WIDTH, ctx)?];
-        for sweep in 0..sweeps {
-            found.push(gpu::sweep::swept(context, &codes, &found[sweep], ctx)?);
-        }
-        Ok(found)
+        Centres::of(context, source, &sampled, ctx)
     })
+}
+
+/// The lists after cells around `centres`, and after each of `sweeps` sweeps.
+fn listed(
+    context: &Context,
+    values: &[f32],
+    centres: &Centres,
+    sweeps: usize,
+    ctx: &Ctx,
+) -> Result<Vec<Candidates>, GpuError> {
+    let codes = with_source(values, DIM, |source| CodedRows::upload(context, source, ctx))?;
+    let mut found = vec![cells::nearest(context, &codes, centres, cells::OVERLAP, WIDTH, ctx)?];
+    for sweep in 0..sweeps {
+        found.push(gpu::sweep::swept(context, &codes, &found[sweep], ctx)?);
+    }
+    Ok(found)
+}
+
+fn found(context: &Context, values: &[f32], sweeps: usize, ctx: &Ctx) -> Result<Vec<Candidates>, GpuError> {
+    listed(context, values, &centres(context, values, ctx)?, sweeps, ctx)
 }
 
 /// Rows all over a few dimensions, with borders of cells between many of them and their neighbours.
@@ -73,17 +86,26 @@ fn cells_and_sweeps_are_the_same_when_repeated_and_in_many_pages() {
     let values = spread(3000);
     let whole = found(&context, &values, 1, &Ctx::quiet()).unwrap();
     assert!(found(&context, &values, 1, &Ctx::quiet()).unwrap() == whole);
-    // Codes in two pages, cells in several batches, links in five pages, sweeps in chunks of 24 rows.
+    // Codes and links in several pages, cells in several batches, sweeps in chunks of 24 rows.
+    let centres = centres(&context, &values, &Ctx::quiet()).unwrap();
     let paged = context.with_pages_of(100_000);
-    assert!(found(&paged, &values, 1, &Ctx::quiet()).unwrap() == whole);
+    assert!(listed(&paged, &values, &centres, 1, &Ctx::quiet()).unwrap() == whole);
 }
 
 #[test]
 fn a_stopped_search_by_cells_stops() {
     let Some(context) = context() else { return };
     let values = clustered(600, DIM, 5);
+    let centres = centres(&context, &values, &Ctx::quiet()).unwrap();
+    let lists = found(&context, &values, 0, &Ctx::quiet()).unwrap();
+    let codes =
+        with_source(&values, DIM, |source| CodedRows::upload(&context, source, &Ctx::quiet())).unwrap();
     let ctx = Ctx::quiet();
     ctx.cancel.cancel();
+    let in_cells = cells::nearest(&context, &codes, &centres, cells::OVERLAP, WIDTH, &ctx);
+    assert!(matches!(in_cells, Err(GpuError::Cancelled(_))));
+    let swept = gpu::sweep::swept(&context, &codes, &lists[0], &ctx);
+    assert!(matches!(swept, Err(GpuError::Cancelled(_))));
     assert!(matches!(found(&context, &values, 1, &ctx), Err(GpuError::Cancelled(_))));
     assert!(found(&context, &values, 1, &Ctx::quiet()).is_ok());
 }
