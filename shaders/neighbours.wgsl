@@ -22,6 +22,8 @@ fn compare(
     }
     let ty = t / 16u;
     let tx = t % 16u;
+    rows_there = span.rows;
+    columns_there = span.columns;
     fetch_floors(tile, t);
     for (var other = span.begin; other < span.end; other++) {
         var a0 = vec4f(0); var b0 = vec4f(0);

@@ -3,11 +3,14 @@
 // by the true vectors afterwards.
 //
 // Rows lie in tiles of 128: word c of the tile's rows 4r..4r + 4 is at (tile × depth + c) × 32 + r. Each invocation has 8 × 8
-// products in registers. The twin is `math/exact.rs`.
+// products in registers. The twins are `math/exact.rs` and, for cells, `math/hnsw.rs`.
 
 @group(0) @binding(3) var<storage, read> left: array<vec4u>;
 @group(0) @binding(4) var<storage, read> right: array<vec4u>;
 @group(0) @binding(5) var<storage, read> scales: array<vec4f>;   // what a column's codes are multiplied by
+
+// Of `compare_cells`: a tile of a cell's rows, tiles of the same cell (from, to), and where the cell's rows end.
+@group(0) @binding(6) var<storage, read> jobs: array<vec4u>;
 
 var<workgroup> slab_left: array<vec4u, 256>;
 var<workgroup> slab_right: array<vec4u, 256>;
@@ -17,20 +20,12 @@ fn four_products(a: u32, b: vec4u) -> vec4i {
     return vec4i(dot4I8Packed(a, b.x), dot4I8Packed(a, b.y), dot4I8Packed(a, b.z), dot4I8Packed(a, b.w));
 }
 
-@compute @workgroup_size(256)
-fn compare(
-    @builtin(local_invocation_index) t: u32,
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-) {
-    let tile = span.tile + group_number(group, groups);
-    if (tile * TILE >= span.rows) {
-        return;
-    }
+// Tile `tile` of `left` with the tiles begin..end of `right`.
+fn compare_tile(tile: u32, begin: u32, end: u32, t: u32) {
     let ty = t / 16u;
     let tx = t % 16u;
     fetch_floors(tile, t);
-    for (var other = span.begin; other < span.end; other++) {
+    for (var other = begin; other < end; other++) {
         var a0 = vec4i(0); var b0 = vec4i(0);
         var a1 = vec4i(0); var b1 = vec4i(0);
         var a2 = vec4i(0); var b2 = vec4i(0);
@@ -113,4 +108,37 @@ fn compare(
             atomicStore(&worthy, 0u);
         }
     }
+}
+
+// All tiles of a page of rows with the same tiles of columns.
+@compute @workgroup_size(256)
+fn compare(
+    @builtin(local_invocation_index) t: u32,
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+) {
+    let tile = span.tile + group_number(group, groups);
+    if (tile * TILE >= span.rows) {
+        return;
+    }
+    rows_there = span.rows;
+    columns_there = span.columns;
+    compare_tile(tile, span.begin, span.end, t);
+}
+
+// Each tile with tiles of its own cell, as the jobs begin..end say; `left` and `right` are the same.
+@compute @workgroup_size(256)
+fn compare_cells(
+    @builtin(local_invocation_index) t: u32,
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+) {
+    let number = span.begin + group_number(group, groups);
+    if (number >= span.end) {
+        return;
+    }
+    let job = jobs[number];
+    rows_there = job.w;
+    columns_there = job.w;
+    compare_tile(job.x, job.y, job.z, t);
 }

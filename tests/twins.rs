@@ -1,5 +1,7 @@
 //! Kernels and their twins on the processor give the same. Where no real adapter is at hand a software one shows that.
 
+#[path = "twins/cells.rs"]
+mod cells;
 #[path = "twins/kmeans.rs"]
 mod kmeans;
 #[path = "twins/pca.rs"]

@@ -28,6 +28,8 @@ struct Span {
 @group(0) @binding(1) var<storage, read_write> scores: array<f32>;   // k a row from first_list on, best first
 @group(0) @binding(2) var<storage, read_write> ids: array<u32>;      // the same
 
+var<private> rows_there: u32;      // rows before this one are there
+var<private> columns_there: u32;   // columns before this one are there
 var<workgroup> floors: array<f32, 128>;       // the worst score on each row's list
 var<workgroup> queue: array<vec2u, 512>;      // row | column << 8, and the bits of the score
 var<workgroup> queued: atomic<u32>;
@@ -37,7 +39,7 @@ var<workgroup> worthy: atomic<u32>;
 fn fetch_floors(tile: u32, t: u32) {
     if (t < TILE) {
         let row = tile * TILE + t;
-        floors[t] = select(NEVER, scores[(row - span.first_list) * span.k + span.k - 1u], row < span.rows);
+        floors[t] = select(NEVER, scores[(row - span.first_list) * span.k + span.k - 1u], row < rows_there);
     }
     if (t == 0u) {
         atomicStore(&queued, 0u);
@@ -55,7 +57,7 @@ fn reaching(row: u32, s: vec4f) -> u32 {
 fn queue_one(row: u32, column: u32, tile: u32, other: u32, s: f32) {
     let i = tile * TILE + row;
     let j = other * TILE + column;
-    if (s < floors[row] || j >= span.columns || span.first_row + i == span.first_column + j) {
+    if (s < floors[row] || j >= columns_there || span.first_row + i == span.first_column + j) {
         return;
     }
     let place = atomicAdd(&queued, 1u);

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// The kind of an adapter that is the processor itself.
+pub const SOFTWARE: &str = "software";
+
 /// One adapter, in words and in figures that matter here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AdapterInfo {
@@ -94,7 +97,7 @@ fn kind_of(device: wgpu::DeviceType) -> (u8, &'static str) {
         wgpu::DeviceType::DiscreteGpu => (0, "discrete GPU"),
         wgpu::DeviceType::IntegratedGpu => (1, "integrated GPU"),
         wgpu::DeviceType::VirtualGpu => (2, "virtual GPU"),
-        wgpu::DeviceType::Cpu => (3, "software"),
+        wgpu::DeviceType::Cpu => (3, SOFTWARE),
         wgpu::DeviceType::Other => (4, "other"),
     }
 }

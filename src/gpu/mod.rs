@@ -4,21 +4,26 @@
 mod adapters;
 mod batches;
 pub mod ceiling;
+pub mod cells;
+mod codes;
 mod context;
 pub mod density;
 mod error;
 mod kernel;
 pub mod kmeans;
 mod kmeans_round;
+mod lists;
 pub mod neighbours;
 pub mod pca;
 pub mod quality;
 mod rows;
+pub mod sweep;
 mod tiles;
 pub mod umap;
 pub mod wgsl;
 
-pub use adapters::{Adapter, AdapterInfo, adapters, all, describe, is_software};
+pub use adapters::{Adapter, AdapterInfo, SOFTWARE, adapters, all, describe, is_software};
+pub use codes::CodedRows;
 pub use context::{Buffer, Context};
 pub use error::GpuError;
 pub use kernel::{Batch, Kernel, Pace};

@@ -9,13 +9,13 @@ use super::tiles::{Page, Source, TILE, Tiles};
 use crate::job::Ctx;
 
 /// Tiles of rows that one dispatch works on: enough to fill any adapter, few enough for a slice of 10 ms on a slow one.
-const TILES_AT_ONCE: usize = 1024;
+pub(super) const TILES_AT_ONCE: usize = 1024;
 
 /// The id of a free place on a list.
 pub const NOBODY: u32 = u32::MAX;
 
 /// The score of a free place: `EMPTY` of `lib/best.wgsl`.
-const EMPTY: f32 = -3.0e38;
+pub(super) const EMPTY: f32 = -3.0e38;
 
 /// What pairs are compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,7 @@ pub enum Precision {
 }
 
 /// `rows` × `k` row numbers, nearest first; free places at a list's end hold [`NOBODY`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidates {
     pub k: usize,
     pub ids: Vec<u32>,
@@ -41,20 +42,20 @@ impl Candidates {
 }
 
 /// `Span` of `lib/best.wgsl`.
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
 #[repr(C)]
-struct Span {
-    rows: u32,
-    columns: u32,
-    depth: u32,
-    k: u32,
-    first_row: u32,
-    first_column: u32,
-    tile: u32,
-    begin: u32,
-    end: u32,
-    first_list: u32,
-    unused: [u32; 2],
+pub(super) struct Span {
+    pub rows: u32,
+    pub columns: u32,
+    pub depth: u32,
+    pub k: u32,
+    pub first_row: u32,
+    pub first_column: u32,
+    pub tile: u32,
+    pub begin: u32,
+    pub end: u32,
+    pub first_list: u32,
+    pub unused: [u32; 2],
 }
 
 /// The `k` nearest other rows of each row of `source`, unit vectors, none of which may be all zeros.

@@ -14,7 +14,7 @@ const SLAB: usize = 8;
 
 /// Rows that one thread reads at a time, and how many such stretches travel together.
 pub(super) const STRETCH: usize = 4 * TILE;
-const TOGETHER: usize = 16;
+pub(super) const TOGETHER: usize = 16;
 
 /// Rows that one binding holds.
 pub(super) struct RowPage {

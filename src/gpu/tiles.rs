@@ -67,16 +67,10 @@ impl Tiles {
 
     /// Vectors as codes of eight bits, four a word, with a scale a row.
     pub fn coded(context: &Context, source: &Source, ctx: &Ctx) -> Result<Self, GpuError> {
-        let depth = source.dim.div_ceil(4).next_multiple_of(SLAB).max(SLAB);
+        let depth = words_of(source.dim);
         Self::upload(context, source, depth, true, ctx, |vectors, rows, out| {
             for (row, vector) in vectors.chunks_exact(source.dim.max(1)).take(rows).enumerate() {
-                let scale = scale_of(vector);
-                let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-                for (word, values) in vector.chunks(4).enumerate() {
-                    let codes = values.iter().enumerate().fold(0u32, |codes, (place, x)| {
-                        let code = (x * inverse).round().clamp(-CODE, CODE) as i8;
-                        codes | u32::from(code as u8) << (8 * place)
-                    });
+                for (word, codes) in codes_of(vector, scale_of(vector)).enumerate() {
                     out[word * TILE + row] = codes;
                 }
             }
@@ -132,6 +126,23 @@ impl Tiles {
     }
 }
 
-fn scale_of(vector: &[f32]) -> f32 {
+/// Words of codes that a row of `dim` components has on the adapter.
+pub(super) fn words_of(dim: usize) -> usize {
+    dim.div_ceil(4).next_multiple_of(SLAB).max(SLAB)
+}
+
+/// `vector` as codes of eight bits, four a word.
+pub(super) fn codes_of(vector: &[f32], scale: f32) -> impl Iterator<Item = u32> + '_ {
+    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+    vector.chunks(4).map(move |values| {
+        values.iter().enumerate().fold(0u32, |codes, (place, x)| {
+            let code = (x * inverse).round().clamp(-CODE, CODE) as i8;
+            codes | u32::from(code as u8) << (8 * place)
+        })
+    })
+}
+
+/// What the codes of `vector` are multiplied by.
+pub(super) fn scale_of(vector: &[f32]) -> f32 {
     vector.iter().fold(0.0f32, |most, x| most.max(x.abs())) / CODE
 }

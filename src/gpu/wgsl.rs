@@ -10,6 +10,8 @@ const FILES: &[(&str, &str)] = &[
     ("lib/groups.wgsl", include_str!("../../shaders/lib/groups.wgsl")),
     ("lib/best.wgsl", include_str!("../../shaders/lib/best.wgsl")),
     ("lib/random.wgsl", include_str!("../../shaders/lib/random.wgsl")),
+    ("cells_gather.wgsl", include_str!("../../shaders/cells_gather.wgsl")),
+    ("sweep.wgsl", include_str!("../../shaders/sweep.wgsl")),
     ("ceiling.wgsl", include_str!("../../shaders/ceiling.wgsl")),
     ("density.wgsl", include_str!("../../shaders/density.wgsl")),
     ("lib/narrow.wgsl", include_str!("../../shaders/lib/narrow.wgsl")),

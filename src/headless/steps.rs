@@ -8,6 +8,7 @@ use crate::gpu;
 use crate::io::cache::Cache;
 use crate::io::{atomic, clusters_csv, npy};
 use crate::model;
+use crate::stage::compute::Calibration;
 use crate::stage::map::{Inputs, Live};
 use crate::stage::{self, Params, Tools};
 
@@ -144,8 +145,9 @@ pub fn cluster(arguments: &ClusterArguments) -> anyhow::Result<()> {
 pub fn devices(arguments: &DevicesArguments) -> anyhow::Result<()> {
     let models: Vec<String> = model::devices().into_iter().map(|device| device.name).collect();
     let adapters = gpu::adapters();
+    let calibrations: Vec<Option<Calibration>> = adapters.iter().map(Calibration::kept).collect();
     if arguments.json {
-        println!("{}", json!({"models": models, "adapters": adapters}));
+        println!("{}", json!({"models": models, "adapters": adapters, "calibrations": calibrations}));
         return Ok(());
     }
     println!("Models run on:");
@@ -153,8 +155,15 @@ pub fn devices(arguments: &DevicesArguments) -> anyhow::Result<()> {
         println!("  {model}");
     }
     println!("The map is drawn on:");
-    for adapter in &adapters {
+    for (adapter, calibration) in adapters.iter().zip(&calibrations) {
         println!("  {} ({}, {}; {})", adapter.name, adapter.kind, adapter.backend, adapter.driver);
+        match calibration {
+            Some(known) => println!("    {}", stage::neighbours::in_words(known)),
+            None if adapter.kind == gpu::SOFTWARE => {
+                println!("    not compared with the processor: it is one")
+            }
+            None => println!("    not compared with the processor yet: work that it may do begins with that"),
+        }
     }
     if adapters.is_empty() {
         println!(

@@ -42,7 +42,7 @@ pub mod random;
 pub mod ranking;
 mod recall;
 mod rows;
-mod sample;
+pub mod sample;
 pub mod settle;
 pub mod stop_words;
 mod sweep;

@@ -9,6 +9,9 @@ use super::rows::Rows;
 use crate::data::{Matrix, Recall};
 use crate::job::{Cancelled, Ctx};
 
+/// Rows whose true neighbours are found at a time.
+const TOGETHER: usize = 512;
+
 /// The distinct rows of a matrix, whose neighbours are asked for.
 pub struct Asked<'a> {
     pub(super) rows: Rows<'a>,
@@ -80,8 +83,40 @@ impl<'a> Asked<'a> {
         candidates: impl Fn(usize) -> &'c [u32],
         ctx: &Ctx,
     ) -> Result<Recall, Cancelled> {
+        Ok(self.judge(ctx)?.recall(candidates))
+    }
+
+    /// What judges candidates, time and again, by the true neighbours of a sample.
+    pub fn judge(&self, ctx: &Ctx) -> Result<Judge<'_>, Cancelled> {
         let truth = Truth::of(&self.rows, self.distinct_k, self.seed, ctx)?;
-        let share = truth.share(&self.rows, candidates);
-        Ok(Recall::Estimated { share, queries: truth.len() })
+        Ok(Judge { rows: &self.rows, truth })
+    }
+
+    /// The true neighbours of some distinct rows: [`Asked::wanted`] each, nearest first.
+    pub fn nearest_of(&self, rows: &[u32], ctx: &Ctx) -> Result<Vec<Vec<u32>>, Cancelled> {
+        let mut all = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(TOGETHER) {
+            let near = exact::nearest_of(&self.rows, rows, self.distinct_k, ctx)?;
+            all.extend(near.into_iter().map(|near| near.into_iter().map(|(_, id)| id).collect()));
+        }
+        Ok(all)
+    }
+}
+
+/// What is known of a sample's true neighbours.
+pub struct Judge<'a> {
+    rows: &'a Rows<'a>,
+    truth: Truth,
+}
+
+impl Judge<'_> {
+    /// How many of the true neighbours are among the candidates.
+    pub fn recall<'c>(&self, candidates: impl Fn(usize) -> &'c [u32]) -> Recall {
+        Recall::Estimated { share: self.share(candidates), queries: self.truth.len() }
+    }
+
+    /// The same, as a share.
+    pub fn share<'c>(&self, candidates: impl Fn(usize) -> &'c [u32]) -> f32 {
+        self.truth.share(self.rows, candidates)
     }
 }

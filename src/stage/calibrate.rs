@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use super::compute::{Rates, Work};
 use super::trials::{self, Size};
-use crate::gpu::{Context, GpuError};
+use crate::gpu::{AdapterInfo, Context, GpuError};
 use crate::job::Ctx;
 
 /// What a calibration holds for: another adapter, driver or number of threads, or a newer program, needs another.
-pub(super) fn machine(context: &Context) -> String {
-    let info = context.info();
+pub(super) fn machine(info: &AdapterInfo) -> String {
     let (threads, version) = (rayon::current_num_threads(), env!("CARGO_PKG_VERSION"));
     format!("{} · {} · {} · {threads} threads · {version}", info.name, info.backend, info.driver)
 }

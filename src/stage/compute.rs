@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::{StageError, calibrate};
-use crate::gpu::{Adapter, Context, GpuError};
+use crate::gpu::{Adapter, AdapterInfo, Context, GpuError};
 use crate::io::cache::Cache;
 use crate::io::calibration;
 use crate::job::Ctx;
@@ -30,8 +30,12 @@ pub struct Tools<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
-    /// Counted in products of components.
+    /// Of all pairs, by vectors. Counted in products of components.
     Neighbours,
+    /// Of all pairs, by codes. Counted likewise.
+    NeighboursCoded,
+    /// Of pairs that share a cell, and those of sweeps. Counted likewise.
+    NeighbourCells,
     /// Counted in steps: an edge that is due is one, and so is each point that it pushes away.
     Umap,
     /// Counted in products of components: of all pairs for the covariance, of each with a few axes on an adapter.
@@ -45,10 +49,22 @@ pub enum Work {
 }
 
 impl Work {
+    /// All of it: a calibration knows each.
+    pub const ALL: [Self; 8] = [
+        Self::Neighbours,
+        Self::NeighboursCoded,
+        Self::NeighbourCells,
+        Self::Umap,
+        Self::Pca,
+        Self::Density,
+        Self::Quality,
+        Self::KMeans,
+    ];
+
     /// Units a second that a slow processor does.
     fn least_rate(self) -> f64 {
         match self {
-            Self::Neighbours => 5e9,
+            Self::Neighbours | Self::NeighboursCoded | Self::NeighbourCells => 5e9,
             Self::KMeans | Self::Pca => 2e9,
             Self::Quality => 5e8,
             Self::Umap => 2e7,
@@ -69,6 +85,13 @@ impl Units {
     pub fn same(units: f64) -> Self {
         Self { cpu: units, gpu: units }
     }
+}
+
+/// What work would take on each.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds {
+    pub cpu: f64,
+    pub gpu: f64,
 }
 
 /// Why work on an adapter ended without a value.
@@ -102,6 +125,32 @@ pub struct Calibration {
     /// What it holds for: adapter, driver, threads and version of the program.
     pub machine: String,
     pub rates: BTreeMap<Work, Rates>,
+}
+
+impl Calibration {
+    /// What was kept for an adapter, if anything.
+    pub fn kept(info: &AdapterInfo) -> Option<Self> {
+        calibration::load().filter(|kept: &Self| kept.machine == calibrate::machine(info))
+    }
+
+    /// What `units` of `work` take; forever where nothing is known of it.
+    pub fn seconds(&self, work: Work, units: Units) -> Seconds {
+        let rates = self.rates.get(&work);
+        Seconds {
+            cpu: rates.map_or(f64::INFINITY, |rates| units.cpu / rates.cpu),
+            gpu: rates.map_or(f64::INFINITY, |rates| units.gpu / rates.gpu),
+        }
+    }
+
+    /// As if the processor were slow and the adapter took no time.
+    fn of_the_slowest() -> Self {
+        let rates = |work: Work| (work, Rates { cpu: work.least_rate(), gpu: f64::INFINITY });
+        Self { machine: String::new(), rates: Work::ALL.into_iter().map(rates).collect() }
+    }
+
+    fn is_whole(&self) -> bool {
+        Work::ALL.iter().all(|work| self.rates.contains_key(work))
+    }
 }
 
 /// Processor and graphics adapter of this machine, and who of them does what. Cheap to clone; all clones are one.
@@ -142,6 +191,12 @@ impl Computers {
         computers
     }
 
+    /// These, with a calibration that is there already.
+    pub fn calibrated(self, calibration: Calibration) -> Self {
+        *self.0.calibration.lock().unwrap_or_else(PoisonError::into_inner) = Some(calibration);
+        self
+    }
+
     /// The wish for the work that begins from now on.
     pub fn wished(&self) -> DevicePreference {
         *self.0.wish.lock().unwrap_or_else(PoisonError::into_inner)
@@ -152,13 +207,18 @@ impl Computers {
         *self.0.wish.lock().unwrap_or_else(PoisonError::into_inner) = wish;
     }
 
-    /// Where `units` of `work` are done.
+    /// Where `units` of `work` are done, as [`Computers::choose_by`] says.
+    pub fn choose(&self, work: Work, units: Units, ctx: &Ctx) -> Compute {
+        self.choose_by(&|known| known.seconds(work, units), ctx)
+    }
+
+    /// Where work that takes `seconds` is done.
     ///
     /// By wish: the processor, or the adapter where there is one that works. Otherwise by what is faster on this machine,
     /// which is found out once and kept; an adapter in software never is.
-    pub fn choose(&self, work: Work, units: Units, ctx: &Ctx) -> Compute {
+    pub fn choose_by(&self, seconds: &dyn Fn(&Calibration) -> Seconds, ctx: &Ctx) -> Compute {
         let wish = self.wished();
-        if wish == DevicePreference::Auto && units.cpu / work.least_rate() < START {
+        if wish == DevicePreference::Auto && seconds(&Calibration::of_the_slowest()).cpu < START {
             // Nothing to be gained: the adapter is not even looked for.
             return Compute::Cpu;
         }
@@ -177,7 +237,7 @@ impl Computers {
                 return Compute::Cpu;
             }
         };
-        if wish == DevicePreference::Gpu || self.is_faster(&context, work, units, ctx) {
+        if wish == DevicePreference::Gpu || self.is_faster(&context, seconds, ctx) {
             Compute::Gpu(context)
         } else {
             Compute::Cpu
@@ -193,7 +253,18 @@ impl Computers {
         on_gpu: impl FnOnce(&Context) -> Result<T, Failure>,
         on_cpu: impl FnOnce() -> Result<T, StageError>,
     ) -> Result<T, StageError> {
-        match self.choose(work, units, ctx) {
+        self.run_by(&|known| known.seconds(work, units), ctx, on_gpu, on_cpu)
+    }
+
+    /// Does work that takes `seconds` likewise.
+    pub fn run_by<T>(
+        &self,
+        seconds: &dyn Fn(&Calibration) -> Seconds,
+        ctx: &Ctx,
+        on_gpu: impl FnOnce(&Context) -> Result<T, Failure>,
+        on_cpu: impl FnOnce() -> Result<T, StageError>,
+    ) -> Result<T, StageError> {
+        match self.choose_by(seconds, ctx) {
             Compute::Cpu => on_cpu(),
             Compute::Gpu(context) => match on_gpu(&context) {
                 Ok(value) => Ok(value),
@@ -217,31 +288,38 @@ impl Computers {
         }
     }
 
-    fn is_faster(&self, context: &Context, work: Work, units: Units, ctx: &Ctx) -> bool {
-        let mut kept = self.0.calibration.lock().unwrap_or_else(PoisonError::into_inner);
-        let machine = calibrate::machine(context);
-        if kept.is_none() {
-            *kept = calibration::load().filter(|kept: &Calibration| kept.machine == machine);
+    fn is_faster(&self, context: &Context, seconds: &dyn Fn(&Calibration) -> Seconds, ctx: &Ctx) -> bool {
+        let Some(known) = self.calibration(context, ctx) else { return false };
+        let Seconds { cpu, gpu } = seconds(&known);
+        gpu + START < cpu
+    }
+
+    /// How fast processor and adapter are: what is known, what was kept, or what is found out now. Nothing where that
+    /// fails or is stopped, nor of an adapter in software.
+    pub fn calibration(&self, context: &Context, ctx: &Ctx) -> Option<Calibration> {
+        let mut known = self.0.calibration.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_some() {
+            return known.clone();
         }
-        if !kept.as_ref().is_some_and(|kept| kept.rates.contains_key(&work)) {
+        if context.is_software() {
+            return None;
+        }
+        *known = Calibration::kept(context.info()).filter(Calibration::is_whole);
+        if known.is_none() {
             ctx.progress.begin("Comparing processor and graphics adapter", "kernels", 0, 0);
             match calibrate::run(context, ctx) {
                 Ok(rates) => {
-                    let found = Calibration { machine, rates };
+                    let found = Calibration { machine: calibrate::machine(context.info()), rates };
                     if let Err(error) = calibration::save(&found) {
                         tracing::warn!("the calibration was not kept: {error}");
                     }
-                    *kept = Some(found);
+                    *known = Some(found);
                 }
-                Err(GpuError::Cancelled(_)) => return false,
-                Err(error) => {
-                    took_over(&error, ctx);
-                    return false;
-                }
+                Err(GpuError::Cancelled(_)) => {}
+                Err(error) => took_over(&error, ctx),
             }
         }
-        let rates = kept.as_ref().and_then(|kept| kept.rates.get(&work));
-        rates.is_some_and(|rates| units.gpu / rates.gpu + START < units.cpu / rates.cpu)
+        known.clone()
     }
 }
 

@@ -60,9 +60,16 @@ impl Contours {
 #[derive(Clone, PartialEq)]
 pub struct Inputs {
     positions: Same<Vec<[f32; 2]>>,
-    /// The code of every point and the codes and colours to be drawn; none: one set of lines for all.
-    colours: Option<(Same<Vec<u32>>, Vec<(u32, [u8; 3])>)>,
+    /// None: one set of lines for all.
+    colours: Option<Colours>,
     dark: bool,
+}
+
+/// The code of every point, and the codes and colours to be drawn.
+#[derive(Clone, PartialEq)]
+struct Colours {
+    codes: Same<Vec<u32>>,
+    drawn: Vec<(u32, [u8; 3])>,
 }
 
 impl Inputs {
@@ -74,7 +81,8 @@ impl Inputs {
             (Contours::None, _) => return None,
             (Contours::EachColour, Some((Legend::Entries(entries), Some(codes)))) => {
                 let drawn = entries.iter().filter(|entry| entry.code != u32::MAX).take(MOST_COLOURS);
-                Some((Same(codes.clone()), drawn.map(|entry| (entry.code, entry.colour)).collect()))
+                let drawn = drawn.map(|entry| (entry.code, entry.colour)).collect();
+                Some(Colours { codes: Same(codes.clone()), drawn })
             }
             _ => None,
         };
@@ -95,8 +103,8 @@ impl Inputs {
         };
         match &self.colours {
             None => add(positions, &OF_ALL, MapTheme::of(self.dark).text),
-            Some((Same(codes), colours)) => {
-                for &(code, colour) in colours {
+            Some(Colours { codes: Same(codes), drawn }) => {
+                for &(code, colour) in drawn {
                     let members = positions.iter().zip(codes.iter()).filter(|(_, of)| **of == code);
                     let members: Vec<[f32; 2]> = members.map(|(position, _)| *position).collect();
                     add(&members, &OF_EACH, colour);

@@ -77,6 +77,7 @@ pub type Run = fn(&Context, Size, &Ctx) -> Result<Trial, GpuError>;
 pub const ALL: &[(&str, Run)] = &[
     ("neighbours", neighbours::by_vectors),
     ("neighbours, coded", neighbours::by_codes),
+    ("neighbours, cells", neighbours::by_cells),
     ("k-means", kmeans::clusters),
     ("UMAP layout", layout::umap),
     ("principal components", components::leading),

@@ -3,11 +3,13 @@
 use std::ops::Range;
 
 use super::{Agreement, DIM, K, Size, Trial, matrix, rows_around_centres, timed, unless_stopped};
+use crate::data::Recall;
 use crate::gpu::{self, Context, GpuError, neighbours::Precision};
 use crate::job::Ctx;
 use crate::math::neighbours::{self, Method, NeighbourParams};
 use crate::math::ranking::Asked;
 use crate::stage::compute::{Rates, Work};
+use crate::stage::neighbours::{self as stage, Space, Way};
 
 /// By products of vectors.
 pub fn by_vectors(context: &Context, size: Size, ctx: &Ctx) -> Result<Trial, GpuError> {
@@ -17,6 +19,44 @@ pub fn by_vectors(context: &Context, size: Size, ctx: &Ctx) -> Result<Trial, Gpu
 /// By products of codes.
 pub fn by_codes(context: &Context, size: Size, ctx: &Ctx) -> Result<Trial, GpuError> {
     trial(context, Precision::Coded, size, ctx)
+}
+
+/// By cells and sweeps.
+pub fn by_cells(context: &Context, size: Size, ctx: &Ctx) -> Result<Trial, GpuError> {
+    let few = 4096;
+    let many = match (context.is_software(), size) {
+        (true, _) => few,
+        (false, Size::Quick) => 65_536,
+        (false, Size::Full) => 500_000,
+    };
+    let values = rows_around_centres(many);
+    let (small, whole) = (matrix(&values[..few * DIM]), matrix(&values));
+    let params = NeighbourParams { k: K, method: Method::Exact, seed: 0 };
+    let twin = NeighbourParams { method: Method::Hnsw, ..params };
+    let (_, cpu_seconds) = timed(|| unless_stopped(neighbours::find(&small, &twin, ctx), ctx))?;
+    let asked = unless_stopped(Asked::of(&small, &params, ctx), ctx)?;
+    let (_, recall) = stage::by_cells(context, &asked, params.seed, ctx)?;
+    let asked = unless_stopped(Asked::of(&whole, &params, ctx), ctx)?;
+    let (_, seconds) = timed(|| stage::by_cells(context, &asked, params.seed, ctx).map(drop))?;
+    let units = |rows: usize| Space { rows, dim: DIM, k: K, exact: false }.products(Way::Cells);
+    Ok(Trial {
+        kernel: "neighbours, cells",
+        work: Work::NeighbourCells,
+        given: format!("{many} × {DIM}, k = {K} (processor: {few})"),
+        agreement: Agreement {
+            what: "neighbours that are found, of a sample's true ones",
+            found: match recall {
+                Recall::Estimated { share, .. } => f64::from(share),
+                _ => 1.0,
+            },
+            least: 0.95,
+        },
+        rates: Rates { cpu: units(few) / cpu_seconds, gpu: units(many) / seconds },
+        seconds,
+        operations: 2.0 * units(many),
+        // What sweeps read: a candidate's codes each time.
+        bytes: units(many),
+    })
 }
 
 fn trial(context: &Context, precision: Precision, size: Size, ctx: &Ctx) -> Result<Trial, GpuError> {
@@ -53,7 +93,7 @@ fn trial(context: &Context, precision: Precision, size: Size, ctx: &Ctx) -> Resu
     let tiles = many.div_ceil(128) as f64;
     Ok(Trial {
         kernel: if precision == Precision::Full { "neighbours" } else { "neighbours, coded" },
-        work: Work::Neighbours,
+        work: if precision == Precision::Full { Work::Neighbours } else { Work::NeighboursCoded },
         given: format!("{many} × {DIM}, k = {K} (processor: {few})"),
         agreement: Agreement {
             what: "neighbours that are the exact ones",
