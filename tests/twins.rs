@@ -8,6 +8,8 @@ mod kmeans;
 mod pca;
 #[path = "twins/quality.rs"]
 mod quality;
+#[path = "twins/tsne.rs"]
+mod tsne;
 
 use std::ops::Range;
 use std::sync::Arc;

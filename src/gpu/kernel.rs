@@ -132,6 +132,10 @@ impl Pace {
     }
 
     fn learn(&mut self, units: usize, took: Duration) {
+        // What is left over at the end is mostly the way to the adapter and back: it only shows that less is too much.
+        if units < self.units && took < SLICE {
+            return;
+        }
         let fitting = units as f64 * SLICE.as_secs_f64() / took.as_secs_f64().max(1e-6);
         self.units = fitting.clamp(1.0, units as f64 * GROWTH) as usize;
     }
@@ -206,6 +210,9 @@ mod tests {
         pace.learn(1, Duration::from_micros(10));
         assert_eq!(pace.units, 4);
         pace.learn(100, Duration::from_millis(50));
+        assert_eq!(pace.units, 20);
+        // A remainder says nothing, unless it takes too long.
+        pace.learn(2, Duration::from_millis(9));
         assert_eq!(pace.units, 20);
         pace.learn(1, Duration::from_secs(3));
         assert_eq!(pace.units, 1);

@@ -30,49 +30,19 @@ impl Default for Planner {
     }
 }
 
-/// The least number of nodes, at least `wanted`, whose transform is fast: 2ᵃ 3ᵇ 5ᶜ.
-pub fn fast_size(wanted: usize) -> usize {
-    let smooth = |mut n: usize| {
-        for prime in [2, 3, 5] {
-            while n.is_multiple_of(prime) {
-                n /= prime;
-            }
-        }
-        n == 1
-    };
-    (wanted.max(1)..).find(|&n| smooth(n)).unwrap_or(wanted)
-}
-
-/// A convolution of grids of `width` × `height` nodes.
-pub struct Convolver {
-    width: usize,
-    height: usize,
-    rows_forward: Arc<dyn RealToComplex<f32>>,
-    rows_back: Arc<dyn ComplexToReal<f32>>,
-    columns_forward: Arc<dyn Fft<f32>>,
-    columns_back: Arc<dyn Fft<f32>>,
-    /// The kernel's transform, real because the kernel is even, with the scale of all transforms: for each of the
-    /// `width` + 1 columns, frequencies 0 to `height` along it.
-    kernel: Vec<f32>,
-    /// What the kernel is less than asked for, everywhere.
-    offset: f64,
-    /// The grid's rows, transformed: `height` × (`width` + 1).
-    rows: Vec<Spectrum>,
-    /// The convolved columns, [`BLOCK`] side by side: a block after the other, `height` × [`BLOCK`] each.
-    blocks: Vec<Spectrum>,
-}
-
-impl Convolver {
-    /// A convolution with `kernel(dx, dy)`, dx and dy in nodes, divided in Fourier space by `window(frequency,
-    /// period)` along each axis. The kernel's mean is left out ([`Convolver::offset`]): it would cost digits.
-    pub fn new(
-        planner: &mut Planner,
+impl Planner {
+    /// The transform of `kernel(dx, dy)`, dx and dy in nodes, divided in Fourier space by `window(frequency, period)` along
+    /// each axis, for a grid of `width` × `height` nodes padded with as many zeros: it has the scale of all transforms and is
+    /// real because the kernel is even; for each of `width` + 1 columns, frequencies 0 to `height` along it. The kernel's mean
+    /// is left out, as it would cost digits, and returned.
+    pub fn transform(
+        &mut self,
         (width, height): (usize, usize),
         kernel: impl Fn(usize, usize) -> f64 + Sync,
         window: impl Fn(usize, usize) -> f64 + Sync,
-    ) -> Self {
+    ) -> (Vec<f32>, f64) {
         let (across, down) =
-            (planner.exact.plan_fft_forward(2 * width), planner.exact.plan_fft_forward(2 * height));
+            (self.exact.plan_fft_forward(2 * width), self.exact.plan_fft_forward(2 * height));
         // The transform of an even sequence of 2 m values, of which 0 to m are given, is real and even.
         let even = |plan: &Arc<dyn RealToComplex<f64>>, m: usize, value: &dyn Fn(usize) -> f64| -> Vec<f64> {
             let mut values: Vec<f64> = (0..2 * m).map(|i| value(i.min(2 * m - i))).collect();
@@ -103,6 +73,50 @@ impl Convolver {
                 column.into_iter().map(|value| value as f32)
             })
             .collect();
+        (kernel, offset)
+    }
+}
+
+/// The least number of nodes, at least `wanted`, whose transform is fast: 2ᵃ 3ᵇ 5ᶜ.
+pub fn fast_size(wanted: usize) -> usize {
+    let smooth = |mut n: usize| {
+        for prime in [2, 3, 5] {
+            while n.is_multiple_of(prime) {
+                n /= prime;
+            }
+        }
+        n == 1
+    };
+    (wanted.max(1)..).find(|&n| smooth(n)).unwrap_or(wanted)
+}
+
+/// A convolution of grids of `width` × `height` nodes.
+pub struct Convolver {
+    width: usize,
+    height: usize,
+    rows_forward: Arc<dyn RealToComplex<f32>>,
+    rows_back: Arc<dyn ComplexToReal<f32>>,
+    columns_forward: Arc<dyn Fft<f32>>,
+    columns_back: Arc<dyn Fft<f32>>,
+    /// The kernel's transform ([`Planner::transform`]).
+    kernel: Vec<f32>,
+    /// What the kernel is less than asked for, everywhere.
+    offset: f64,
+    /// The grid's rows, transformed: `height` × (`width` + 1).
+    rows: Vec<Spectrum>,
+    /// The convolved columns, [`BLOCK`] side by side: a block after the other, `height` × [`BLOCK`] each.
+    blocks: Vec<Spectrum>,
+}
+
+impl Convolver {
+    /// A convolution with `kernel(dx, dy)`, divided by `window` ([`Planner::transform`]).
+    pub fn new(
+        planner: &mut Planner,
+        (width, height): (usize, usize),
+        kernel: impl Fn(usize, usize) -> f64 + Sync,
+        window: impl Fn(usize, usize) -> f64 + Sync,
+    ) -> Self {
+        let (kernel, offset) = planner.transform((width, height), kernel, window);
         Self {
             width,
             height,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::hash;
 use super::tsne_affinities::Affinities;
 use super::tsne_field::Field;
-use super::tsne_forces::Round;
+use super::tsne_forces::Forces;
 pub use super::tsne_forces::State;
 use crate::job::{Ctx, Event, Latest};
 
@@ -110,15 +110,11 @@ pub fn start_positions(projected: &[[f32; 2]], seed: u64) -> Vec<[f32; 2]> {
     projected.par_iter().enumerate().map(|(i, &[x, y])| [place(i, 0, x), place(i, 1, y)]).collect()
 }
 
-/// Lays `affinities` out from `start`, which has a position for every point (missing ones count as 0, 0).
+/// Lays `affinities` out from `start` on the processor: [`drive`] with [`OnProcessor`].
 ///
-/// Newer parameters are taken from `latest` between rounds; where they have another perplexity, `remake` is asked for
-/// the affinities of that, and without an answer the old ones stay. `watch` is called after every round, for whoever keeps
-/// what there is. Layouts so far go out as events: the start at once, then at most thirty a second. A stop by
-/// `ctx.cancel` returns what there is; continuing from that state gives the same as never having stopped. Equal bits at
-/// any number of threads of one machine; another machine's transforms may round differently.
+/// Equal bits at any number of threads of one machine; another machine's transforms may round differently.
 pub fn optimise(
-    mut affinities: Affinities,
+    affinities: Affinities,
     start: State,
     params: &TsneParams,
     latest: &Latest<TsneParams>,
@@ -126,53 +122,196 @@ pub fn optimise(
     watch: &mut dyn FnMut(SoFar<'_>),
     ctx: &Ctx,
 ) -> Optimised {
-    // A single point has no neighbours, so its graph knows nothing of it.
-    let n = affinities.len().max(start.positions.len());
-    let (epochs, mut params) = (params.epochs, params.clone());
-    let mut state = sound(start, n, epochs);
-    let mut field = Field::default();
-    let (mut pushes, mut next) = (vec![[0.0; 2]; n], state.positions.clone());
+    let (mut course, state) = Course::new(affinities, start, params);
+    let mut mover = OnProcessor::new(&course, state);
+    match drive(&mut mover, &mut course, latest, remake, watch, ctx) {
+        Ok(()) => course.reached(mover.into_state()),
+        Err(never) => match never {},
+    }
+}
+
+/// One round: what its points are told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Round {
+    /// What attraction is multiplied with.
+    pub exaggeration: f32,
+    pub rate: f32,
+    /// The share of the last step that goes on.
+    pub momentum: f32,
+}
+
+/// What a map is laid out by, whatever moves its points.
+pub struct Course {
+    /// Rounds meant to be done.
+    pub epochs: usize,
+    /// Whether its parameters were changed while it moved.
+    pub steered: bool,
+    affinities: Arc<Affinities>,
+    params: TsneParams,
+}
+
+impl Course {
+    /// The course of `affinities`, and `start` with a finite value of everything for every point (missing ones begin at
+    /// 0, 0, at rest).
+    pub fn new(affinities: Affinities, start: State, params: &TsneParams) -> (Self, State) {
+        // A single point has no neighbours, so its graph knows nothing of it.
+        let n = affinities.len().max(start.positions.len());
+        let epochs = params.epochs;
+        let affinities = Arc::new(affinities);
+        (Self { epochs, steered: false, affinities, params: params.clone() }, sound(start, n, epochs))
+    }
+
+    /// Who attracts whom, now.
+    pub fn affinities(&self) -> &Arc<Affinities> {
+        &self.affinities
+    }
+
+    /// What it has come to.
+    pub fn reached(self, state: State) -> Optimised {
+        Optimised { state, epochs: self.epochs, steered: self.steered }
+    }
+}
+
+/// What moves the points of a map.
+pub trait Mover {
+    /// Why it could not.
+    type Error;
+
+    /// Rounds that are best done together: parameters change and layouts are shown in between.
+    fn at_once(&self) -> usize;
+
+    /// Does some rounds. Where it fails, the state is that of before.
+    fn advance(&mut self, rounds: &[Round]) -> Result<(), Self::Error>;
+
+    /// Takes other affinities of the same points.
+    fn attract(&mut self, affinities: &Arc<Affinities>) -> Result<(), Self::Error>;
+
+    /// What moves, with the rounds done.
+    fn state(&self) -> &State;
+}
+
+/// Moves the points of `mover`, which begins with the affinities of `course`, to the end of that.
+///
+/// Newer parameters are taken from `latest` between rounds; where they have another perplexity, `remake` is asked for
+/// the affinities of that, and without an answer the old ones stay. `watch` is called whenever rounds were done, for whoever
+/// keeps what there is. Layouts so far go out as events: the start at once, then at most thirty a second. After a stop by
+/// `ctx.cancel` there is what there is; continuing from that state gives the same as never having stopped. Where `mover`
+/// fails, another can go on from its state.
+pub fn drive<M: Mover>(
+    mover: &mut M,
+    course: &mut Course,
+    latest: &Latest<TsneParams>,
+    remake: &mut dyn FnMut(f32) -> Option<Affinities>,
+    watch: &mut dyn FnMut(SoFar<'_>),
+    ctx: &Ctx,
+) -> Result<(), M::Error> {
+    let (epochs, n) = (course.epochs, mover.state().positions.len());
     let begin = |epoch: usize| ctx.progress.begin("Map", "epochs", epochs as u64, epoch as u64);
-    begin(state.epoch);
+    begin(mover.state().epoch);
     let show = |state: &State| {
         let positions = Arc::new(state.positions.clone());
         ctx.send(Event::Layout { positions, epoch: state.epoch, epochs });
     };
-    show(&state);
-    let (mut shown, mut steered) = (Instant::now(), false);
-    while state.epoch < epochs && !ctx.cancel.is_cancelled() {
+    show(mover.state());
+    let mut shown = Instant::now();
+    while mover.state().epoch < epochs && !ctx.cancel.is_cancelled() {
+        let epoch = mover.state().epoch;
         if let Some(newer) = latest.take() {
-            steered = true;
-            if newer.perplexity != params.perplexity {
-                affinities = remake(newer.perplexity).unwrap_or(affinities);
-                begin(state.epoch);
+            course.steered = true;
+            let other = newer.perplexity != course.params.perplexity;
+            course.params = newer;
+            if other {
+                if let Some(affinities) = remake(course.params.perplexity) {
+                    course.affinities = Arc::new(affinities);
+                    mover.attract(&course.affinities)?;
+                }
+                begin(epoch);
             }
-            params = newer;
             continue;
         }
-        let exaggeration = params.exaggeration_in(state.epoch, epochs);
-        field.lay(&state.positions);
-        let potentials = field.read(&state.positions, &mut pushes);
-        let round = Round {
-            affinities: &affinities,
-            positions: &state.positions,
-            pushes: &pushes,
-            exaggeration,
-            repulsion: (1.0 / normaliser(potentials, n)) as f32,
-            rate: params.rate_for(n, exaggeration),
-            momentum: MOMENTUM,
-        };
-        round.run(&mut next, &mut state.velocity, &mut state.gains);
-        std::mem::swap(&mut state.positions, &mut next);
-        state.epoch += 1;
+        let end = (epoch + mover.at_once().max(1)).min(epochs);
+        let rounds: Vec<Round> = (epoch..end)
+            .map(|epoch| {
+                let exaggeration = course.params.exaggeration_in(epoch, epochs);
+                let rate = course.params.rate_for(n, exaggeration);
+                Round { exaggeration, rate, momentum: MOMENTUM }
+            })
+            .collect();
+        mover.advance(&rounds)?;
+        let state = mover.state();
         ctx.progress.set(state.epoch as u64);
-        watch(SoFar { state: &state, epochs, steered });
+        watch(SoFar { state, epochs, steered: course.steered });
         if shown.elapsed() >= FRAME {
-            show(&state);
+            show(state);
             shown = Instant::now();
         }
     }
-    Optimised { state, epochs, steered }
+    Ok(())
+}
+
+/// Moves points on the processor: every point reads where all stood after the last round.
+pub struct OnProcessor {
+    affinities: Arc<Affinities>,
+    state: State,
+    field: Field,
+    pushes: Vec<[f32; 2]>,
+    next: Vec<[f32; 2]>,
+}
+
+impl OnProcessor {
+    /// The points of `course`, as [`Course::new`] gave them or as they were later.
+    pub fn new(course: &Course, state: State) -> Self {
+        Self {
+            affinities: course.affinities.clone(),
+            field: Field::default(),
+            pushes: vec![[0.0; 2]; state.positions.len()],
+            next: state.positions.clone(),
+            state,
+        }
+    }
+
+    /// What moved.
+    pub fn into_state(self) -> State {
+        self.state
+    }
+}
+
+impl Mover for OnProcessor {
+    type Error = std::convert::Infallible;
+
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    fn advance(&mut self, rounds: &[Round]) -> Result<(), Self::Error> {
+        for &Round { exaggeration, rate, momentum } in rounds {
+            let state = &mut self.state;
+            self.field.lay(&state.positions);
+            let potentials = self.field.read(&state.positions, &mut self.pushes);
+            let forces = Forces {
+                affinities: &self.affinities,
+                positions: &state.positions,
+                pushes: &self.pushes,
+                exaggeration,
+                repulsion: (1.0 / normaliser(potentials, state.positions.len())) as f32,
+                rate,
+                momentum,
+            };
+            forces.run(&mut self.next, &mut state.velocity, &mut state.gains);
+            std::mem::swap(&mut state.positions, &mut self.next);
+            state.epoch += 1;
+        }
+        Ok(())
+    }
+
+    fn attract(&mut self, affinities: &Arc<Affinities>) -> Result<(), Self::Error> {
+        self.affinities = affinities.clone();
+        Ok(())
+    }
+
+    fn state(&self) -> &State {
+        &self.state
+    }
 }
 
 /// Z, the sum over all pairs, from that of the potentials, which counts each point as its own neighbour. Points too far

@@ -111,6 +111,11 @@ impl Affinities {
         &self.offsets
     }
 
+    /// The other ends of all edges, and the weights that belong to them.
+    pub fn edges(&self) -> (&[u32], &[f32]) {
+        (&self.targets, &self.weights)
+    }
+
     /// The other ends of point `i`'s edges, ascending, and the weights that belong to them.
     #[inline(always)]
     pub fn of(&self, i: usize) -> (&[u32], &[f32]) {

@@ -46,15 +46,7 @@ impl Grid {
     fn around(points: &[[f32; 2]]) -> Self {
         let (low, high) = bounds(points);
         let span = [high[0] - low[0], high[1] - low[1]];
-        let longer = span[0].max(span[1]).max(LEAST_SPAN);
-        let mut cell = CELL;
-        while longer / cell < LEAST_CELLS {
-            cell /= 2.0;
-        }
-        let most = (CELLS_FOR_ROOT * (points.len() as f32).sqrt()).clamp(MOST_CELLS.0, MOST_CELLS.1);
-        while longer / cell > most {
-            cell *= 2.0;
-        }
+        let cell = cell_for(span[0].max(span[1]), points.len());
         let nodes = span.map(|span| fast_size((span / cell) as usize + 1 + WIDTH));
         Self { origin: low, cell, nodes }
     }
@@ -71,6 +63,32 @@ impl Grid {
         }
         (first, within)
     }
+}
+
+/// The side of a cell of a map of `points` points whose longer side is `span`, which is finite.
+pub fn cell_for(span: f32, points: usize) -> f32 {
+    let span = span.max(LEAST_SPAN);
+    let mut cell = CELL;
+    while span / cell < LEAST_CELLS {
+        cell /= 2.0;
+    }
+    let most = (CELLS_FOR_ROOT * (points as f32).sqrt()).clamp(MOST_CELLS.0, MOST_CELLS.1);
+    while span / cell > most {
+        cell *= 2.0;
+    }
+    cell
+}
+
+/// The transform of the potential of one point on a grid of `width` × `height` nodes `cell` apart, divided by that of the
+/// splines, and what it is less than that everywhere ([`Planner::transform`]).
+pub fn transform(cell: f32, shape: (usize, usize)) -> (Vec<f32>, f64) {
+    Planner::default().transform(shape, potential(cell), bspline::transform)
+}
+
+/// The potential of one point, so many cells away along x and y.
+fn potential(cell: f32) -> impl Fn(usize, usize) -> f64 {
+    let square = move |nodes: usize| (nodes as f64 * f64::from(cell)).powi(2);
+    move |dx, dy| 1.0 / (1.0 + square(dx) + square(dy))
 }
 
 fn bounds(points: &[[f32; 2]]) -> ([f32; 2], [f32; 2]) {
@@ -109,8 +127,7 @@ impl Field {
         let convolver = match self.convolver.take().filter(fits) {
             Some(same) => same,
             None => {
-                let square = |nodes: usize| (nodes as f64 * f64::from(grid.cell)).powi(2);
-                let kernel = |dx, dy| 1.0 / (1.0 + square(dx) + square(dy));
+                let kernel = potential(grid.cell);
                 (grid.cell, Convolver::new(&mut self.planner, (width, height), kernel, bspline::transform))
             }
         };

@@ -40,7 +40,7 @@ impl State {
 }
 
 /// One round: everything that the points read.
-pub(super) struct Round<'a> {
+pub(super) struct Forces<'a> {
     pub affinities: &'a Affinities,
     /// Where all points stood after the last round.
     pub positions: &'a [[f32; 2]],
@@ -54,7 +54,7 @@ pub(super) struct Round<'a> {
     pub momentum: f32,
 }
 
-impl Round<'_> {
+impl Forces<'_> {
     /// Moves all points, the middle of the map to the origin: `next` gets where they stand then.
     pub fn run(&self, next: &mut [[f32; 2]], velocity: &mut [[f32; 2]], gains: &mut [[f32; 2]]) {
         let sums: Vec<[f64; 2]> = next

@@ -38,6 +38,8 @@ pub enum Work {
     NeighbourCells,
     /// Counted in steps: an edge that is due is one, and so is each point that it pushes away.
     Umap,
+    /// Counted in edges, once a round: what else a round does goes with the points as they do.
+    Tsne,
     /// Counted in products of components: of all pairs for the covariance, of each with a few axes on an adapter.
     Pca,
     /// Counted in points and cells.

@@ -27,6 +27,7 @@ pub mod survey;
 pub mod topics;
 pub mod trials;
 mod tsne;
+pub mod tsne_mover;
 
 pub use compute::{Compute, Computers, Tools, Work};
 pub use params::{ClusterMethod, ClusterParams, MapMethod, MapParams, Params};

@@ -4,14 +4,17 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::data::{Key, Layout};
+use crate::gpu::GpuError;
 use crate::job::{Ctx, Event, Latest};
 use crate::math::neighbours::NeighbourParams;
-use crate::math::tsne::{self, SoFar, State, TsneParams};
+use crate::math::tsne::{self, Course, OnProcessor, Optimised, SoFar, State, TsneParams};
 use crate::math::tsne_affinities::{Affinities, neighbours_for};
 
 use super::checkpoint::{Checkpoints, UnderWay};
+use super::compute::{self, Compute, Computers, Tools, Units, Work};
 use super::map::{Inputs, Reached, failed, stopped_key};
-use super::{StageError, Tools, components, neighbours};
+use super::tsne_mover::OnAdapter;
+use super::{StageError, components, neighbours};
 
 /// Positions, velocities, gains.
 const PARTS: usize = 3;
@@ -78,13 +81,47 @@ pub(super) fn run(
             None
         }
     };
-    let reached = tsne::optimise(affinities, begin, params, live, &mut remake, &mut watch, ctx);
+    let (course, begin) = Course::new(affinities, begin, params);
+    let reached = lay_out(course, begin, live, &mut remake, &mut watch, tools.on, ctx);
     let State { positions, velocity, gains, epoch } = reached.state;
     Ok(Reached {
         parts: vec![positions, velocity, gains],
         epochs: (epoch, reached.epochs),
         plain: plain && !reached.steered,
     })
+}
+
+/// Moves the points to the end, on whatever is faster. Where an adapter fails, the processor goes on from where it was.
+fn lay_out(
+    mut course: Course,
+    mut state: State,
+    live: &Latest<TsneParams>,
+    remake: &mut dyn FnMut(f32) -> Option<Affinities>,
+    watch: &mut dyn FnMut(SoFar<'_>),
+    on: &Computers,
+    ctx: &Ctx,
+) -> Optimised {
+    let rounds = course.epochs.saturating_sub(state.epoch);
+    let edges = course.affinities().edges().0.len();
+    if let Compute::Gpu(context) = on.choose(Work::Tsne, Units::same((edges * rounds) as f64), ctx) {
+        let failed = match OnAdapter::new(&context, &course, &state, ctx) {
+            Err(error) => Some(error),
+            Ok(mut mover) => {
+                let ended = tsne::drive(&mut mover, &mut course, live, remake, watch, ctx);
+                state = mover.into_state();
+                ended.err()
+            }
+        };
+        match failed {
+            None | Some(GpuError::Cancelled(_)) => return course.reached(state),
+            Some(error) => compute::took_over(&error, ctx),
+        }
+    }
+    let mut mover = OnProcessor::new(&course, state);
+    match tsne::drive(&mut mover, &mut course, live, remake, watch, ctx) {
+        Ok(()) => course.reached(mover.into_state()),
+        Err(never) => match never {},
+    }
 }
 
 fn state(kept: UnderWay) -> Option<State> {
@@ -135,7 +172,7 @@ mod tests {
     use crate::job::Cancel;
     use crate::math::hash;
     use crate::stage::map::{self, Live};
-    use crate::stage::{Computers, MapMethod, MapParams};
+    use crate::stage::{MapMethod, MapParams};
 
     const N: usize = 200;
     const EPOCHS: usize = 40;

@@ -19,6 +19,7 @@ mod kmeans;
 mod layout;
 mod neighbours;
 mod quality;
+mod tsne;
 
 /// Components of a row, neighbours of a point.
 const DIM: usize = 256;
@@ -80,6 +81,7 @@ pub const ALL: &[(&str, Run)] = &[
     ("neighbours, cells", neighbours::by_cells),
     ("k-means", kmeans::clusters),
     ("UMAP layout", layout::umap),
+    ("t-SNE layout", tsne::layout),
     ("principal components", components::leading),
     ("density", density::surfaces),
     ("quality", quality::figures),
