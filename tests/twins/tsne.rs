@@ -1,12 +1,13 @@
 //! t-SNE on the adapter.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use semascope::data::{Key, Knn, Layout, Matrix};
 use semascope::gpu::tsne::{self as kernel, Moving};
 use semascope::gpu::{Context, GpuError};
-use semascope::job::{Ctx, Event, Latest};
+use semascope::io::cache::Cache;
+use semascope::job::{Cancel, Ctx, Event, Latest};
 use semascope::math::neighbours::NeighbourParams;
 use semascope::math::tsne::{self as twin, Course, Mover, OnProcessor, Round, State, TsneParams};
 use semascope::math::tsne_affinities::Affinities;
@@ -120,7 +121,7 @@ fn a_round_moves_every_point_as_the_twin_does() {
         let Ok(()) = mover.advance(&[round]);
         let expected = mover.into_state();
         assert_eq!((found.epoch, expected.epoch), (1, 1));
-        // A thousandth of how points move, or what is left of a field that hardly pushes: it is 2 % off itself.
+        // A ten-thousandth of how far points move, and what rounding leaves of a place.
         let size = expected.velocity.iter().flatten().fold(0.0f32, |most, v| most.max(v.abs()));
         let alike = |found: &[[f32; 2]], expected: &[[f32; 2]]| {
             found
@@ -131,7 +132,9 @@ fn a_round_moves_every_point_as_the_twin_does() {
         };
         let (places, speeds) =
             (alike(&found.positions, &expected.positions), alike(&found.velocity, &expected.velocity));
-        assert!(places <= 5e-3 * size && speeds <= 5e-3 * size, "{deviation}: {places} {speeds} of {size}");
+        let rounding = 1e-6 * expected.positions.iter().flatten().fold(0.0f32, |most, v| most.max(v.abs()));
+        assert!(places <= 1e-4 * size + rounding, "{deviation}: {places} of {size}");
+        assert!(speeds <= 1e-4 * size, "{deviation}: {speeds} of {size}");
         // Gains differ only where a component of the gradient is nearly 0.
         let gains = found.gains.iter().flatten().zip(expected.gains.iter().flatten());
         let other = gains.filter(|(a, b)| (**a - **b).abs() > 1e-5).count();
@@ -176,28 +179,61 @@ fn a_layout_goes_on_from_what_was_read_as_if_it_had_never_stopped() {
     assert!(moved(&context, &knn, half, &rounds[4..]).unwrap() == whole);
 }
 
-fn mapped((matrix, knn): &(Matrix, Knn), epochs: usize, live: &Live, on: &Computers, ctx: &Ctx) -> Layout {
-    let params = MapParams { method: MapMethod::Tsne, tsne: params(epochs), ..MapParams::default() };
+fn mapped((matrix, knn): &(Matrix, Knn), params: &TsneParams, tools: Tools<'_>, ctx: &Ctx) -> Layout {
+    let params = MapParams { method: MapMethod::Tsne, tsne: params.clone(), ..MapParams::default() };
     let inputs = Inputs { matrix, knn, search: None };
-    stage::map::run(&inputs, &params, None, live, Tools { cache: None, on }, ctx).unwrap()
+    stage::map::run(&inputs, &params, None, &Live::default(), tools, ctx).unwrap()
 }
 
 #[test]
 fn whole_maps_are_as_true_and_equal_bit_by_bit_when_repeated() {
     let Some(context) = context() else { return };
     let given = to_map(700);
-    let made = |on: &Computers| mapped(&given, 250, &Live::default(), on, &Ctx::quiet());
     let on = Computers::on(context);
-    let (by_twin, found) = (made(&Computers::cpu()), made(&on));
-    assert_eq!(found.epochs, (250, 250));
-    let quality = |layout: &Layout| {
-        stage::quality::run(&given.0, &given.1, layout, &Computers::cpu(), &Ctx::quiet()).unwrap()
+    // Maps that part by a rounding end in different places, now a little better, now worse: three tell more than one.
+    let seeds = [42, 2, 3];
+    let figures = |on: &Computers| {
+        let mut sums = [0.0; 2];
+        for seed in seeds {
+            let layout =
+                mapped(&given, &TsneParams { seed, ..params(250) }, Tools { cache: None, on }, &Ctx::quiet());
+            assert_eq!(layout.epochs, (250, 250));
+            let is =
+                stage::quality::run(&given.0, &given.1, &layout, &Computers::cpu(), &Ctx::quiet()).unwrap();
+            sums = [sums[0] + is.trustworthiness, sums[1] + is.knn_kept];
+        }
+        sums.map(|sum| sum / seeds.len() as f32)
     };
-    let (found_is, twin_is) = (quality(&found), quality(&by_twin));
-    let alike = |a: f32, b: f32| (a - b).abs() < 0.01;
-    assert!(alike(found_is.trustworthiness, twin_is.trustworthiness), "{found_is:?} {twin_is:?}");
-    assert!(alike(found_is.knn_kept, twin_is.knn_kept), "{found_is:?} {twin_is:?}");
-    assert!(made(&on).positions == found.positions);
+    let (found, by_twin) = (figures(&on), figures(&Computers::cpu()));
+    assert!((0..2).all(|i| (found[i] - by_twin[i]).abs() < 0.01), "{found:?} {by_twin:?}");
+    let made = || mapped(&given, &params(40), Tools { cache: None, on: &on }, &Ctx::quiet()).positions;
+    assert!(made() == made());
+}
+
+#[test]
+fn a_map_that_was_stopped_on_the_adapter_goes_on_from_its_checkpoint_and_ends_bit_equal() {
+    let Some(context) = context() else { return };
+    let given = to_map(400);
+    let on = Computers::on(context);
+    let whole = mapped(&given, &params(60), Tools { cache: None, on: &on }, &Ctx::quiet());
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(Some(folder.path().into())).unwrap();
+    let tools = Tools { cache: Some(&cache), on: &on };
+    // A frame in the middle of the map stops it.
+    let slot = Arc::new(Mutex::new(None::<Cancel>));
+    let (stop, shown) = (slot.clone(), AtomicUsize::new(0));
+    let wake = move || {
+        if shown.fetch_add(1, Ordering::Relaxed) == 3 {
+            stop.lock().unwrap().as_ref().into_iter().for_each(Cancel::cancel);
+        }
+    };
+    let (send, _events) = std::sync::mpsc::channel();
+    let ctx = Ctx::new(send, Arc::new(wake));
+    *slot.lock().unwrap() = Some(ctx.cancel.clone());
+    let stopped = mapped(&given, &params(60), tools, &ctx);
+    assert!((1..60).contains(&stopped.epochs.0), "{:?}", stopped.epochs);
+    let resumed = mapped(&given, &params(60), tools, &Ctx::quiet());
+    assert!((resumed.key, &resumed.positions) == (whole.key, &whole.positions));
 }
 
 #[test]
@@ -213,7 +249,7 @@ fn the_processor_goes_on_with_a_map_whose_adapter_is_lost_and_says_so() {
         }
     };
     let ctx = Ctx::new(send, Arc::new(lose));
-    let layout = mapped(&given, 120, &Live::default(), &Computers::on(context), &ctx);
+    let layout = mapped(&given, &params(120), Tools { cache: None, on: &Computers::on(context) }, &ctx);
     assert_eq!(layout.epochs, (120, 120));
     assert!(layout.positions.iter().flatten().all(|x| x.is_finite()));
     let told: Vec<Event> = events.try_iter().collect();
@@ -221,7 +257,7 @@ fn the_processor_goes_on_with_a_map_whose_adapter_is_lost_and_says_so() {
         |event: &Event| matches!(event, Event::Warning(text) if text.starts_with("The processor took over"));
     assert_eq!(told.iter().filter(|event| says(event)).count(), 1);
     // It did not begin anew: whoever took over showed rounds that were done.
-    let taken_over = told.iter().position(|event| says(event)).unwrap();
+    let taken_over = told.iter().position(says).unwrap();
     let next = told[taken_over..].iter().find_map(|event| match event {
         Event::Layout { epoch, .. } => Some(*epoch),
         _ => None,
