@@ -29,6 +29,9 @@ const FIRST: usize = 1 << 10;
 /// Edges of a point that take as long as such a unit, in a group that pulls.
 const EDGES_A_UNIT: usize = 16;
 
+/// Edges that are brought into the kernel's form together.
+const EDGES_AT_A_TIME: usize = 1 << 21;
+
 /// One round of a layout: `math::tsne::Round`.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
@@ -197,11 +200,6 @@ impl Layout {
         })
     }
 
-    /// Where the points are.
-    pub fn positions(&self, ctx: &Ctx) -> Result<Vec<[f32; 2]>, GpuError> {
-        self.context.read(&self.positions[0], self.points, ctx)
-    }
-
     /// How each point was pushed in the last round, Σⱼ (y − yⱼ) / (1 + |y − yⱼ|²)², and the sum of 1 / (1 + |y − yⱼ|²) over
     /// all pairs.
     pub fn pushes(&self, ctx: &Ctx) -> Result<(Vec<[f32; 2]>, f64), GpuError> {
@@ -236,13 +234,19 @@ fn pages(context: &Context, graph: Graph<'_>, points: usize) -> Result<Vec<Page>
             end += 1;
         }
         let own = first..offset(end);
-        let (targets, weights) = (&graph.targets[own.clone()], &graph.weights[own.clone()]);
-        let edges: Vec<[u32; 2]> =
-            targets.iter().zip(weights).map(|(&target, weight)| [target, weight.to_bits()]).collect();
+        let edges = context.buffer::<[u32; 2]>("edges", own.len())?;
+        let parts = graph.targets[own.clone()].chunks(EDGES_AT_A_TIME);
+        for (part, (targets, weights)) in
+            parts.zip(graph.weights[own.clone()].chunks(EDGES_AT_A_TIME)).enumerate()
+        {
+            let pairs: Vec<[u32; 2]> =
+                targets.iter().zip(weights).map(|(&target, weight)| [target, weight.to_bits()]).collect();
+            context.write(&edges, part * EDGES_AT_A_TIME, &pairs)?;
+        }
         let offsets: Vec<u32> = (start..=end).map(|i| (offset(i) - first) as u32).collect();
         pages.push(Page {
             points: start..end,
-            edges: context.upload("edges", &edges)?,
+            edges,
             order: context.upload("order", &ordered(&offsets, start))?,
             offsets: context.upload("edge offsets", &offsets)?,
             weight: own.len() / (end - start) / EDGES_A_UNIT,
