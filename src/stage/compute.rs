@@ -52,11 +52,12 @@ pub enum Work {
 
 impl Work {
     /// All of it: a calibration knows each.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Neighbours,
         Self::NeighboursCoded,
         Self::NeighbourCells,
         Self::Umap,
+        Self::Tsne,
         Self::Pca,
         Self::Density,
         Self::Quality,
