@@ -70,7 +70,7 @@ impl Work {
             Self::Neighbours | Self::NeighboursCoded | Self::NeighbourCells => 5e9,
             Self::KMeans | Self::Pca => 2e9,
             Self::Quality => 5e8,
-            Self::Umap | Self::Tsne => 2e7,
+            Self::Umap | Self::Tsne => 3e8,
             Self::Density => 5e6,
         }
     }

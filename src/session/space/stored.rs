@@ -91,10 +91,10 @@ impl Space {
         }
         if let Some(layout) = &project.layout {
             let request = self.map_request(params);
-            if let Some(whole) = self.whole_map(params) {
-                let map = Mapped { layout: layout.clone(), whole, pins: self.pins(params).clone() };
-                put(&mut self.map, request, stale(LAYOUT), map);
-            }
+            // Without vectors or neighbours nobody can say whether it is the map that the parameters give: it stays as it is.
+            let whole = self.whole_map(params).unwrap_or(layout.key);
+            let map = Mapped { layout: layout.clone(), whole, pins: self.pins(params).clone() };
+            put(&mut self.map, request, stale(LAYOUT), map);
             if layout.epochs.0 < layout.epochs.1 {
                 self.map.mark_stopped();
             }
