@@ -64,13 +64,13 @@ impl Work {
         Self::KMeans,
     ];
 
-    /// Units a second that a slow processor does.
+    /// Units a second that a processor of two cores does, about: work that is done at once needs nobody else.
     fn least_rate(self) -> f64 {
         match self {
-            Self::Neighbours | Self::NeighboursCoded | Self::NeighbourCells => 5e9,
+            Self::Neighbours | Self::NeighboursCoded | Self::NeighbourCells => 2e10,
             Self::KMeans | Self::Pca => 2e9,
             Self::Quality => 5e8,
-            Self::Umap | Self::Tsne => 3e8,
+            Self::Umap | Self::Tsne => 5e8,
             Self::Density => 5e6,
         }
     }
