@@ -5,8 +5,8 @@
 // Rows lie in tiles of 128: word c of the tile's rows 4r..4r + 4 is at (tile × depth + c) × 32 + r. Each invocation has 8 × 8
 // products in registers. The twins are `math/exact.rs` and, for cells, `math/hnsw.rs`.
 
-@group(0) @binding(3) var<storage, read> left: array<vec4u>;
-@group(0) @binding(4) var<storage, read> right: array<vec4u>;
+@group(0) @binding(1) var<storage, read> left: array<vec4u>;
+@group(0) @binding(2) var<storage, read> right: array<vec4u>;
 @group(0) @binding(5) var<storage, read> scales: array<vec4f>;   // what a column's codes are multiplied by
 
 // Of `compare_cells`: a tile of a cell's rows, tiles of the same cell (from, to), and where the cell's rows end.
@@ -55,58 +55,15 @@ fn compare_tile(tile: u32, begin: u32, end: u32, t: u32) {
             }
         }
         // A row's own scale changes nothing on its list.
-        let scale_u = scales[other * 32u + tx];
-        let scale_v = scales[other * 32u + 16u + tx];
-
-        // Products that reach their row's floor; the queue holds them all, or they go in 32 parts of at most 512.
-        let found = reaching(4u * ty + 0u, vec4f(a0) * scale_u) + reaching(4u * ty + 0u, vec4f(b0) * scale_v)
-            + reaching(4u * ty + 1u, vec4f(a1) * scale_u) + reaching(4u * ty + 1u, vec4f(b1) * scale_v)
-            + reaching(4u * ty + 2u, vec4f(a2) * scale_u) + reaching(4u * ty + 2u, vec4f(b2) * scale_v)
-            + reaching(4u * ty + 3u, vec4f(a3) * scale_u) + reaching(4u * ty + 3u, vec4f(b3) * scale_v)
-            + reaching(64u + 4u * ty + 0u, vec4f(a4) * scale_u) + reaching(64u + 4u * ty + 0u, vec4f(b4) * scale_v)
-            + reaching(64u + 4u * ty + 1u, vec4f(a5) * scale_u) + reaching(64u + 4u * ty + 1u, vec4f(b5) * scale_v)
-            + reaching(64u + 4u * ty + 2u, vec4f(a6) * scale_u) + reaching(64u + 4u * ty + 2u, vec4f(b6) * scale_v)
-            + reaching(64u + 4u * ty + 3u, vec4f(a7) * scale_u) + reaching(64u + 4u * ty + 3u, vec4f(b7) * scale_v);
-        if (found > 0u) {
-            atomicAdd(&worthy, found);
-        }
-        workgroupBarrier();
-        let all_found = atomicLoad(&worthy);
-        if (all_found > 0u) {
-            let parts = select(32u, 1u, all_found <= QUEUE);
-            for (var part = 0u; part < parts; part++) {
-                if (parts == 1u || part == 2u * tx) {
-                    queue_four(4u * ty + 0u, 4u * tx, tile, other, vec4f(a0) * scale_u);
-                    queue_four(4u * ty + 1u, 4u * tx, tile, other, vec4f(a1) * scale_u);
-                    queue_four(4u * ty + 2u, 4u * tx, tile, other, vec4f(a2) * scale_u);
-                    queue_four(4u * ty + 3u, 4u * tx, tile, other, vec4f(a3) * scale_u);
-                    queue_four(64u + 4u * ty + 0u, 4u * tx, tile, other, vec4f(a4) * scale_u);
-                    queue_four(64u + 4u * ty + 1u, 4u * tx, tile, other, vec4f(a5) * scale_u);
-                    queue_four(64u + 4u * ty + 2u, 4u * tx, tile, other, vec4f(a6) * scale_u);
-                    queue_four(64u + 4u * ty + 3u, 4u * tx, tile, other, vec4f(a7) * scale_u);
-                }
-                if (parts == 1u || part == 2u * tx + 1u) {
-                    queue_four(4u * ty + 0u, 64u + 4u * tx, tile, other, vec4f(b0) * scale_v);
-                    queue_four(4u * ty + 1u, 64u + 4u * tx, tile, other, vec4f(b1) * scale_v);
-                    queue_four(4u * ty + 2u, 64u + 4u * tx, tile, other, vec4f(b2) * scale_v);
-                    queue_four(4u * ty + 3u, 64u + 4u * tx, tile, other, vec4f(b3) * scale_v);
-                    queue_four(64u + 4u * ty + 0u, 64u + 4u * tx, tile, other, vec4f(b4) * scale_v);
-                    queue_four(64u + 4u * ty + 1u, 64u + 4u * tx, tile, other, vec4f(b5) * scale_v);
-                    queue_four(64u + 4u * ty + 2u, 64u + 4u * tx, tile, other, vec4f(b6) * scale_v);
-                    queue_four(64u + 4u * ty + 3u, 64u + 4u * tx, tile, other, vec4f(b7) * scale_v);
-                }
-                workgroupBarrier();
-                keep_queued(tile, other, t);
-                workgroupBarrier();
-                if (t == 0u) {
-                    atomicStore(&queued, 0u);
-                }
-                workgroupBarrier();
-            }
-        }
-        if (t == 0u) {
-            atomicStore(&worthy, 0u);
-        }
+        let u = scales[other * 32u + tx];
+        let v = scales[other * 32u + 16u + tx];
+        let scaled = Products(
+            vec4f(a0) * u, vec4f(a1) * u, vec4f(a2) * u, vec4f(a3) * u,
+            vec4f(a4) * u, vec4f(a5) * u, vec4f(a6) * u, vec4f(a7) * u,
+            vec4f(b0) * v, vec4f(b1) * v, vec4f(b2) * v, vec4f(b3) * v,
+            vec4f(b4) * v, vec4f(b5) * v, vec4f(b6) * v, vec4f(b7) * v,
+        );
+        keep_best(scaled, tile, other, t);
     }
 }
 

@@ -1,12 +1,11 @@
 // use lib/groups.wgsl
+// use lib/tile.wgsl
 // Tiles of products, and the lists of the best of each row so far.
 //
 // A workgroup of 256 compares the 128 rows of one tile with the 128 columns of another. Products that are better than the
 // worst on their row's list go through a queue to the invocation that keeps that row's list; almost none do, once
 // the lists have filled. Ids decide between equal scores, so that the order of the queue does not matter.
 
-const TILE = 128u;
-const SLAB = 8u;           // components (or words of codes) that are in shared memory at a time
 const QUEUE = 512u;
 const EMPTY = -3.0e38;     // the score of a free place
 const NEVER = 3.0e38;      // more than any score
@@ -25,8 +24,8 @@ struct Span {
 }
 
 @group(0) @binding(0) var<uniform> span: Span;
-@group(0) @binding(1) var<storage, read_write> scores: array<f32>;   // k a row from first_list on, best first
-@group(0) @binding(2) var<storage, read_write> ids: array<u32>;      // the same
+@group(0) @binding(3) var<storage, read_write> scores: array<f32>;   // k a row from first_list on, best first
+@group(0) @binding(4) var<storage, read_write> ids: array<u32>;      // the same
 
 var<private> rows_there: u32;      // rows before this one are there
 var<private> columns_there: u32;   // columns before this one are there
@@ -107,5 +106,59 @@ fn keep_queued(tile: u32, other: u32, t: u32) {
         scores[place] = score;
         ids[place] = id;
         floors[t] = scores[last];
+    }
+}
+
+// Puts those of an invocation's products that reach their row's floor onto the lists. The queue holds them all, or they go in 32 parts
+// of at most 512.
+fn keep_best(p: Products, tile: u32, other: u32, t: u32) {
+    let ty = t / 16u;
+    let tx = t % 16u;
+    let found = reaching(4u * ty + 0u, p.a0) + reaching(4u * ty + 0u, p.b0)
+        + reaching(4u * ty + 1u, p.a1) + reaching(4u * ty + 1u, p.b1)
+        + reaching(4u * ty + 2u, p.a2) + reaching(4u * ty + 2u, p.b2)
+        + reaching(4u * ty + 3u, p.a3) + reaching(4u * ty + 3u, p.b3)
+        + reaching(64u + 4u * ty + 0u, p.a4) + reaching(64u + 4u * ty + 0u, p.b4)
+        + reaching(64u + 4u * ty + 1u, p.a5) + reaching(64u + 4u * ty + 1u, p.b5)
+        + reaching(64u + 4u * ty + 2u, p.a6) + reaching(64u + 4u * ty + 2u, p.b6)
+        + reaching(64u + 4u * ty + 3u, p.a7) + reaching(64u + 4u * ty + 3u, p.b7);
+    if (found > 0u) {
+        atomicAdd(&worthy, found);
+    }
+    workgroupBarrier();
+    let all_found = atomicLoad(&worthy);
+    // None, mostly.
+    let parts = select(select(32u, 1u, all_found <= QUEUE), 0u, all_found == 0u);
+    for (var part = 0u; part < parts; part++) {
+        if (parts == 1u || part == 2u * tx) {
+            queue_four(4u * ty + 0u, 4u * tx, tile, other, p.a0);
+            queue_four(4u * ty + 1u, 4u * tx, tile, other, p.a1);
+            queue_four(4u * ty + 2u, 4u * tx, tile, other, p.a2);
+            queue_four(4u * ty + 3u, 4u * tx, tile, other, p.a3);
+            queue_four(64u + 4u * ty + 0u, 4u * tx, tile, other, p.a4);
+            queue_four(64u + 4u * ty + 1u, 4u * tx, tile, other, p.a5);
+            queue_four(64u + 4u * ty + 2u, 4u * tx, tile, other, p.a6);
+            queue_four(64u + 4u * ty + 3u, 4u * tx, tile, other, p.a7);
+        }
+        if (parts == 1u || part == 2u * tx + 1u) {
+            queue_four(4u * ty + 0u, 64u + 4u * tx, tile, other, p.b0);
+            queue_four(4u * ty + 1u, 64u + 4u * tx, tile, other, p.b1);
+            queue_four(4u * ty + 2u, 64u + 4u * tx, tile, other, p.b2);
+            queue_four(4u * ty + 3u, 64u + 4u * tx, tile, other, p.b3);
+            queue_four(64u + 4u * ty + 0u, 64u + 4u * tx, tile, other, p.b4);
+            queue_four(64u + 4u * ty + 1u, 64u + 4u * tx, tile, other, p.b5);
+            queue_four(64u + 4u * ty + 2u, 64u + 4u * tx, tile, other, p.b6);
+            queue_four(64u + 4u * ty + 3u, 64u + 4u * tx, tile, other, p.b7);
+        }
+        workgroupBarrier();
+        keep_queued(tile, other, t);
+        workgroupBarrier();
+        if (t == 0u) {
+            atomicStore(&queued, 0u);
+        }
+        workgroupBarrier();
+    }
+    if (t == 0u) {
+        atomicStore(&worthy, 0u);
     }
 }

@@ -1,11 +1,7 @@
-// The products of 128 rows of one matrix with 128 rows of another, both stored row by row: 8 × 8 for each of 256 invocations.
-//
-// Invocation t has the rows 4(t / 16) + 0..4 and 64 + 4(t / 16) + 0..4 of the left tile, and of the right tile likewise by
-// t mod 16. Rows of a tile that are not there are read as whatever lies there, or as zeros: who uses the products leaves
-// them out.
+// use lib/tile.wgsl
+// The products of 128 rows of one matrix with 128 rows of another, both stored row by row. Rows of a tile that are not there are
+// read as whatever lies there, or as zeros: who uses the products leaves them out.
 
-const TILE = 128u;
-const SLAB = 8u;             // components that are in shared memory at a time
 const STRIDE = 33u;          // one more than the 32 fours of rows, so that eight neighbours write to different banks
 
 @group(0) @binding(1) var<storage, read> left: array<f32>;
@@ -13,12 +9,6 @@ const STRIDE = 33u;          // one more than the 32 fours of rows, so that eigh
 
 var<workgroup> slab_left: array<vec4f, 264>;    // component s of rows 4r..4r + 4 at 33 s + r
 var<workgroup> slab_right: array<vec4f, 264>;
-
-// Row a0..a7: with the invocation's first four columns; b0..b7: with the other four.
-struct Products {
-    a0: vec4f, a1: vec4f, a2: vec4f, a3: vec4f, a4: vec4f, a5: vec4f, a6: vec4f, a7: vec4f,
-    b0: vec4f, b1: vec4f, b2: vec4f, b3: vec4f, b4: vec4f, b5: vec4f, b6: vec4f, b7: vec4f,
-}
 
 // Tile `tile` of `left` with tile `other` of `right`, rows of `depth` components, a multiple of SLAB.
 fn products(tile: u32, other: u32, depth: u32, t: u32) -> Products {

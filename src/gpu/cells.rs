@@ -184,7 +184,7 @@ fn homes(
                 ..Span::default()
             };
             let buffers =
-                [(1, &held.scores), (2, &held.ids), (3, &held.values), (4, &page.values), (5, scales)];
+                [(3, &held.scores), (4, &held.ids), (1, &held.values), (2, &page.values), (5, scales)];
             context.in_slices(
                 page.tiles(),
                 &mut pace,
@@ -319,10 +319,10 @@ impl Compared {
             }
             let listed = context.upload("jobs", &jobs)?;
             let buffers = [
-                (1, &held.scores),
-                (2, &held.ids),
-                (3, &held.values),
-                (4, &held.values),
+                (3, &held.scores),
+                (4, &held.ids),
+                (1, &held.values),
+                (2, &held.values),
                 (5, &held.scales),
                 (6, &listed),
             ];

@@ -106,7 +106,7 @@ pub fn nearest(
                 first_list: (rows.rows.start - page.rows.start) as u32,
                 unused: [0; 2],
             };
-            let mut buffers = vec![(1, &scores), (2, &ids), (3, &page.values), (4, &other.values)];
+            let mut buffers = vec![(1, &page.values), (2, &other.values), (3, &scores), (4, &ids)];
             buffers.extend(other.scales.as_ref().map(|scales| (5, scales)));
             let groups = count.div_ceil(TILE) as u32;
             context.in_slices(

@@ -1,4 +1,4 @@
-//! Vectors as the kernels that multiply them want them: in tiles of 128 rows, component by component, in pages.
+//! Vectors as the kernels that compare all pairs want them, in pages: as they are, or as codes in tiles of 128 rows.
 
 use std::ops::Range;
 
@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::context::{Buffer, Context};
 use super::error::GpuError;
+use super::rows::{RowPage, Rows};
 use crate::job::Ctx;
 
 /// Rows of a tile: what one workgroup compares at a time.
@@ -33,7 +34,8 @@ pub struct Source<'a> {
 /// Rows that one binding holds.
 pub(super) struct Page {
     pub rows: Range<usize>,
-    /// Component (or word) c of row r of tile t is at (t × depth + c) × 128 + r.
+    /// Of vectors: component c of row r is at r × depth + c. Of codes: word c of row r of tile t is at
+    /// (t × depth + c) × 128 + r.
     pub values: Buffer,
     /// Of codes: what each row's are multiplied by.
     pub scales: Option<Buffer>,
@@ -55,37 +57,14 @@ pub(super) struct Tiles {
 impl Tiles {
     /// Vectors as they are.
     pub fn full(context: &Context, source: &Source, ctx: &Ctx) -> Result<Self, GpuError> {
-        let depth = source.dim.next_multiple_of(SLAB).max(SLAB);
-        Self::upload(context, source, depth, false, ctx, |vectors, rows, out| {
-            for (row, vector) in vectors.chunks_exact(source.dim.max(1)).take(rows).enumerate() {
-                for (c, &x) in vector.iter().enumerate() {
-                    out[c * TILE + row] = x.to_bits();
-                }
-            }
-        })
+        let (rows, _) = Rows::upload(context, source, ctx, |_, _| ())?;
+        let page = |page: RowPage| Page { rows: page.rows, values: page.values, scales: None };
+        Ok(Self { pages: rows.pages.into_iter().map(page).collect(), depth: rows.depth })
     }
 
     /// Vectors as codes of eight bits, four a word, with a scale a row.
     pub fn coded(context: &Context, source: &Source, ctx: &Ctx) -> Result<Self, GpuError> {
         let depth = words_of(source.dim);
-        Self::upload(context, source, depth, true, ctx, |vectors, rows, out| {
-            for (row, vector) in vectors.chunks_exact(source.dim.max(1)).take(rows).enumerate() {
-                for (word, codes) in codes_of(vector, scale_of(vector)).enumerate() {
-                    out[word * TILE + row] = codes;
-                }
-            }
-        })
-    }
-
-    /// `lay_out` puts at most [`TILE`] vectors into the words of their tile.
-    fn upload(
-        context: &Context,
-        source: &Source,
-        depth: usize,
-        scaled: bool,
-        ctx: &Ctx,
-        lay_out: impl Fn(&[f32], usize, &mut [u32]) + Sync,
-    ) -> Result<Self, GpuError> {
         let tile_words = depth * TILE;
         let tiles_a_page = (context.page() as usize / (4 * tile_words)).max(1);
         let rows_a_page = tiles_a_page * TILE;
@@ -93,34 +72,26 @@ impl Tiles {
         for start in (0..source.rows).step_by(rows_a_page) {
             let rows = start..(start + rows_a_page).min(source.rows);
             let tiles = rows.len().div_ceil(TILE);
-            let values = context.buffer::<u32>("vectors", tiles * tile_words)?;
-            let mut scales = vec![0.0f32; if scaled { tiles * TILE } else { 0 }];
-            for first in (0..tiles).step_by(PIECE) {
+            let values = context.buffer::<u32>("codes", tiles * tile_words)?;
+            let mut scales = vec![0.0f32; tiles * TILE];
+            for (piece, scales) in scales.chunks_mut(PIECE * TILE).enumerate() {
                 ctx.cancel.check()?;
-                let count = PIECE.min(tiles - first);
-                let mut words = vec![0u32; count * tile_words];
-                let scales = match scaled {
-                    true => &mut scales[first * TILE..(first + count) * TILE],
-                    false => &mut [],
-                };
-                let out = words.par_chunks_mut(tile_words).enumerate();
-                let scale = |tile: usize| tile * TILE..((tile + 1) * TILE).min(rows.len());
-                let found: Vec<Vec<f32>> = out
-                    .map_init(Vec::new, |vectors, (tile, out)| {
-                        let local = scale(first + tile);
-                        (source.read)(rows.start + local.start..rows.start + local.end, vectors);
-                        lay_out(vectors, local.len(), out);
-                        let each = vectors.chunks_exact(source.dim.max(1));
-                        if scaled { each.map(scale_of).collect() } else { Vec::new() }
-                    })
-                    .collect();
-                for (out, found) in scales.chunks_mut(TILE).zip(&found) {
-                    out[..found.len()].copy_from_slice(found);
-                }
+                let first = piece * PIECE;
+                let mut words = vec![0u32; scales.len() * depth];
+                let tiles = words.par_chunks_mut(tile_words).zip(scales.par_chunks_mut(TILE));
+                tiles.enumerate().for_each_init(Vec::new, |vectors, (tile, (words, scales))| {
+                    let from = rows.start + (first + tile) * TILE;
+                    (source.read)(from..(from + TILE).min(rows.end), vectors);
+                    for (row, vector) in vectors.chunks_exact(source.dim.max(1)).enumerate() {
+                        scales[row] = scale_of(vector);
+                        for (word, codes) in codes_of(vector, scales[row]).enumerate() {
+                            words[word * TILE + row] = codes;
+                        }
+                    }
+                });
                 context.write(&values, first * tile_words, &words)?;
             }
-            let scales = if scaled { Some(context.upload("scales", &scales)?) } else { None };
-            pages.push(Page { rows, values, scales });
+            pages.push(Page { rows, values, scales: Some(context.upload("scales", &scales)?) });
         }
         Ok(Self { pages, depth })
     }

@@ -9,6 +9,7 @@ const FILES: &[(&str, &str)] = &[
     ("lib/marks.wgsl", include_str!("../../shaders/lib/marks.wgsl")),
     ("lib/groups.wgsl", include_str!("../../shaders/lib/groups.wgsl")),
     ("lib/best.wgsl", include_str!("../../shaders/lib/best.wgsl")),
+    ("lib/tile.wgsl", include_str!("../../shaders/lib/tile.wgsl")),
     ("lib/random.wgsl", include_str!("../../shaders/lib/random.wgsl")),
     ("lib/bspline.wgsl", include_str!("../../shaders/lib/bspline.wgsl")),
     ("lib/sums.wgsl", include_str!("../../shaders/lib/sums.wgsl")),
