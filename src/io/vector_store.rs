@@ -22,6 +22,9 @@ use crate::data::Key;
 /// How segments end.
 const ENDING: &str = "vectors";
 
+/// How often the folder may be deleted while a segment is made in it.
+const DELETED: usize = 100;
+
 /// An append-only store of the vectors of one model, `dim` components each.
 pub struct VectorStore {
     folder: PathBuf,
@@ -232,33 +235,47 @@ impl VectorStore {
         if let Some(writer) = &self.writer {
             return Ok(writer.segment);
         }
-        self.make_folder()?;
-        let mut number = 0;
+        let (mut number, mut deleted) = (0, 0);
         loop {
-            let path = self.segment_path(number);
-            let failed = |error| FileError::write(&path, error);
-            let created = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
-            let mut file = match created {
-                Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    number += 1;
-                    continue;
+            match self.new_segment(number) {
+                Ok(Some((segment, lock))) => {
+                    let own = segment.end;
+                    self.segments.push(segment);
+                    let segment = self.segments.len() - 1;
+                    self.writer = Some(Writer { segment, own, _lock: lock });
+                    return Ok(segment);
                 }
-                Err(error) => return Err(failed(error)),
-            };
-            // Another process that found the new file before we locked it may have it, or have deleted it.
-            let Some(lock) = lock_of(&path).map_err(failed)?.filter(|_| path.exists()) else { continue };
-            let end = segment::begin(&mut file, self.dim).map_err(|error| {
-                // Without its beginning it is no segment: nobody could ever write to it.
-                let _ = fs::remove_file(&path);
-                failed(error)
-            })?;
-            atomic::sync_folder(&self.folder);
-            self.segments.push(Segment { path, file, end });
-            let segment = self.segments.len() - 1;
-            self.writer = Some(Writer { segment, own: end, _lock: lock });
-            return Ok(segment);
+                Ok(None) => number += 1,
+                // Somebody deletes the folder just now.
+                Err(FileError::Write { cause, .. })
+                    if cause.kind() == io::ErrorKind::NotFound && deleted < DELETED =>
+                {
+                    deleted += 1;
+                }
+                Err(error) => return Err(error),
+            }
         }
+    }
+
+    /// Makes segment `number` and takes its lock; `None` if it is there, or another process was faster.
+    fn new_segment(&self, number: u32) -> Result<Option<(Segment, File)>, FileError> {
+        self.make_folder()?;
+        let path = self.segment_path(number);
+        let failed = |error| FileError::write(&path, error);
+        let created = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+        let mut file = match created {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+            created => created.map_err(failed)?,
+        };
+        // Another process that found the new file before we locked it may have it, or have deleted it.
+        let Some(lock) = lock_of(&path).map_err(failed)?.filter(|_| path.exists()) else { return Ok(None) };
+        let end = segment::begin(&mut file, self.dim).map_err(|error| {
+            // Without its beginning it is no segment: nobody could ever write to it.
+            let _ = fs::remove_file(&path);
+            failed(error)
+        })?;
+        atomic::sync_folder(&self.folder);
+        Ok(Some((Segment { path, file, end }, lock)))
     }
 
     /// Writes what this store has added to a new segment, if the one it wrote to was deleted: the open file still
@@ -427,6 +444,31 @@ mod tests {
         fs::write(&path, bytes).unwrap();
         assert_eq!(found(&mut open(&folder), 4), [1, 4]);
         assert_eq!(fs::metadata(&path).unwrap().len(), bounds[3] as u64, "the empty pages are cut off");
+    }
+
+    #[test]
+    fn a_folder_that_is_deleted_again_and_again_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("cache");
+        let store_folder = root.join("vectors").join("store");
+        let mut store = VectorStore::open(&store_folder, DIM).unwrap();
+        let deleter = std::thread::spawn(move || {
+            for _ in 0..500 {
+                let _ = fs::remove_dir_all(&root);
+                std::thread::sleep(std::time::Duration::from_micros(200));
+            }
+        });
+        let mut count = 0;
+        while !deleter.is_finished() {
+            let appended = store.append(&[key(count)], &[count as f32; DIM]);
+            appended.unwrap_or_else(|error| panic!("batch {count}: {error}"));
+            count += 1;
+        }
+        store.append(&[key(count)], &[count as f32; DIM]).unwrap();
+        drop(store);
+        let mut store = VectorStore::open(&store_folder, DIM).unwrap();
+        let all: Vec<Key> = (0..=count).map(key).collect();
+        assert!(store.find(&all).iter().all(Option::is_some), "of {count}");
     }
 
     #[test]
