@@ -11,6 +11,10 @@
 //! `FILE.json` an array of texts. The peer is
 //! `benches/peers/cluster.py`, with the same arguments.
 
+mod common {
+    pub mod cpu;
+}
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,6 +22,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use common::cpu::cpu_seconds;
 use semascope::data::{Key, Knn, Recall, UNCLUSTERED};
 use semascope::io::npy;
 use semascope::job::Ctx;
@@ -163,18 +168,6 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
     let before = cpu_seconds();
     let value = work();
     (value, cpu_seconds() - before)
-}
-
-/// User and system time of this process so far; wall time where the system does not tell.
-fn cpu_seconds() -> f64 {
-    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    let started = START.get_or_init(std::time::Instant::now);
-    let ticks = std::fs::read_to_string("/proc/self/stat").ok().and_then(|stat| {
-        let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-        Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
-    });
-    // Linux counts in hundredths of a second.
-    ticks.map_or_else(|| started.elapsed().as_secs_f64(), |ticks| ticks / 100.0)
 }
 
 fn read_knn(dir: &Path) -> Result<Knn> {

@@ -3,9 +3,14 @@
 //! Prints texts a second by wall clock and by CPU time for every file, best of the repeats. Without a file it takes
 //! the texts of the tests. `benches/peers/embed.py` measures sentence-transformers in the same way.
 
+mod common {
+    pub mod cpu;
+}
+
 use std::borrow::Cow;
 use std::time::Instant;
 
+use common::cpu::cpu_seconds;
 use semascope::embed::{EmbedParams, Embedder, Texts};
 use semascope::job::Ctx;
 use semascope::model::{DevicePreference, ModelSource};
@@ -56,15 +61,4 @@ fn measure(embedder: &Embedder, file: &str, repeats: usize) -> Result<(), Box<dy
         n / cpu
     );
     Ok(())
-}
-
-/// User and system time of this process so far; NaN where the system does not tell in /proc.
-fn cpu_seconds() -> f64 {
-    const TICKS_A_SECOND: f64 = 100.0;
-    let read = || {
-        let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-        let fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2);
-        fields.map(|field| field.parse::<f64>().ok()).sum::<Option<f64>>()
-    };
-    read().map_or(f64::NAN, |ticks| ticks / TICKS_A_SECOND)
 }

@@ -5,10 +5,17 @@
 //! Without `--python` only our side runs. Needs an f16 or f32 array of shape n × d; without one there is nothing to
 //! time, and it says so.
 
+mod common {
+    pub mod cpu;
+    pub mod memory;
+}
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use common::cpu::cpu_seconds;
+use common::memory::peak_mebibytes;
 use semascope::data::{Key, Matrix};
 use semascope::job::Ctx;
 use semascope::math::neighbours::{Method, NeighbourParams, find};
@@ -87,21 +94,4 @@ fn time(matrix: &Matrix, method: Method) -> anyhow::Result<()> {
         peak_mebibytes(),
     );
     Ok(())
-}
-
-/// User and system time of this process so far; NaN where `/proc` does not tell.
-fn cpu_seconds() -> f64 {
-    const TICKS_A_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: Vec<f64> =
-        after_name.split_whitespace().map(|field| field.parse().unwrap_or(f64::NAN)).collect();
-    ticks.get(11).zip(ticks.get(12)).map_or(f64::NAN, |(user, system)| (user + system) / TICKS_A_SECOND)
-}
-
-/// The largest resident size so far; 0 where `/proc` does not tell.
-fn peak_mebibytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }

@@ -5,11 +5,21 @@
 //! takes the first ROWS (10,000) vectors of `data/reference/arxiv_minilm_f16.npy`, leaves neighbours and positions
 //! in `$CARGO_TARGET_DIR/tmp/map-ROWS` and says how `peers/map.py` is run on them.
 
-use std::path::{Path, PathBuf};
+mod common {
+    pub mod cpu;
+    pub mod npy;
+    pub mod shared;
+    pub mod timed;
+}
+
+use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::{Context, Result};
+use common::npy::write;
+use common::shared::shared;
+use common::timed::timed;
 use half::f16;
-use npyz::WriterBuilder;
 use rayon::prelude::*;
 use semascope::data::{Element, Key, Knn, Matrix, Recall};
 use semascope::job::{Ctx, Latest};
@@ -21,9 +31,7 @@ use semascope::math::umap::{Start, UmapParams, optimise};
 const K: usize = 15;
 const DATA: &str = "data/reference/arxiv_minilm_f16.npy";
 
-type Failure = Box<dyn std::error::Error>;
-
-fn main() -> Result<(), Failure> {
+fn main() -> Result<()> {
     // Cargo adds flags such as --bench.
     let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
     let rows = numbers.next().unwrap_or(10_000);
@@ -31,11 +39,11 @@ fn main() -> Result<(), Failure> {
     params.negatives = numbers.next().unwrap_or(params.negatives);
     params.epochs = numbers.next();
 
-    let Some(shared) = shared() else {
+    let Some(data) = shared(DATA) else {
         println!("there is no shared/{DATA}: nothing to time");
         return Ok(());
     };
-    let matrix = vectors(&shared.join(DATA), rows)?;
+    let matrix = vectors(&data, rows)?;
     let rows = matrix.rows();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("map-{rows}"));
     std::fs::create_dir_all(&folder)?;
@@ -47,7 +55,7 @@ fn main() -> Result<(), Failure> {
         rayon::current_num_threads()
     );
 
-    let start = timed("start (principal components)", || -> Result<_, Failure> {
+    let start = timed("start (principal components)", || -> Result<_> {
         let pca = principal_components(&matrix, 2, &ctx)?;
         Ok(start_positions(&project(&matrix, &pca, &ctx)?, params.seed))
     })?;
@@ -68,32 +76,11 @@ fn main() -> Result<(), Failure> {
     );
     let positions: Vec<f32> = layout.positions.iter().flatten().copied().collect();
     write(&folder.join("positions.npy"), &positions, &[rows as u64, 2])?;
-    println!("compare: python benches/peers/map.py {} {}", shared.join(DATA).display(), folder.display());
+    println!("compare: python benches/peers/map.py {} {}", data.display(), folder.display());
     Ok(())
 }
 
-/// Runs `work` and prints the processor time it took, all threads together.
-fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
-    let (cpu, wall) = (cpu_seconds(), std::time::Instant::now());
-    let value = work();
-    println!("{:8.2} cpu-s {:8.2} s  {what}", cpu_seconds() - cpu, wall.elapsed().as_secs_f64());
-    value
-}
-
-/// User and system time of this process; 0 where the system does not tell it in `/proc`.
-fn cpu_seconds() -> f64 {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_SECOND
-}
-
-fn shared() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    ["../shared", "../../shared"].iter().map(|path| root.join(path)).find(|path| path.join(DATA).exists())
-}
-
-fn vectors(path: &Path, rows: usize) -> Result<Matrix, Failure> {
+fn vectors(path: &Path, rows: usize) -> Result<Matrix> {
     let file = npyz::NpyFile::new(std::io::BufReader::new(std::fs::File::open(path)?))?;
     let dim = file.shape()[1] as usize;
     let halves: Vec<f16> = file.data::<f16>()?.take(rows * dim).collect::<Result<_, _>>()?;
@@ -101,11 +88,11 @@ fn vectors(path: &Path, rows: usize) -> Result<Matrix, Failure> {
     let key = Key::of("bench", 1).finish();
     let shape = (halves.len() / dim, dim);
     Ok(Matrix::from_bytes(key, "bench", true, shape, Element::F16, Arc::new(bytes), 0)
-        .ok_or("too few vectors")?)
+        .context("too few vectors")?)
 }
 
 /// The exact neighbours of all rows, kept in `folder` from the first time on.
-fn neighbours(matrix: &Matrix, folder: &Path) -> Result<Knn, Failure> {
+fn neighbours(matrix: &Matrix, folder: &Path) -> Result<Knn> {
     let paths = [folder.join("indices.npy"), folder.join("similarities.npy")];
     let read = |path: &Path| std::fs::read(path);
     let (indices, similarities) = match (read(&paths[0]), read(&paths[1])) {
@@ -168,11 +155,4 @@ fn compare_all(matrix: &Matrix) -> (Vec<u32>, Vec<f32>) {
     };
     let found: Vec<Vec<(f32, u32)>> = blocks.into_par_iter().map(nearest).collect();
     found.into_iter().flatten().map(|(similarity, j)| (j, similarity)).unzip()
-}
-
-fn write<T: npyz::AutoSerialize + Copy>(path: &Path, values: &[T], shape: &[u64]) -> Result<(), Failure> {
-    let file = std::io::BufWriter::new(std::fs::File::create(path)?);
-    let mut writer = npyz::WriteOptions::new().default_dtype().shape(shape).writer(file).begin_nd()?;
-    writer.extend(values.iter().copied())?;
-    Ok(writer.finish()?)
 }

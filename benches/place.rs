@@ -9,10 +9,18 @@
 //! paper's primary one), places NEW papers of which half are of it, and says how many of those are marked and grouped.
 //! `append` adds ten of its own documents to the corpus in FILE.
 
-use std::path::{Path, PathBuf};
+mod common {
+    pub mod cpu;
+    pub mod shared;
+    pub mod timed;
+}
+
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use common::shared::shared;
+use common::timed::timed;
 use half::f16;
 use rayon::prelude::*;
 use semascope::data::{Corpus, Element, Key, Knn, Layout, Matrix, RowMap};
@@ -35,7 +43,7 @@ fn main() -> Result<()> {
     let number = |at: usize, usual: usize| arguments.get(at).and_then(|a| a.parse().ok()).unwrap_or(usual);
     match arguments.first().map(String::as_str) {
         Some("append") => return append_to(Path::new(arguments.get(1).context("append needs FILE")?)),
-        Some("refit" | "held-out") if shared().is_none() => {
+        Some("refit" | "held-out") if shared(VECTORS).is_none() => {
             println!("there is no shared/{VECTORS}: nothing to measure");
             return Ok(());
         }
@@ -51,30 +59,9 @@ fn main() -> Result<()> {
     }
 }
 
-fn shared() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    ["../shared", "../../shared"].iter().map(|path| root.join(path)).find(|path| path.join(VECTORS).exists())
-}
-
-/// Runs `work` and prints the processor time it took, all threads together.
-fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
-    let (cpu, wall) = (cpu_seconds(), std::time::Instant::now());
-    let value = work();
-    println!("{:8.2} cpu-s {:8.2} s  {what}", cpu_seconds() - cpu, wall.elapsed().as_secs_f64());
-    value
-}
-
-/// User and system time of this process; 0 where the system does not tell it in `/proc`.
-fn cpu_seconds() -> f64 {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_SECOND
-}
-
 /// The vectors of the papers `rows`, in that order.
 fn vectors(rows: &[usize]) -> Result<Matrix> {
-    let path = shared().context("no data")?.join(VECTORS);
+    let path = shared(VECTORS).context("no data")?;
     let file = npyz::NpyFile::new(std::io::BufReader::new(std::fs::File::open(path)?))?;
     let dim = file.shape()[1] as usize;
     let halves: Vec<f16> = file.into_vec()?;
@@ -156,7 +143,7 @@ fn trustworthiness(matrix: &Matrix, positions: &[[f32; 2]], first: usize, k: usi
 
 fn held_out(category: &str, frozen: usize, new: usize) -> Result<()> {
     let ctx = Ctx::quiet();
-    let path = shared().context("no data")?.join(TEXTS);
+    let path = shared(TEXTS).context("no data")?;
     let options =
         ReadOptions { text_columns: Some(vec!["title".into(), "abstract".into()]), ..ReadOptions::default() };
     let all = read::read(&path, &options, &ctx)?;

@@ -6,10 +6,17 @@
 //! threads together) and the peak of resident memory of each step, and the exponent of n fitted to each of them by
 //! least squares in logarithms. The peak of a step needs a Linux that lets a process reset it; else it is left out.
 
+mod common {
+    pub mod cpu;
+    pub mod memory;
+}
+
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use common::cpu::cpu_seconds;
+use common::memory::peak_mebibytes;
 use half::f16;
 use memmap2::Mmap;
 use semascope::data::{Element, Key, Knn, Matrix};
@@ -87,7 +94,7 @@ impl Steps {
         let reset = std::fs::write("/proc/self/clear_refs", "5").is_ok();
         let before = cpu_seconds();
         let value = work();
-        let cost = (cpu_seconds() - before, peak_mebibytes().filter(|_| reset));
+        let cost = (cpu_seconds() - before, Some(peak_mebibytes()).filter(|peak| reset && peak.is_finite()));
         eprintln!("  {name}: {:.2} cpu-s, {:?} MiB", cost.0, cost.1);
         self.0.push((name, cost));
         value
@@ -142,19 +149,4 @@ fn mapped(path: &PathBuf) -> Result<Matrix, Failure> {
     let key = Key::of("bench", 1).input(Key::of("rows", 1).params(&rows).finish()).finish();
     Ok(Matrix::from_bytes(key, "bench", false, shape, Element::F16, Arc::new(map), offset)
         .ok_or("the file is shorter than its header says")?)
-}
-
-/// User and system time of this process; 0 where the system does not tell it in `/proc`.
-fn cpu_seconds() -> f64 {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_SECOND
-}
-
-/// The largest resident size, pages of mapped files included.
-fn peak_mebibytes() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }

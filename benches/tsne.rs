@@ -5,9 +5,19 @@
 //! takes the first ROWS (10,000) of `data/reference/arxiv_minilm_f16.npy` (or of the f16 or f32 rows of VECTORS.npy), leaves
 //! 90 neighbours a row and positions in `$CARGO_TARGET_DIR/tmp/tsne-ROWS` and says how `peers/tsne.py` is run on them.
 
+mod common {
+    pub mod cpu;
+    pub mod npy;
+    pub mod shared;
+    pub mod timed;
+}
+
 use std::path::{Path, PathBuf};
 
-use npyz::WriterBuilder;
+use anyhow::Result;
+use common::npy as arrays;
+use common::shared::shared;
+use common::timed::timed;
 use semascope::data::{Key, Knn, Matrix};
 use semascope::io::npy;
 use semascope::job::{Ctx, Latest};
@@ -22,16 +32,16 @@ const DATA: &str = "data/reference/arxiv_minilm_f16.npy";
 /// Neighbours that the figures of quality are about.
 const K: usize = 15;
 
-type Failure = Box<dyn std::error::Error>;
-
-fn main() -> Result<(), Failure> {
+fn main() -> Result<()> {
     // Cargo adds flags such as --bench.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut numbers = arguments.iter().filter_map(|argument| argument.parse::<usize>().ok());
     let rows = numbers.next().unwrap_or(10_000);
     let mut params = TsneParams::default();
     params.epochs = numbers.next().unwrap_or(params.epochs);
-    let Some(path) = arguments.iter().find(|a| a.ends_with(".npy")).map(PathBuf::from).or_else(shared) else {
+    let Some(path) =
+        arguments.iter().find(|a| a.ends_with(".npy")).map(PathBuf::from).or_else(|| shared(DATA))
+    else {
         println!("there is no shared/{DATA}: nothing to time");
         return Ok(());
     };
@@ -49,13 +59,13 @@ fn main() -> Result<(), Failure> {
     let (found, method, recall) = timed("neighbours", || neighbours::find(&matrix, &wanted, &ctx))?;
     println!("  {method}, {recall:?}");
     let shape = [rows as u64, found.k as u64];
-    write(&folder.join("indices.npy"), &found.indices, &shape)?;
-    write(&folder.join("similarities.npy"), &found.similarities, &shape)?;
+    arrays::write(&folder.join("indices.npy"), &found.indices, &shape)?;
+    arrays::write(&folder.join("similarities.npy"), &found.similarities, &shape)?;
     let key = Key::of("bench", 1).finish();
     let (indices, similarities) = (found.indices, found.similarities);
     let knn = Knn { key, k: found.k, indices, similarities, recall, method: method.into() };
 
-    let start = timed("start (principal components)", || -> Result<_, Failure> {
+    let start = timed("start (principal components)", || -> Result<_> {
         let pca = principal_components(&matrix, 2, &ctx)?;
         Ok(start_positions(&project(&matrix, &pca, &ctx)?, params.seed))
     })?;
@@ -78,35 +88,7 @@ fn main() -> Result<(), Failure> {
         quality.trustworthiness, quality.continuity, quality.knn_kept, quality.triplets
     );
     let flat: Vec<f32> = positions.iter().flatten().copied().collect();
-    write(&folder.join("positions.npy"), &flat, &[rows as u64, 2])?;
+    arrays::write(&folder.join("positions.npy"), &flat, &[rows as u64, 2])?;
     println!("compare: python benches/peers/tsne.py {} {}", path.display(), folder.display());
     Ok(())
-}
-
-/// Runs `work` and prints the processor time it took, all threads together.
-fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
-    let (cpu, wall) = (cpu_seconds(), std::time::Instant::now());
-    let value = work();
-    println!("{:8.2} cpu-s {:8.2} s  {what}", cpu_seconds() - cpu, wall.elapsed().as_secs_f64());
-    value
-}
-
-/// User and system time of this process; 0 where the system does not tell it in `/proc`.
-fn cpu_seconds() -> f64 {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_SECOND
-}
-
-fn shared() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    ["../shared", "../../shared"].iter().map(|path| root.join(path).join(DATA)).find(|path| path.exists())
-}
-
-fn write<T: npyz::AutoSerialize + Copy>(path: &Path, values: &[T], shape: &[u64]) -> Result<(), Failure> {
-    let file = std::io::BufWriter::new(std::fs::File::create(path)?);
-    let mut writer = npyz::WriteOptions::new().default_dtype().shape(shape).writer(file).begin_nd()?;
-    writer.extend(values.iter().copied())?;
-    Ok(writer.finish()?)
 }

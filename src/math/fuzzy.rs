@@ -2,8 +2,11 @@
 //!
 //! McInnes, Healy, Melville 2018, §3.1, with distance = 1 − similarity.
 
+use std::cmp::Ordering;
+
 use rayon::prelude::*;
 
+use super::directed::{Directed, Weighed, search, weighed};
 use crate::data::Knn;
 use crate::job::{Cancelled, Ctx};
 
@@ -81,33 +84,21 @@ impl FuzzyGraph {
             return Err(FuzzyError::TooManyPoints { points: n });
         }
         let mean = mean_distance(knn);
-        let mut outgoing = vec![NONE; n * knn.k];
-        outgoing.par_chunks_mut(CHUNK * knn.k.max(1)).enumerate().try_for_each(|(chunk, rows)| {
-            ctx.cancel.check()?;
-            for (local, row) in rows.chunks_exact_mut(knn.k).enumerate() {
-                directed_row(knn, chunk * CHUNK + local, mean, row);
-            }
-            Ok::<(), Cancelled>(())
-        })?;
-        let (starts, incoming) = transposed(&outgoing, n, knn.k);
-        ctx.cancel.check()?;
+        let directed = Directed::build(knn, knn.k, |similarities| weights(similarities, mean), ctx)?;
         let least = 1.0 / epochs.max(1) as f32;
-        let chunks: Vec<(Vec<u32>, Vec<Edge>)> = (0..n.div_ceil(CHUNK))
-            .into_par_iter()
-            .map(|chunk| {
-                ctx.cancel.check()?;
-                let (mut degrees, mut edges) = (Vec::with_capacity(CHUNK), Vec::new());
+        let chunks: Vec<(Vec<u32>, Vec<Edge>)> = directed.in_chunks(
+            |points| {
+                let (mut degrees, mut edges) = (Vec::with_capacity(points.len()), Vec::new());
                 let mut row = Vec::new();
-                for i in chunk * CHUNK..((chunk + 1) * CHUNK).min(n) {
-                    let out = &outgoing[i * knn.k..(i + 1) * knn.k];
-                    let into = &incoming[starts[i] as usize..starts[i + 1] as usize];
-                    union(out, into, least, &mut row);
+                for i in points {
+                    union(directed.both_ways(i), least, &mut row);
                     degrees.push(row.len() as u32);
                     edges.extend(row.iter().map(|&(target, weight)| Edge::new(target, weight)));
                 }
-                Ok((degrees, edges))
-            })
-            .collect::<Result<_, Cancelled>>()?;
+                (degrees, edges)
+            },
+            ctx,
+        )?;
         let mut offsets = Vec::with_capacity(n + 1);
         offsets.push(0u32);
         let mut edges = Vec::with_capacity(chunks.iter().map(|(_, edges)| edges.len()).sum());
@@ -166,9 +157,6 @@ impl FuzzyGraph {
     }
 }
 
-/// No neighbour: sorts behind all of them.
-pub(super) const NONE: (u32, f32) = (u32::MAX, 0.0);
-
 /// Distance from a stored similarity: at least 0, and 1 where the similarity is no number.
 pub fn distance(similarity: f32) -> f32 {
     let distance = 1.0 - similarity;
@@ -192,29 +180,19 @@ pub fn mean_distance(knn: &Knn) -> f64 {
     sums.iter().sum::<f64>() / knn.similarities.len().max(1) as f64
 }
 
-/// The weights of point `i`'s neighbours, by ascending id; [`NONE`] fills what is left.
-fn directed_row(knn: &Knn, i: usize, mean: f64, row: &mut [(u32, f32)]) {
-    let (rho, sigma) = bandwidth(knn.similarities_of(i), mean);
-    for ((slot, &j), &similarity) in row.iter_mut().zip(knn.of(i)).zip(knn.similarities_of(i)) {
+/// How strongly a point belongs to its neighbours of these similarities.
+fn weights(similarities: &[f32], mean: f64) -> Vec<f32> {
+    let (rho, sigma) = bandwidth(similarities, mean);
+    let weight = |&similarity: &f32| {
         let beyond = f64::from(distance(similarity)) - rho;
-        let weight = if beyond <= 0.0 { 1.0 } else { (-beyond / sigma).exp() as f32 };
-        *slot = if j as usize == i || j as usize >= knn.len() { NONE } else { (j, weight) };
-    }
-    row.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
-    for at in 1..row.len() {
-        if row[at].0 == row[at - 1].0 {
-            row[at - 1] = NONE;
-        }
-    }
-    row.sort_unstable_by_key(|&(j, _)| j);
+        if beyond <= 0.0 { 1.0 } else { (-beyond / sigma).exp() as f32 }
+    };
+    similarities.iter().map(weight).collect()
 }
 
 /// How strongly point `i` belongs to each of its neighbours, by ascending id; `mean` is [`mean_distance`].
-pub fn weights_of(knn: &Knn, i: usize, mean: f64) -> Vec<(u32, f32)> {
-    let mut row = vec![NONE; knn.k];
-    directed_row(knn, i, mean, &mut row);
-    row.truncate(row.partition_point(|&(j, _)| j != NONE.0));
-    row
+pub fn weights_of(knn: &Knn, i: usize, mean: f64) -> Vec<Weighed> {
+    weighed(knn, i, |similarities| weights(similarities, mean))
 }
 
 /// ρ, the distance to the first neighbour that is not at zero, and σ, such that
@@ -236,66 +214,20 @@ pub fn memberships(similarities: &[f32], mean: f64) -> Vec<f32> {
 fn sigma(similarities: &[f32], rho: f64, mean: f64) -> f64 {
     let distances = || similarities.iter().map(|&s| f64::from(distance(s)));
     let wanted = (similarities.len() as f64).log2();
-    let (mut low, mut high, mut sigma) = (0.0, f64::INFINITY, 1.0);
-    for _ in 0..BISECTIONS {
+    let sigma = search(1.0, BISECTIONS, |sigma| {
         let sum: f64 = distances().map(|d| (-(d - rho).max(0.0) / sigma).exp()).sum();
-        if (sum - wanted).abs() < TOLERANCE {
-            break;
-        }
-        if sum > wanted {
-            high = sigma;
-        } else {
-            low = sigma;
-        }
-        sigma = if high.is_finite() { (low + high) / 2.0 } else { sigma * 2.0 };
-    }
+        if (sum - wanted).abs() < TOLERANCE { Ordering::Equal } else { sum.total_cmp(&wanted) }
+    });
     let own_mean = distances().sum::<f64>() / similarities.len().max(1) as f64;
     let floor = LEAST_SIGMA * if rho > 0.0 { own_mean } else { mean };
     sigma.max(floor).max(f64::MIN_POSITIVE)
 }
 
-/// The rows of the transposed graph: those of point `i` are `[starts[i]..starts[i + 1]]`, by ascending source.
-pub(super) fn transposed(outgoing: &[(u32, f32)], n: usize, k: usize) -> (Vec<u32>, Vec<(u32, f32)>) {
-    let mut starts = vec![0u32; n + 1];
-    for &(j, _) in outgoing.iter().filter(|(j, _)| *j != NONE.0) {
-        starts[j as usize + 1] += 1;
-    }
-    for i in 0..n {
-        starts[i + 1] += starts[i];
-    }
-    let mut next = starts.clone();
-    let mut incoming = vec![NONE; starts[n] as usize];
-    for (i, row) in outgoing.chunks_exact(k.max(1)).enumerate() {
-        for &(j, weight) in row.iter().filter(|(j, _)| *j != NONE.0) {
-            let at = &mut next[j as usize];
-            incoming[*at as usize] = (i as u32, weight);
-            *at += 1;
-        }
-    }
-    (starts, incoming)
-}
-
-/// w + wᵀ − w∘wᵀ of two rows sorted by id, without what is below `least` and without all but the strongest.
-fn union(out: &[(u32, f32)], into: &[(u32, f32)], least: f32, row: &mut Vec<(u32, f32)>) {
+/// w + wᵀ − w∘wᵀ of a point's edges seen both ways, without what is below `least` and without all but the strongest.
+fn union(edges: impl Iterator<Item = (u32, f32, f32)>, least: f32, row: &mut Vec<Weighed>) {
     row.clear();
-    let out = &out[..out.partition_point(|&(j, _)| j != NONE.0)];
-    let (mut o, mut i) = (0, 0);
-    while o < out.len() || i < into.len() {
-        let id = out.get(o).map_or(NONE.0, |e| e.0).min(into.get(i).map_or(NONE.0, |e| e.0));
-        let take = |list: &[(u32, f32)], at: &mut usize| match list.get(*at) {
-            Some(&(j, weight)) if j == id => {
-                *at += 1;
-                weight
-            }
-            _ => 0.0,
-        };
-        let (a, b) = (take(out, &mut o), take(into, &mut i));
-        let weight = a + b - a * b;
-        // The largest weight is always 1: every point's nearest neighbour has it.
-        if weight >= least {
-            row.push((id, weight));
-        }
-    }
+    // The largest weight is always 1: every point's nearest neighbour has it.
+    row.extend(edges.map(|(id, a, b)| (id, a + b - a * b)).filter(|edge| edge.1 >= least));
     if row.len() > MAX_DEGREE {
         row.select_nth_unstable_by(MAX_DEGREE, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         row.truncate(MAX_DEGREE);
@@ -355,9 +287,9 @@ mod tests {
     fn an_edge_is_as_strong_as_either_side_makes_it() {
         // 0 and 1 name each other first (weight 1); only 2 names 0, by half.
         let mut row = Vec::new();
-        union(&[(1, 0.5), (3, 0.5)], &[(1, 0.5), (2, 0.5)], 0.01, &mut row);
+        union([(1, 0.5, 0.5), (2, 0.0, 0.5), (3, 0.5, 0.0)].into_iter(), 0.01, &mut row);
         assert_eq!(row, [(1, 0.75), (2, 0.5), (3, 0.5)]);
-        union(&[(1, 0.5), NONE], &[(2, 0.004)], 0.01, &mut row);
+        union([(1, 0.5, 0.0), (2, 0.0, 0.004)].into_iter(), 0.01, &mut row);
         assert_eq!(row, [(1, 0.5)]);
     }
 

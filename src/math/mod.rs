@@ -10,6 +10,7 @@ mod codes;
 pub mod contours;
 mod convolve;
 pub mod density;
+mod directed;
 pub mod emerging;
 mod exact;
 pub mod exemplars;

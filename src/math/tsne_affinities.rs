@@ -2,9 +2,10 @@
 //!
 //! Distance is 1 − similarity. As in van der Maaten 2014, a point knows three times as many neighbours as its perplexity.
 
-use rayon::prelude::*;
+use std::cmp::Ordering;
 
-use super::fuzzy::{NONE, distance, transposed};
+use super::directed::{Directed, search};
+use super::fuzzy::distance;
 use crate::data::Knn;
 use crate::job::{Cancelled, Ctx};
 
@@ -14,9 +15,6 @@ const NEIGHBOURS: f32 = 3.0;
 /// The search for a width: its bound, and how near ln(perplexity) the entropy has to come.
 const BISECTIONS: usize = 100;
 const TOLERANCE: f64 = 1e-5;
-
-/// Points that one task works on.
-const CHUNK: usize = 1024;
 
 /// How many neighbours a map of `perplexity` wants.
 pub fn neighbours_for(perplexity: f32) -> usize {
@@ -49,30 +47,21 @@ impl Affinities {
     pub fn build(knn: &Knn, perplexity: f32, ctx: &Ctx) -> Result<Self, Cancelled> {
         let (n, k) = (knn.len(), knn.k.min(neighbours_for(perplexity)));
         let perplexity = perplexity_of(perplexity, k);
-        let mut outgoing = vec![NONE; n * k];
-        outgoing.par_chunks_mut(CHUNK * k.max(1)).enumerate().try_for_each(|(chunk, rows)| {
-            ctx.cancel.check()?;
-            let mut distances = Vec::with_capacity(k);
-            for (local, row) in rows.chunks_exact_mut(k.max(1)).enumerate() {
-                directed_row(knn, chunk * CHUNK + local, f64::from(perplexity), row, &mut distances);
-            }
-            Ok::<(), Cancelled>(())
-        })?;
-        let (starts, incoming) = transposed(&outgoing, n, k);
-        ctx.cancel.check()?;
-        let chunks: Vec<Chunk> = (0..n.div_ceil(CHUNK))
-            .into_par_iter()
-            .map(|chunk| {
-                ctx.cancel.check()?;
+        let weights = |similarities: &[f32]| {
+            let distances = similarities.iter().map(|&s| f64::from(distance(s))).collect::<Vec<_>>();
+            let shares = probabilities(&distances, f64::from(perplexity));
+            shares.iter().map(|&share| share as f32).collect()
+        };
+        let directed = Directed::build(knn, k, weights, ctx)?;
+        let chunks: Vec<Chunk> = directed.in_chunks(
+            |points| {
                 let mut rows = Chunk::default();
-                for i in chunk * CHUNK..((chunk + 1) * CHUNK).min(n) {
-                    let into = &incoming[starts[i] as usize..starts[i + 1] as usize];
-                    rows.add(&outgoing[i * k..(i + 1) * k], into);
-                }
-                Ok(rows)
-            })
-            .collect::<Result<_, Cancelled>>()?;
-        drop((outgoing, incoming));
+                points.for_each(|i| rows.add(directed.both_ways(i)));
+                rows
+            },
+            ctx,
+        )?;
+        drop(directed);
         let total = chunks.iter().map(|chunk| chunk.sum).sum::<f64>().max(f64::MIN_POSITIVE);
         let edges = chunks.iter().map(|chunk| chunk.targets.len()).sum();
         let mut whole = Self {
@@ -131,11 +120,10 @@ pub fn probabilities(distances: &[f64], perplexity: f64) -> Vec<f64> {
     let nearest = squares.iter().copied().fold(f64::INFINITY, f64::min);
     let beyond: Vec<f64> = squares.iter().map(|square| square - nearest).collect();
     let mean = beyond.iter().sum::<f64>() / beyond.len().max(1) as f64;
-    let (mut low, mut high) = (0.0, f64::INFINITY);
-    let mut precision = if mean > 0.0 { 1.0 / mean } else { 1.0 };
+    let start = if mean > 0.0 { 1.0 / mean } else { 1.0 };
     let wanted = perplexity.ln();
     let mut shares = vec![0.0; beyond.len()];
-    for _ in 0..BISECTIONS {
+    search(start, BISECTIONS, |precision| {
         let (mut sum, mut moment) = (0.0, 0.0);
         for (share, &square) in shares.iter_mut().zip(&beyond) {
             *share = (-precision * square).exp();
@@ -144,35 +132,10 @@ pub fn probabilities(distances: &[f64], perplexity: f64) -> Vec<f64> {
         }
         shares.iter_mut().for_each(|share| *share /= sum);
         let entropy = sum.ln() + precision * moment / sum;
-        if (entropy - wanted).abs() < TOLERANCE {
-            break;
-        }
-        if entropy > wanted {
-            low = precision;
-        } else {
-            high = precision;
-        }
-        precision = if high.is_finite() { (low + high) / 2.0 } else { precision * 2.0 };
-    }
+        // The more precise, the less entropy.
+        if (entropy - wanted).abs() < TOLERANCE { Ordering::Equal } else { wanted.total_cmp(&entropy) }
+    });
     shares
-}
-
-/// The neighbours of point `i` with their probabilities, by ascending number; [`NONE`] fills what is left.
-fn directed_row(knn: &Knn, i: usize, perplexity: f64, row: &mut [(u32, f32)], distances: &mut Vec<f64>) {
-    let k = row.len();
-    distances.clear();
-    distances.extend(knn.similarities_of(i)[..k].iter().map(|&s| f64::from(distance(s))));
-    let shares = probabilities(distances, perplexity);
-    for ((slot, &j), &share) in row.iter_mut().zip(&knn.of(i)[..k]).zip(&shares) {
-        *slot = if j as usize == i || j as usize >= knn.len() { NONE } else { (j, share as f32) };
-    }
-    row.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
-    for at in 1..k {
-        if row[at].0 == row[at - 1].0 {
-            row[at - 1] = NONE;
-        }
-    }
-    row.sort_unstable_by_key(|&(j, _)| j);
 }
 
 /// The finished rows of some points.
@@ -185,25 +148,13 @@ struct Chunk {
 }
 
 impl Chunk {
-    /// Adds the row whose probabilities are those `out` and, seen from the other ends, `into`: both by number.
-    fn add(&mut self, out: &[(u32, f32)], into: &[(u32, f32)]) {
-        let out = &out[..out.partition_point(|&(j, _)| j != NONE.0)];
-        let (mut o, mut i) = (0, 0);
-        while o < out.len() || i < into.len() {
-            let (a, b) = (out.get(o).unwrap_or(&NONE), into.get(i).unwrap_or(&NONE));
-            let target = a.0.min(b.0);
-            let mut weight = 0.0;
-            if a.0 == target {
-                weight += a.1;
-                o += 1;
-            }
-            if b.0 == target {
-                weight += b.1;
-                i += 1;
-            }
+    /// Adds a row: the probabilities of one point's edges, seen both ways.
+    fn add(&mut self, edges: impl Iterator<Item = (u32, f32, f32)>) {
+        for (target, given, got) in edges {
+            let weight = (given + got) / 2.0;
             self.targets.push(target);
-            self.weights.push(weight / 2.0);
-            self.sum += f64::from(weight / 2.0);
+            self.weights.push(weight);
+            self.sum += f64::from(weight);
         }
         self.ends.push(self.targets.len());
     }
