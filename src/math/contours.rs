@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::density::{Frame, SIDE, blurred, splatted};
+use super::density::{Frame, REACH, SIDE, blurred, splatted};
 
 /// Cells between two nodes of the grid that lines are drawn on: blurs are wider than this.
 const STEP: usize = 4;
@@ -22,7 +22,13 @@ pub struct Contour {
     pub lines: Vec<Vec<[f32; 2]>>,
 }
 
-/// The contours of `positions` (those that are finite) for each of `shares` in (0, 1), on the grid of `frame`: that of a whole
+/// The frame for the contours of a map and of its parts: with room for the lines around the outermost points.
+pub fn frame_of(positions: &[[f32; 2]]) -> Frame {
+    let frame = Frame::of(positions);
+    frame.with_margin(REACH * frame.bandwidth(LEVEL, 1.0) + STEP as f32)
+}
+
+/// The contours of `positions` (those that are finite) for each of `shares` in (0, 1), on the grid of `frame`: the [`frame_of`] a whole
 /// map, so that contours of its parts go together.
 pub fn contours(frame: &Frame, positions: &[[f32; 2]], shares: &[f32]) -> Vec<Contour> {
     let heights = blurred(&splatted(&frame.cells(positions)), frame.bandwidth(LEVEL, 1.0));
@@ -170,6 +176,19 @@ mod tests {
         let found = contours(&Frame::of(&points), &points, &[0.6]);
         assert_eq!(found[0].lines.len(), 2);
         assert!(found[0].lines.iter().all(|line| line.len() > 8 && line.first() == line.last()));
+    }
+
+    #[test]
+    fn lines_around_the_outermost_points_close_too() {
+        for size in [3, 50, 2000] {
+            let points: Vec<[f32; 2]> = (0..size)
+                .map(|i| [0, 1].map(|axis| hash::mix32(2 * i + axis) as f32 / u32::MAX as f32))
+                .collect();
+            let found = contours(&frame_of(&points), &points, &[0.95, 0.99]);
+            for line in found.iter().flat_map(|contour| &contour.lines) {
+                assert_eq!(line.first(), line.last(), "{size} points");
+            }
+        }
     }
 
     #[test]

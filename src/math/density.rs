@@ -22,7 +22,7 @@ const BANDWIDTHS: [f32; 3] = [24.0, 14.0, 8.0];
 /// With few points a blur narrower than their typical spacing would make a peak of each.
 const SPACINGS: [f32; 3] = [1.4, 1.0, 0.7];
 /// A kernel ends at this many bandwidths.
-const REACH: f32 = 3.0;
+pub(super) const REACH: f32 = 3.0;
 /// The widest blur in cells.
 const WIDEST: f32 = SIDE as f32 / 8.0;
 
@@ -102,6 +102,8 @@ pub struct Frame {
     low: [f32; 2],
     /// Cells a unit of the map.
     scale: f32,
+    /// Cells around the positions.
+    margin: f32,
     points: usize,
 }
 
@@ -116,8 +118,14 @@ impl Frame {
             }
         }
         let extent = (high[0] - low[0]).max(high[1] - low[1]);
-        let scale = if extent > 0.0 { (SIDE as f32 - 2.0 * MARGIN - 1.0) / extent } else { 0.0 };
-        Self { low, scale, points: positions.len() }
+        let scale = if extent > 0.0 { cells_within(MARGIN) / extent } else { 0.0 };
+        Self { low, scale, margin: MARGIN, points: positions.len() }
+    }
+
+    /// The same with another margin, in cells: below half a side.
+    pub fn with_margin(self, margin: f32) -> Self {
+        let scale = self.scale * cells_within(margin) / cells_within(self.margin);
+        Self { scale, margin, ..self }
     }
 
     /// Positions in cells of the grid; `None` where a position is not finite.
@@ -126,12 +134,12 @@ impl Frame {
     }
 
     fn cell(&self, [x, y]: [f32; 2]) -> [f32; 2] {
-        [(x - self.low[0]) * self.scale + MARGIN, (y - self.low[1]) * self.scale + MARGIN]
+        [(x - self.low[0]) * self.scale + self.margin, (y - self.low[1]) * self.scale + self.margin]
     }
 
     /// Where a place of the grid lies on the map.
     pub fn on_map(&self, [x, y]: [f32; 2]) -> [f32; 2] {
-        let back = |cell: f32| if self.scale > 0.0 { (cell - MARGIN) / self.scale } else { 0.0 };
+        let back = |cell: f32| if self.scale > 0.0 { (cell - self.margin) / self.scale } else { 0.0 };
         [self.low[0] + back(x), self.low[1] + back(y)]
     }
 
@@ -141,6 +149,11 @@ impl Frame {
         let spacing = SIDE as f32 / (self.points.max(1) as f32).sqrt();
         (BANDWIDTHS[level].max(SPACINGS[level] * spacing) * wish).clamp(1.0, WIDEST)
     }
+}
+
+/// Cells along an axis between two margins.
+fn cells_within(margin: f32) -> f32 {
+    SIDE as f32 - 2.0 * margin - 1.0
 }
 
 fn is_finite(p: &[f32; 2]) -> bool {

@@ -272,7 +272,7 @@ impl SemascopeApp {
         let left = Panel::left(self.panes.id("pipeline"))
             .resizable(true)
             .default_size(self.panes.left.size)
-            .size_range(200.0..=420.0)
+            .size_range(216.0..=420.0)
             .frame(theme.panel_frame());
         if let Some(shown) = left.show_collapsible(ui, &mut self.panes.left.open, |ui| {
             ui.take_available_width();

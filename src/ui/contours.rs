@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::math::contours::contours;
-use crate::math::density::Frame;
+use crate::math::contours::{contours, frame_of};
 use crate::session::Session;
 use crate::view::colour::MapTheme;
 use crate::view::map::Outline;
@@ -92,7 +91,7 @@ impl Inputs {
     /// Computes the lines.
     pub fn outlines(&self) -> Arc<Vec<Outline>> {
         let Same(positions) = &self.positions;
-        let frame = Frame::of(positions);
+        let frame = frame_of(positions);
         let mut outlines = Vec::new();
         let mut add = |points: &[[f32; 2]], shares: &[f32], colour: [u8; 3]| {
             for (i, contour) in contours(&frame, points, shares).into_iter().enumerate() {

@@ -58,6 +58,18 @@ finish() {
 # away: the pointer where it hovers over nothing.
 away() { xdotool mousemove 700 18; sleep 0.5; }
 click() { xdotool mousemove "$1" "$2" click 1; sleep "${3:-1.5}"; }
+
+# Waits until the screen has been the same for some seconds: nothing is computed, read or moving any more.
+settled() {
+    same=0
+    before=
+    while [ "$same" -lt 4 ]; do
+        sleep 1
+        now=$(import -window root rgb:- | cksum)
+        if [ "$now" = "$before" ]; then same=$((same + 1)); else same=0; fi
+        before=$now
+    done
+}
 shot() { away; import -window root "$folder/$1.png"; echo "$folder/$1.png"; }
 
 # The vectors are made once, so that the pictures do not wait for them.
@@ -76,14 +88,14 @@ import -window root "$folder/moving-dark.png"
 finish
 
 start 1280x800 dark "$work/questions.csv"
-sleep 4
+settled
 shot import-dark
 finish
 
 start 1280x800 dark "$root/assets/samples/arxiv.jsonl.gz"
-sleep 5
+settled
 xdotool key Return
-sleep 10
+settled
 shot map-dark
 click 572 486
 shot document-dark
@@ -95,9 +107,9 @@ shot shortcuts-dark
 finish
 
 start 2560x1440 light "$root/assets/samples/arxiv.jsonl.gz"
-sleep 5
+settled
 xdotool key Return
-sleep 10
+settled
 shot map-light
 click 2300 147 6
 shot cluster-light

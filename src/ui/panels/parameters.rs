@@ -16,8 +16,9 @@ use crate::ui::wishes::{Action, Wishes};
 
 /// Width of the names.
 const NAME: f32 = 92.0;
-/// Width of a slider without its number.
+/// Width of a slider without its number, at most, and what its number takes beside it.
 const SLIDER: f32 = 76.0;
+const NUMBER: f32 = 56.0;
 /// What the built-in model can read of a text.
 const MOST_TOKENS: usize = 512;
 
@@ -31,7 +32,7 @@ pub fn show(ui: &mut Ui, session: &Session, step: Step, wishes: &mut Wishes) {
     let before = session.params();
     let mut params = before.clone();
     let n = session.corpus().map_or(0, |corpus| corpus.len());
-    ui.spacing_mut().slider_width = SLIDER;
+    ui.spacing_mut().slider_width = (ui.available_width() - NAME - NUMBER).clamp(24.0, SLIDER);
     // Sliders as high as their numbers would have knobs too large for a panel.
     ui.spacing_mut().interact_size.y = 20.0;
     match step {
