@@ -167,13 +167,11 @@ fn frames(count: usize, drawn_by: Option<DrawnBy>) {
     let mut frame = |positions: &_, camera| frame_of(positions, camera, middle());
     println!("{count} points, 300 names");
     let start = Instant::now();
-    let mut steps = 0;
     // Arranging takes a while, on another thread.
-    while steps < 5 || frame(&still, None).state.drawn > 0 {
-        if frame(&still, None).state.visible == 0 {
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-        steps += 1;
+    let unfinished =
+        |frame: Frame| frame.state.visible == 0 || frame.state.share < 1.0 || frame.state.drawn > 0;
+    while unfinished(frame(&still, None)) {
+        std::thread::sleep(std::time::Duration::from_millis(2));
     }
     println!("  arranged, written and drawn after {:.2} s", start.elapsed().as_secs_f64());
     let view = egui::Rect::from_min_size(egui::Pos2::ZERO, size);

@@ -354,9 +354,8 @@ fn an_adapter_says_what_is_under_the_pointer_as_the_processor_does_be_the_camera
         let data = || {
             let mut data = Data::clustered(count, 9, &MapTheme::DARK);
             // A place with many points, of which some are hidden, some step back, and some are chosen.
-            let positions = Arc::make_mut(&mut data.positions);
-            for i in 0..60_000 {
-                positions[i] = [0.5 + 1e-5 * positions[i][0], 0.25 + 1e-5 * positions[i][1]];
+            for position in &mut Arc::make_mut(&mut data.positions)[..60_000] {
+                *position = [0.5 + 1e-5 * position[0], 0.25 + 1e-5 * position[1]];
             }
             let flag = |i: usize| match i % 11 {
                 0 | 1 => flags::HIDDEN,

@@ -119,8 +119,8 @@ impl LassoTool {
 /// The points that a lasso holds and that are not hidden. Whoever tests them finds the same.
 fn held_by(lasso: &Lasso, arranged: &Arranged, on_adapter: Option<&OnAdapter>) -> Vec<u32> {
     let shown = |slot| arranged.shows(slot);
-    let tests = lasso.divide(&arranged.tiles).doubtful() * lasso.vertices().len();
-    match on_adapter.filter(|there| there.has(&arranged.tiles) && tests >= ASKED_FROM) {
+    let tests = || lasso.divide(&arranged.tiles).doubtful() * lasso.vertices().len();
+    match on_adapter.filter(|there| there.has(&arranged.tiles) && tests() >= ASKED_FROM) {
         Some(there) => there.points(lasso, shown).unwrap_or_else(|error| {
             tracing::warn!("a lasso is tested on the processor: {error}");
             lasso.points(&arranged.tiles, shown)

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::arranged::{Arranged, RINGED};
 
-/// Points in one set of buffers: 64 MB of positions, half of what any adapter binds at once.
-const CHUNK: u32 = 1 << 23;
+/// Points in one set of buffers: 64 MB of positions, half of what any adapter binds at once. Tests, which have fewer
+/// points, try several sets all the same.
+const CHUNK: u32 = if cfg!(test) { 1 << 16 } else { 1 << 23 };
 
 /// Tiles of a chunk at most: WebGPU dispatches 65,535 workgroups at once.
 const CHUNK_TILES: usize = 60_000;
