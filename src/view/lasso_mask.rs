@@ -17,8 +17,9 @@ use super::tiles::{TILE_POINTS, Tile, Tiles};
 /// Points times corners of one dispatch: a few milliseconds of any adapter, since the window's frames queue behind it.
 const TESTS: usize = 1 << 28;
 
-/// Points times corners from which on the adapter is asked: the processor takes a tenth of a second for as many.
-pub(super) const ASKED_FROM: usize = 1 << 26;
+/// Points times corners from which on the adapter is asked: two cores take about a tenth of a second for as many, and
+/// fewer are decided before anybody notices.
+pub(super) const ASKED_FROM: usize = 1 << 28;
 
 /// Tiles of one dispatch: WebGPU allows 65,535 workgroups.
 const MOST_TILES: usize = 60_000;
