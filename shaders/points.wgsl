@@ -1,6 +1,7 @@
 // Antialiased discs, one instance a point, in two layers: all points, then the chosen ones above them.
 // The CPU twin is `view::disc` with `view::raster`: change them together.
 // use lib/marks.wgsl
+// use lib/window.wgsl
 
 struct View {
     // World position in the middle of the view.
@@ -26,6 +27,7 @@ struct View {
 }
 
 @group(0) @binding(0) var<uniform> view: View;
+@group(1) @binding(0) var<uniform> window: Window;
 
 struct Instance {
     @location(0) position: vec2f,
@@ -41,6 +43,8 @@ struct Disc {
     @location(2) @interpolate(flat) ring: vec4f,
     // Radius of the disc, then inner and outer radius of the ring, in pixels.
     @location(3) @interpolate(flat) radii: vec3f,
+    // Which of the points in the buffers.
+    @location(4) @interpolate(flat) number: u32,
 }
 
 const CHOSEN_GROWTH: f32 = 0.75;
@@ -50,9 +54,15 @@ const STACK_GROWTH: f32 = 0.3;
 const STACK_GAP: f32 = 1.0;
 const STACK_RING: f32 = 1.0;
 const STACK_VISIBLE: vec2f = vec2f(1.2, 2.4);
+// Half the diagonal of a pixel, and a little more: the smallest disc still has the pixel of its centre.
+const LEAST_EDGE: f32 = 0.7072;
 
 @vertex
-fn vs_main(@builtin(vertex_index) vertex: u32, instance: Instance) -> Disc {
+fn vs_main(
+    @builtin(vertex_index) vertex: u32,
+    @builtin(instance_index) number: u32,
+    instance: Instance,
+) -> Disc {
     // Vertices 0 to 3 draw the first layer, 4 to 7 the second.
     let chosen_layer = vertex >= 4u;
     let corner = vec2f(f32(vertex & 1u), f32((vertex >> 1u) & 1u)) * 2.0 - 1.0;
@@ -60,6 +70,7 @@ fn vs_main(@builtin(vertex_index) vertex: u32, instance: Instance) -> Disc {
     let chosen = is_chosen(flags);
 
     var disc: Disc;
+    disc.number = number;
     if (flags & HIDDEN) != 0u || chosen != chosen_layer {
         // Behind the far plane: clipped.
         disc.position = vec4f(0.0, 0.0, 2.0, 1.0);
@@ -117,4 +128,15 @@ fn fs_main(disc: Disc) -> @location(0) vec4f {
         discard;
     }
     return vec4f(disc.fill.rgb * fill + disc.ring.rgb * ring, alpha);
+}
+
+// What a pixel is noted to show: the point whose disc is drawn last of those whose edge lies beyond its middle. The gap
+// within the ring of a stack belongs to the stack.
+@fragment
+fn fs_note(disc: Disc) -> @location(0) u32 {
+    let edge = select(disc.radii.x, disc.radii.z, disc.ring.a > 0.0);
+    if length(disc.offset) > max(edge, LEAST_EDGE) {
+        discard;
+    }
+    return window.first + disc.number;
 }

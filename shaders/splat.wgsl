@@ -1,6 +1,7 @@
 // Adds points to the cells they lie in: one workgroup a range of points, integer sums only, so that the result does
 // not depend on any order. The CPU twin is `view::splat`: change them together.
 // use lib/marks.wgsl
+// use lib/window.wgsl
 
 struct Grid {
     // World position of the outer corner of the first cell, at the top left; world y points up, rows go down.
@@ -27,7 +28,20 @@ struct Grid {
 // The number of its points that step back.
 @group(0) @binding(5) var<storage, read_write> faint: array<atomic<u32>>;
 
+// For each cell of the window what it shows: of its points a coloured one rather than one that steps back, and of
+// those the last one.
+@group(0) @binding(6) var<storage, read_write> shown: array<atomic<u32>>;
+@group(0) @binding(7) var<uniform> window: Window;
+
 const LANES: u32 = 256u;
+
+// How a point is counted.
+const NOT: u32 = 0u;
+const FAINT: u32 = 1u;
+const COLOURED: u32 = 2u;
+
+// In what a cell shows: it is a coloured point.
+const ABOVE: u32 = 1u << 31u;
 
 @compute @workgroup_size(256)
 fn accumulate(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -37,26 +51,51 @@ fn accumulate(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
     }
 }
 
-fn add(point: u32) {
-    let mark = marks[point];
-    let flags = flags_of(mark);
+// Notes which of the same points the cells of the window show. A maximum does not depend on any order, either.
+@compute @workgroup_size(256)
+fn note(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let range = ranges[group.x];
+    for (var i = lane; i < range.y; i += LANES) {
+        let point = range.x + i;
+        let seen = counted(point);
+        let at = vec2i(seen.xy) - window.corner;
+        if seen.z == NOT || any(at < vec2i(0)) || any(at >= vec2i(WINDOW_SIDE)) {
+            continue;
+        }
+        let layer = select(0u, ABOVE, seen.z == COLOURED);
+        atomicMax(&shown[u32(at.y * WINDOW_SIDE + at.x)], layer | (window.first + point));
+    }
+}
+
+// Column and row of a point's cell, and how it is counted there.
+fn counted(point: u32) -> vec3u {
+    let flags = flags_of(marks[point]);
     let chosen = is_chosen(flags);
     if (flags & HIDDEN) != 0u || (chosen && grid.chosen_apart != 0u) {
-        return;
+        return vec3u(NOT);
     }
     // One subtraction and one product, which every adapter rounds alike.
     let from_corner = (positions[point] - grid.origin) * vec2f(1.0, -1.0);
     let place = from_corner * grid.scale;
     // Also false for what is not a number.
     if !(all(place >= vec2f(0.0)) && all(place < vec2f(grid.size))) {
+        return vec3u(NOT);
+    }
+    let steps_back = !chosen && (grid.any_chosen != 0u || (flags & DIMMED) != 0u);
+    return vec3u(vec2u(place), select(COLOURED, FAINT, steps_back));
+}
+
+fn add(point: u32) {
+    let seen = counted(point);
+    if seen.z == NOT {
         return;
     }
-    let cell = u32(place.y) * grid.size.x + u32(place.x);
-    if !chosen && (grid.any_chosen != 0u || (flags & DIMMED) != 0u) {
+    let cell = seen.y * grid.size.x + seen.x;
+    if seen.z == FAINT {
         atomicAdd(&faint[cell], 1u);
         return;
     }
-    let colour = colour_of(mark);
+    let colour = colour_of(marks[point]);
     atomicAdd(&coloured[4u * cell], colour.r);
     atomicAdd(&coloured[4u * cell + 1u], colour.g);
     atomicAdd(&coloured[4u * cell + 2u], colour.b);

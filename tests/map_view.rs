@@ -8,6 +8,7 @@ use egui::{Event, Key, Modifiers, PointerButton, Pos2, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use semascope::view::Mode;
+use semascope::view::camera::Camera;
 use semascope::view::colour::{MapTheme, unpack};
 use semascope::view::disc::flags;
 use semascope::view::glyphs::Typeface;
@@ -15,7 +16,7 @@ use semascope::view::labels::MapLabel;
 use semascope::view::lasso::Lassoed;
 use semascope::view::map::{MapResponse, MapView, Scene};
 use semascope::view::palette::{Palette, colours_for_categories};
-use semascope::view::points;
+use semascope::view::points::{self, DrawnBy};
 use semascope::view::raster::{Picture, Raster, draw};
 
 const REGULAR: &[u8] = include_bytes!("../assets/fonts/Inter-Regular.ttf");
@@ -166,13 +167,18 @@ fn fonts() -> egui::FontDefinitions {
 const SIZE: (u32, u32) = (900, 640);
 
 fn window(data: Data) -> Harness<'static, App> {
+    window_as(data, DrawnBy::Processor)
+}
+
+fn window_as(data: Data, drawn_by: DrawnBy) -> Harness<'static, App> {
     let mut harness = Harness::builder()
         .with_size(Vec2::new(SIZE.0 as f32, SIZE.1 as f32))
         .with_theme(if data.theme.dark { egui::Theme::Dark } else { egui::Theme::Light })
         .with_context_setup(|ctx| ctx.set_fonts(fonts()))
         .wgpu()
-        .build_eframe(|cc| {
-            points::install(cc.wgpu_render_state.as_ref().expect("the test renderer uses wgpu"));
+        .build_eframe(move |cc| {
+            let state = cc.wgpu_render_state.as_ref().expect("the test renderer uses wgpu");
+            points::install_as(state, drawn_by);
             App { map: MapView::new("test"), data, responses: Vec::new() }
         });
     // The points are sorted on a thread of its own.
@@ -339,6 +345,64 @@ fn more_than_half_a_million_points_look_the_same_in_the_window_and_in_the_file()
         keep(&format!("{name}-many-{every}-window"), &window);
         let (most, mean) = difference(&cpu, &window);
         assert!(most <= 8 && mean < 0.1, "{name}, {every}: at most {most}, on average {mean}");
+    }
+}
+
+#[test]
+fn an_adapter_says_what_is_under_the_pointer_as_the_processor_does_be_the_camera_still_or_not() {
+    for count in [120_000, 600_000] {
+        let data = || {
+            let mut data = Data::clustered(count, 9, &MapTheme::DARK);
+            // A place with many points, of which some are hidden, some step back, and some are chosen.
+            for position in &mut Arc::make_mut(&mut data.positions)[..60_000] {
+                *position = [0.5 + 1e-5 * position[0], 0.25 + 1e-5 * position[1]];
+            }
+            let flag = |i: usize| match i % 11 {
+                0 | 1 => flags::HIDDEN,
+                2 => flags::DIMMED,
+                3 if i % 5000 == 3 => flags::SELECTED,
+                _ => 0,
+            };
+            data.flags = Arc::new((0..count).map(flag).collect());
+            data.labels.clear();
+            data
+        };
+        let mut windows = [DrawnBy::Adapter, DrawnBy::Processor].map(|by| window_as(data(), by));
+        for scale in [60.0, 90.0, 3000.0] {
+            for harness in &mut windows {
+                harness.state_mut().map.set_camera(Some(Camera { centre: [0.51, 0.24], scale }));
+                until_complete(harness);
+            }
+            let crowd = windows[0].state().map.view_from_world([0.5, 0.25]).expect("the map was shown");
+            for off in [Vec2::ZERO, Vec2::new(4.0, -3.0), Vec2::new(40.0, 25.0), Vec2::new(41.0, 24.0)] {
+                let before = windows[0].state().map.shown().answers;
+                let mut hovered = Vec::new();
+                for harness in &mut windows {
+                    move_to(harness, crowd + off);
+                    // Before the answer is there, and with it.
+                    hovered.push(harness.state().last().hovered);
+                    for _ in 0..4 {
+                        rendered(harness);
+                        harness.step();
+                        hovered.push(harness.state().last().hovered);
+                    }
+                }
+                assert!(
+                    hovered.iter().all(|&point| point == hovered[0]),
+                    "{count}, {scale}, {off:?}: {hovered:?}"
+                );
+                if off == Vec2::ZERO {
+                    assert!(hovered[0].is_some_and(|point| point % 11 > 1));
+                    let answers = windows[0].state().map.shown().answers;
+                    assert!(
+                        answers > before,
+                        "{count} points at {scale}: {:?}",
+                        windows[0].state().map.shown()
+                    );
+                }
+            }
+        }
+        assert_eq!(windows[1].state().map.shown().answers, 0);
     }
 }
 

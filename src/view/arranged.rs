@@ -98,10 +98,9 @@ impl Arranged {
         Self { number, tiles, marks, chosen, chosen_count, stacks, colours, flags }
     }
 
-    /// The layer in which the point of a slot is drawn: 1 lies above 0; `None` when it is hidden.
-    pub fn layer(&self, slot: usize) -> Option<u8> {
-        let mark = *self.marks.get(slot)?;
-        ((mark >> 24) as u8 & flags::HIDDEN == 0).then(|| u8::from(is_chosen(mark)))
+    /// Whether the point of a slot is not hidden.
+    pub fn shows(&self, slot: usize) -> bool {
+        self.marks.get(slot).is_some_and(|mark| (mark >> 24) as u8 & flags::HIDDEN == 0)
     }
 
     fn has_marks_of(&self, data: &Data) -> bool {

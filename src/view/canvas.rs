@@ -5,13 +5,17 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::arranged::{Arranged, RINGED};
+use super::arranged::Arranged;
 use super::camera::Camera;
+use super::counts::Counts;
 use super::disc::PointStyle;
-use super::exposure::{Exposure, Kind, Mode, Part, Shot, ranges_of};
+use super::exposure::{Exposure, Kind, Mode, Part, Shot, pixels_of, ranges_of};
+use super::lasso_mask::OnAdapter;
 use super::pace::Budget;
-use super::pipelines::{COLOURED_BYTES, DiscUniform, Pipelines, SplatPipelines};
-use super::resident::{Residence, Resident};
+use super::pick::{Picked, Pointer};
+use super::picker::Picker;
+use super::pipelines::{DiscUniform, Pipelines};
+use super::resident::Residence;
 use super::splat::{self, Grid, Tone};
 use super::tiles::{TILE_POINTS, Tile};
 
@@ -21,9 +25,6 @@ const REST: Duration = Duration::from_millis(120);
 /// Points a frame to begin with, on an adapter and where the processor draws: as discs and as counts.
 const DISCS: (u64, u64) = (600_000, 60_000);
 const COUNTS: (u64, u64) = (4_000_000, 200_000);
-
-/// Vertices of one disc, a strip of two triangles; the upper layer takes the next four.
-const VERTICES: u32 = 4;
 
 /// What the picture on show holds, for the window's next frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,12 +38,27 @@ pub struct Shown {
     pub mode: Mode,
     /// Whether the processor itself draws.
     pub software: bool,
+    /// Pixels of the screen that one of the picture is wide: more than one only where cells for all do not fit into a
+    /// binding.
+    pub grain: u32,
+    /// How often the drawing pass has said which points lie around the pointer.
+    pub answers: u64,
 }
 
 impl Default for Shown {
     fn default() -> Self {
-        Self { share: 1.0, visible: 0, drawn: 0, mode: Mode::Discs, software: false }
+        Self { share: 1.0, visible: 0, drawn: 0, mode: Mode::Discs, software: false, grain: 1, answers: 0 }
     }
+}
+
+/// What a map's widget is told, for its next frame.
+#[derive(Clone, Default)]
+pub(super) struct Report {
+    pub shown: Shown,
+    /// The newest answer to where the pointer is.
+    pub picked: Option<Arc<Picked>>,
+    /// Where lassos can be tested.
+    pub on_adapter: Option<Arc<OnAdapter>>,
 }
 
 /// What one frame asks for.
@@ -55,23 +71,16 @@ pub(super) struct Wanted<'a> {
     pub style: PointStyle,
     /// Whether the points move by themselves: then the next frame comes when they have.
     pub layout_moves: bool,
+    /// Where to say which points are drawn, when that is asked of the drawing pass.
+    pub pointer: Option<Pointer>,
     pub ctx: &'a egui::Context,
-    pub shown: &'a Mutex<Shown>,
+    pub report: &'a Mutex<Report>,
 }
 
 /// A texture that points are drawn into, in premultiplied gamma-encoded colour.
 struct Plate {
     view: wgpu::TextureView,
     group: wgpu::BindGroup,
-}
-
-/// The sums of the cells.
-struct Counts {
-    coloured: wgpu::Buffer,
-    faint: wgpu::Buffer,
-    grid: wgpu::Buffer,
-    tone: wgpu::Buffer,
-    tone_group: wgpu::BindGroup,
 }
 
 /// One map's state on the GPU.
@@ -94,7 +103,10 @@ pub(super) struct Canvas {
     moved_at: Option<Instant>,
     /// When the last frame began that was followed by another at once, and what it drew.
     timed: Option<(Instant, Mode, u64)>,
-    shown: Shown,
+    /// The picture in front, when all its points are drawn.
+    in_front: Option<Shot>,
+    picker: Option<Picker>,
+    report: Report,
 }
 
 /// What draws with.
@@ -129,7 +141,9 @@ impl Canvas {
             camera: None,
             moved_at: None,
             timed: None,
-            shown: Shown::default(),
+            in_front: None,
+            picker: gpu.pipelines.asking.as_ref().map(|_| Picker::new(gpu)),
+            report: Report::default(),
         }
     }
 
@@ -140,11 +154,9 @@ impl Canvas {
             self.budget(mode).note(drawn, now - began);
         }
         self.residence.advance(wanted.arranged, gpu.device, gpu.queue);
-        let pixels = [wanted.size.x, wanted.size.y]
-            .map(|side| ((side * wanted.pixels_per_point).round() as u32).max(1));
-        let grain = gpu.pipelines.splat.as_ref().map_or(1, |splat| splat.grain(pixels));
-        let pixels = pixels.map(|side| side.div_ceil(grain));
-        let density = wanted.pixels_per_point / grain as f32;
+        let screen = pixels_of(wanted.size, wanted.pixels_per_point, 1).0;
+        let grain = gpu.pipelines.splat.as_ref().map_or(1, |splat| splat.grain(screen));
+        let (pixels, density) = pixels_of(wanted.size, wanted.pixels_per_point, grain);
         let turned = self.camera != Some(wanted.camera) || self.pixels != pixels;
         self.camera = Some(wanted.camera);
         if self.pixels != pixels {
@@ -162,8 +174,11 @@ impl Canvas {
         let moving = wanted.layout_moves || !rests_after.is_zero();
 
         let Some(resident) = self.residence.current() else {
-            self.front = None;
+            (self.front, self.in_front) = (None, None);
             self.exposure.forget();
+            // It would keep points in memory that are not shown any more.
+            self.report.on_adapter = None;
+            self.tell(wanted);
             wanted.ctx.request_repaint();
             return;
         };
@@ -195,14 +210,50 @@ impl Canvas {
         if let Some(part) = part {
             drawn = self.draw(&shot, &part, &tiles, gpu, encoder);
             if part.show {
-                self.shown.share = part.to;
+                self.report.shown.share = part.to;
+                self.in_front = Some(shot).filter(|_| part.to >= 1.0);
             }
         }
+        self.note(&shot, wanted.pointer.as_ref(), gpu, encoder);
         // The pace of a moving layout follows the frames that draw.
-        let drawn_last = if drawn == 0 && wanted.layout_moves { self.shown.drawn } else { drawn };
-        let Shown { share, .. } = self.shown;
-        self.shown = Shown { share, visible, drawn: drawn_last, mode: shot.mode, software: self.software };
+        let before = self.report.shown;
+        let drawn_last = if drawn == 0 && wanted.layout_moves { before.drawn } else { drawn };
+        let (mode, software) = (shot.mode, self.software);
+        self.report.shown = Shown { visible, drawn: drawn_last, mode, software, grain, ..before };
         self.call_again(wanted, now, drawn, turned, rests_after);
+    }
+
+    /// Takes the answer to what was asked about the picture, and asks what is wanted: only of one that has all its
+    /// points, or the next frame would show another before the answer is there.
+    fn note(
+        &mut self,
+        shot: &Shot,
+        pointer: Option<&Pointer>,
+        gpu: &Gpu<'_>,
+        encoder: &mut wgpu::CommandEncoder,
+    ) {
+        let (Some(asking), Some(picker), Some(resident)) =
+            (&gpu.pipelines.asking, &mut self.picker, self.residence.current())
+        else {
+            return;
+        };
+        if let Some(picked) = picker.take(gpu) {
+            self.report.picked = Some(Arc::new(picked));
+            self.report.shown.answers += 1;
+        }
+        let known = self.report.picked.as_ref();
+        let unknown = |pointer: &Pointer| known.is_none_or(|known| !known.answers(shot, 1.0, pointer));
+        if let Some(pointer) = pointer.filter(|pointer| pointer.fits() && unknown(pointer))
+            && self.in_front.as_ref() == Some(shot)
+            && !picker.is_asking()
+        {
+            picker.ask(shot, pointer, resident, (gpu, asking), encoder);
+        }
+        let there = self.report.on_adapter.take().filter(|there| there.has(&resident.arranged.tiles));
+        self.report.on_adapter = there.or_else(|| {
+            let made = || Arc::new(OnAdapter::new(resident, gpu.device, gpu.queue, &asking.lasso));
+            resident.is_lasting().then(made)
+        });
     }
 
     /// Lays the picture into the window's pass.
@@ -224,7 +275,14 @@ impl Canvas {
     fn resize(&mut self, pixels: [u32; 2]) {
         self.pixels = pixels;
         (self.front, self.back, self.counts) = (None, None, None);
+        self.in_front = None;
         self.exposure.forget();
+    }
+
+    /// Tells the widget; returns what it was told before.
+    fn tell(&self, wanted: &Wanted<'_>) -> Shown {
+        let mut said = wanted.report.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *said, self.report.clone()).shown
     }
 
     /// Has the window drawn again when there is more to draw, or something new to say about what is shown.
@@ -236,22 +294,23 @@ impl Canvas {
         turned: bool,
         rests_after: Duration,
     ) {
-        let mut said = wanted.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = said.share != self.shown.share;
-        *said = self.shown;
-        drop(said);
+        let (shown, said) = (self.report.shown, self.tell(wanted));
+        let news = said.share != shown.share || said.answers != shown.answers;
+        if self.picker.as_ref().is_some_and(Picker::is_asking) {
+            wanted.ctx.request_repaint();
+        }
         let incomplete = !self.exposure.is_complete();
         if self.residence.is_writing() || (news && !wanted.layout_moves) {
             wanted.ctx.request_repaint();
         }
         // Discs wait for the camera to rest; counts go on at once.
-        let waits = self.shown.mode == Mode::Discs && !rests_after.is_zero();
+        let waits = shown.mode == Mode::Discs && !rests_after.is_zero();
         if wanted.layout_moves {
             return;
         }
         if incomplete && (turned || !waits) {
             wanted.ctx.request_repaint();
-            self.timed = (drawn > 0).then_some((now, self.shown.mode, drawn));
+            self.timed = (drawn > 0).then_some((now, shown.mode, drawn));
         } else if incomplete {
             wanted.ctx.request_repaint_after(rests_after);
         }
@@ -288,7 +347,9 @@ impl Canvas {
                     counts.resolve(&tone, (gpu, pipelines), &front, encoder);
                     self.write_uniform(shot, 1.0, gpu.queue);
                     let mut pass = pass_into(encoder, &front, false);
-                    self.draw_chosen(resident, gpu.pipelines, &mut pass);
+                    pass.set_pipeline(&gpu.pipelines.discs);
+                    pass.set_bind_group(0, &self.uniform_group, &[]);
+                    resident.draw_chosen(&mut pass);
                 }
                 count(&ranges)
             }
@@ -301,16 +362,15 @@ impl Canvas {
                 let mut pass = pass_into(encoder, &target, part.from == 0.0);
                 pass.set_pipeline(&gpu.pipelines.discs);
                 pass.set_bind_group(0, &self.uniform_group, &[]);
-                // Where chosen points are too many for a draw of their own, tiles are gone through once more.
-                let layers = if resident.arranged.chosen_count > RINGED { 2 } else { 1 };
+                let layers = resident.layers();
                 let mut drawn = 0;
                 for layer in 0..layers {
                     let ranges = ranges_of(tiles, &layer_of(part, layer, layers), u32::MAX);
-                    draw_discs(resident, &ranges, layer, &mut pass);
+                    resident.draw_discs(&ranges, layer, &mut pass, |_, _| {});
                     drawn += count(&ranges);
                 }
                 if part.to >= 1.0 || part.kind == Kind::Sample {
-                    self.draw_chosen(resident, gpu.pipelines, &mut pass);
+                    resident.draw_chosen(&mut pass);
                 }
                 drop(pass);
                 if part.show && !direct {
@@ -326,31 +386,7 @@ impl Canvas {
 
     /// Writes how discs look of which each stands for some.
     fn write_uniform(&self, shot: &Shot, stands_for: f32, queue: &wgpu::Queue) {
-        let bolder = |opacity: f32| 1.0 - (1.0 - opacity).powf(stands_for);
-        let [r, g, b, faint] = shot.style.dimmed;
-        let uniform = DiscUniform {
-            centre: shot.camera.centre.map(|v| v as f32),
-            size: self.pixels.map(|side| side as f32),
-            scale: (shot.camera.scale * f64::from(shot.density)) as f32,
-            radius: shot.style.radius * shot.density,
-            opacity: bolder(shot.style.opacity),
-            density: shot.density,
-            dimmed: [r, g, b, bolder(faint)],
-            ring: shot.style.ring,
-            any_chosen: u32::from(shot.style.any_chosen),
-            padding: [0; 3],
-        };
-        queue.write_buffer(&self.uniform, 0, bytemuck::bytes_of(&uniform));
-    }
-
-    /// The few chosen points, above all others.
-    fn draw_chosen(&self, resident: &Resident, pipelines: &Pipelines, pass: &mut wgpu::RenderPass<'_>) {
-        let Some((positions, marks)) = &resident.chosen else { return };
-        pass.set_pipeline(&pipelines.discs);
-        pass.set_bind_group(0, &self.uniform_group, &[]);
-        pass.set_vertex_buffer(0, positions.slice(..));
-        pass.set_vertex_buffer(1, marks.slice(..));
-        pass.draw(VERTICES..2 * VERTICES, 0..resident.arranged.chosen.len() as u32);
+        queue.write_buffer(&self.uniform, 0, bytemuck::bytes_of(&DiscUniform::new(shot, stands_for)));
     }
 }
 
@@ -381,88 +417,6 @@ impl Plate {
     }
 }
 
-impl Counts {
-    fn new(gpu: &Gpu<'_>, pipelines: &SplatPipelines, pixels: [u32; 2]) -> Self {
-        let cells: u64 = pixels.iter().map(|side| u64::from(side + 2 * splat::MARGIN)).product();
-        let sums = |label, bytes_a_cell: u64| {
-            gpu.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some(label),
-                size: cells * bytes_a_cell,
-                usage: wgpu::BufferUsages::STORAGE
-                    | wgpu::BufferUsages::COPY_DST
-                    | wgpu::BufferUsages::COPY_SRC,
-                mapped_at_creation: false,
-            })
-        };
-        let (coloured, faint) = (sums("map counts", COLOURED_BYTES), sums("map faint counts", 4));
-        let tone = uniform_buffer::<Tone>(gpu.device, "map tone");
-        let tone_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("map tone"),
-            layout: &pipelines.resolve_layout,
-            entries: &[entry(0, &tone), entry(1, &coloured), entry(2, &faint)],
-        });
-        Self { coloured, faint, grid: uniform_buffer::<Grid>(gpu.device, "map grid"), tone, tone_group }
-    }
-
-    /// Counts the points of some ranges of slots.
-    fn add(
-        &self,
-        resident: &Resident,
-        grid: &Grid,
-        ranges: &[Range<u32>],
-        (gpu, pipelines): (&Gpu<'_>, &SplatPipelines),
-        encoder: &mut wgpu::CommandEncoder,
-    ) {
-        gpu.queue.write_buffer(&self.grid, 0, bytemuck::bytes_of(grid));
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some("map counts"),
-            timestamp_writes: None,
-        });
-        pass.set_pipeline(&pipelines.accumulate);
-        for chunk in &resident.chunks {
-            let inside: Vec<[u32; 2]> = ranges
-                .iter()
-                .map(|range| range.start.max(chunk.slots.start)..range.end.min(chunk.slots.end))
-                .filter(|range| !range.is_empty())
-                .map(|range| [range.start - chunk.slots.start, range.end - range.start])
-                .take(chunk.most_ranges)
-                .collect();
-            if inside.is_empty() {
-                continue;
-            }
-            gpu.queue.write_buffer(&chunk.ranges, 0, bytemuck::cast_slice(&inside));
-            let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some("map counts"),
-                layout: &pipelines.accumulate_layout,
-                entries: &[
-                    entry(0, &self.grid),
-                    entry(1, &chunk.positions),
-                    entry(2, &chunk.marks),
-                    entry(3, &chunk.ranges),
-                    entry(4, &self.coloured),
-                    entry(5, &self.faint),
-                ],
-            });
-            pass.set_bind_group(0, &group, &[]);
-            pass.dispatch_workgroups(inside.len() as u32, 1, 1);
-        }
-    }
-
-    fn resolve(
-        &self,
-        tone: &Tone,
-        (gpu, pipelines): (&Gpu<'_>, &SplatPipelines),
-        target: &wgpu::TextureView,
-        encoder: &mut wgpu::CommandEncoder,
-    ) {
-        gpu.queue.write_buffer(&self.tone, 0, bytemuck::bytes_of(tone));
-        let mut pass = pass_into(encoder, target, true);
-        pass.set_pipeline(&pipelines.resolve);
-        pass.set_bind_group(0, &self.tone_group, &[]);
-        pass.draw(0..3, 0..1);
-    }
-}
-
 /// A part of a picture that goes through its tiles once a layer: what it holds of one layer.
 fn layer_of(part: &Part, layer: u32, layers: u32) -> Part {
     if part.kind == Kind::Sample {
@@ -472,30 +426,11 @@ fn layer_of(part: &Part, layer: u32, layers: u32) -> Part {
     Part { from: within(part.from), to: within(part.to), ..*part }
 }
 
-fn draw_discs(resident: &Resident, ranges: &[Range<u32>], layer: u32, pass: &mut wgpu::RenderPass<'_>) {
-    for chunk in &resident.chunks {
-        for range in ranges {
-            let start = range.start.max(chunk.slots.start);
-            let end = range.end.min(chunk.slots.end);
-            if start >= end {
-                continue;
-            }
-            let bytes = |stride: usize| {
-                let at = |slot: u32| u64::from(slot - chunk.slots.start) * stride as u64;
-                at(start)..at(end)
-            };
-            pass.set_vertex_buffer(0, chunk.positions.slice(bytes(size_of::<[f32; 2]>())));
-            pass.set_vertex_buffer(1, chunk.marks.slice(bytes(size_of::<u32>())));
-            pass.draw(layer * VERTICES..(layer + 1) * VERTICES, 0..end - start);
-        }
-    }
-}
-
 fn count(ranges: &[Range<u32>]) -> u64 {
     ranges.iter().map(|range| range.len() as u64).sum()
 }
 
-fn pass_into<'e>(
+pub(super) fn pass_into<'e>(
     encoder: &'e mut wgpu::CommandEncoder,
     view: &wgpu::TextureView,
     clear: bool,
@@ -513,11 +448,11 @@ fn pass_into<'e>(
     })
 }
 
-fn entry(binding: u32, buffer: &wgpu::Buffer) -> wgpu::BindGroupEntry<'_> {
+pub(super) fn entry(binding: u32, buffer: &wgpu::Buffer) -> wgpu::BindGroupEntry<'_> {
     wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() }
 }
 
-fn uniform_buffer<T>(device: &wgpu::Device, label: &str) -> wgpu::Buffer {
+pub(super) fn uniform_buffer<T>(device: &wgpu::Device, label: &str) -> wgpu::Buffer {
     device.create_buffer(&wgpu::BufferDescriptor {
         label: Some(label),
         size: size_of::<T>() as u64,

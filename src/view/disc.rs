@@ -48,6 +48,9 @@ const STACK_GAP: f32 = 1.0;
 const STACK_RING: f32 = 1.0;
 const STACK_VISIBLE: (f32, f32) = (1.2, 2.4);
 
+/// Half the diagonal of a pixel, and a little more.
+const LEAST_EDGE: f32 = 0.7072;
+
 const STACK_SHIFT: u32 = 4;
 const LARGEST_STACK: u32 = 15;
 
@@ -151,6 +154,12 @@ impl Disc {
     /// How far from the centre anything is painted.
     pub fn reach(&self) -> f32 {
         self.radius.max(self.outer) + 1.0
+    }
+
+    /// How far from the centre a pixel's middle may lie for the point to be what the pixel shows: half of the pixel is
+    /// painted, then. The smallest disc has the pixel of its centre, and a stack the gap within its ring.
+    pub fn edge(&self) -> f32 {
+        (if self.ring[3] > 0.0 { self.outer } else { self.radius }).max(LEAST_EDGE)
     }
 
     /// The premultiplied colour at a distance from the centre.

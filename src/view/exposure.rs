@@ -34,6 +34,20 @@ pub struct Shot {
     pub mode: Mode,
 }
 
+impl Shot {
+    /// Pixels a world unit.
+    pub fn scale(&self) -> f64 {
+        self.camera.scale * f64::from(self.density)
+    }
+}
+
+/// The pixels of a picture that fills `size` view points, and how many a view point is wide. One is as wide as `grain`
+/// pixels of the screen.
+pub fn pixels_of(size: egui::Vec2, pixels_per_point: f32, grain: u32) -> ([u32; 2], f32) {
+    let screen = [size.x, size.y].map(|side| ((side * pixels_per_point).round() as u32).max(1));
+    (screen.map(|side| side.div_ceil(grain)), pixels_per_point / grain as f32)
+}
+
 /// What a part is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -2,6 +2,7 @@
 //!
 //! It is decided on a grid of cells over the line, in whole numbers, so that every processor and adapter agrees on
 //! every point: a vertex lies on a corner of the grid, a point in the middle of its cell, and so never on a vertex.
+//! `shaders/lasso.wgsl`, for many points, does the same as [`Lasso::holds`]: change them together.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -38,7 +39,24 @@ struct Frame {
     scale: f32,
 }
 
+/// A lasso as `shaders/lasso.wgsl` takes it, beside its vertices.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub(super) struct LassoUniform {
+    frame: Frame,
+    vertices: u32,
+}
+
+/// The tiles of a map that a lasso may hold points of.
+pub(super) struct Divided {
+    /// It holds all their points.
+    pub whole: Vec<Tile>,
+    /// Each of their points lies on a side of its own.
+    pub crossed: Vec<Tile>,
+}
+
 /// How a tile lies to a lasso.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Inside,
     Outside,
@@ -79,17 +97,28 @@ impl Lasso {
 
     /// The points it holds among those whose slots `keep` keeps, ascending.
     pub fn points(&self, tiles: &Tiles, keep: impl Fn(usize) -> bool + Sync) -> Vec<u32> {
-        let held = |tile: &Tile| {
-            let slots = tile.first as usize..(tile.first + tile.count) as usize;
-            let side = self.side_of(tile);
-            let slots = if matches!(side, Side::Outside) { 0..0 } else { slots };
-            let within = slots
-                .filter(move |&slot| matches!(side, Side::Inside) || self.holds(tiles.positions()[slot]));
-            within.filter(|&slot| keep(slot)).map(|slot| tiles.order()[slot]).collect::<Vec<u32>>()
+        let divided = self.divide(tiles);
+        let slot_of = |nth: usize, at: u32| (divided.crossed[nth].first + at) as usize;
+        divided.points(tiles, |nth, at| self.holds(tiles.positions()[slot_of(nth, at)]), keep)
+    }
+
+    /// The tiles that lie inside and those that the line goes through, each by their first slot.
+    pub(super) fn divide(&self, tiles: &Tiles) -> Divided {
+        let sides: Vec<Side> = tiles.all().par_iter().map(|tile| self.side_of(tile)).collect();
+        let of = |side: Side| {
+            let those = tiles.all().iter().zip(&sides).filter(|(_, of)| **of == side);
+            those.map(|(tile, _)| *tile).collect()
         };
-        let mut points: Vec<u32> = tiles.all().par_iter().flat_map_iter(held).collect();
-        points.par_sort_unstable();
-        points
+        Divided { whole: of(Side::Inside), crossed: of(Side::Crossed) }
+    }
+
+    /// Half cells from the origin of its grid.
+    pub(super) fn vertices(&self) -> &[[i32; 2]] {
+        &self.vertices
+    }
+
+    pub(super) fn uniform(&self) -> LassoUniform {
+        LassoUniform { frame: self.frame, vertices: self.vertices.len() as u32 }
     }
 
     /// Even-odd rule on the middle of a cell, given in half cells.
@@ -131,6 +160,35 @@ impl Lasso {
             from = to;
         }
         if self.holds_cell(min) { Side::Inside } else { Side::Outside }
+    }
+}
+
+impl Divided {
+    /// Number of points that are looked at one by one.
+    pub fn doubtful(&self) -> usize {
+        self.crossed.iter().map(|tile| tile.count as usize).sum()
+    }
+
+    /// The points whose slots `keep` keeps, ascending: of the tiles inside, and of those crossed that `holds` says,
+    /// given the number of the tile and the place of the point within it.
+    pub fn points(
+        &self,
+        tiles: &Tiles,
+        holds: impl Fn(usize, u32) -> bool + Sync,
+        keep: impl Fn(usize) -> bool + Sync,
+    ) -> Vec<u32> {
+        let kept = |slot: u32| keep(slot as usize).then(|| tiles.order()[slot as usize]);
+        let whole = self
+            .whole
+            .par_iter()
+            .flat_map_iter(|tile| (tile.first..tile.first + tile.count).filter_map(kept));
+        let crossed = self.crossed.par_iter().enumerate().flat_map_iter(|(nth, tile)| {
+            let held = (0..tile.count).filter(|&at| holds(nth, at)).map(|at| tile.first + at);
+            held.filter_map(kept).collect::<Vec<u32>>()
+        });
+        let mut points: Vec<u32> = whole.chain(crossed).collect();
+        points.par_sort_unstable();
+        points
     }
 }
 

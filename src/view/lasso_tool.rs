@@ -10,6 +10,7 @@ use crate::job::promptly;
 use super::arranged::Arranged;
 use super::camera::Camera;
 use super::lasso::{Lasso, Lassoed};
+use super::lasso_mask::{ASKED_FROM, OnAdapter};
 
 /// A line grows a corner for so many view points.
 const STEP: f32 = 2.0;
@@ -26,11 +27,13 @@ pub(super) struct LassoTool {
 }
 
 impl LassoTool {
-    /// Takes what the pointer does; returns what a finished line holds once that is known.
+    /// Takes what the pointer does; returns what a finished line holds once that is known. `on_adapter` is where the
+    /// points can be tested that are drawn now.
     pub fn update(
         &mut self,
         response: &egui::Response,
         arranged: Option<&Arc<Arranged>>,
+        on_adapter: Option<Arc<OnAdapter>>,
         (camera, view): (&Camera, Rect),
         ui: &egui::Ui,
     ) -> Option<Lassoed> {
@@ -60,7 +63,7 @@ impl LassoTool {
             });
             let lasso = Lasso::new(&line).filter(|_| lengths.sum::<f32>() >= LEAST_LENGTH);
             if let Some((lasso, arranged)) = lasso.zip(arranged) {
-                self.ask(lasso, arranged.clone(), modifiers.command, ui.ctx().clone());
+                self.ask(lasso, (arranged.clone(), on_adapter), modifiers.command, ui.ctx().clone());
             }
         }
         match self.running.as_ref()?.try_recv() {
@@ -92,10 +95,16 @@ impl LassoTool {
         painter.line(points, Stroke::new(1.5, accent));
     }
 
-    fn ask(&mut self, lasso: Lasso, arranged: Arc<Arranged>, adds: bool, ctx: egui::Context) {
+    fn ask(
+        &mut self,
+        lasso: Lasso,
+        (arranged, on_adapter): (Arc<Arranged>, Option<Arc<OnAdapter>>),
+        adds: bool,
+        ctx: egui::Context,
+    ) {
         let (send, receive) = channel();
         let work = move || {
-            let points = promptly(|| lasso.points(&arranged.tiles, |slot| arranged.layer(slot).is_some()));
+            let points = promptly(|| held_by(&lasso, &arranged, on_adapter.as_deref()));
             // Nobody waits when the map was closed.
             let _ = send.send(Lassoed { points, adds });
             ctx.request_repaint();
@@ -104,6 +113,19 @@ impl LassoTool {
         if std::thread::Builder::new().name("lasso".into()).spawn(work).is_ok() {
             self.running = Some(receive);
         }
+    }
+}
+
+/// The points that a lasso holds and that are not hidden. Whoever tests them finds the same.
+fn held_by(lasso: &Lasso, arranged: &Arranged, on_adapter: Option<&OnAdapter>) -> Vec<u32> {
+    let shown = |slot| arranged.shows(slot);
+    let tests = || lasso.divide(&arranged.tiles).doubtful() * lasso.vertices().len();
+    match on_adapter.filter(|there| there.has(&arranged.tiles) && tests() >= ASKED_FROM) {
+        Some(there) => there.points(lasso, shown).unwrap_or_else(|error| {
+            tracing::warn!("a lasso is tested on the processor: {error}");
+            lasso.points(&arranged.tiles, shown)
+        }),
+        None => lasso.points(&arranged.tiles, shown),
     }
 }
 

@@ -9,19 +9,25 @@ use egui::{
 
 use super::arranged::{Arranged, Arranger, Data, same};
 use super::camera::{Bounds, Camera, Flight};
-use super::canvas::Shown;
+use super::canvas::{Report, Shown};
 use super::colour::{MapTheme, Packed};
 use super::disc::PointStyle;
+use super::exposure::{Shot, pixels_of};
 use super::label_painter::LabelPainter;
 use super::labels::MapLabel;
 use super::lasso::Lassoed;
 use super::lasso_tool::LassoTool;
 use super::pace;
+use super::pick::{Pointer, around, near, under};
 use super::points::PaintPoints;
 use super::tiles::Tiles;
 
 /// View points around the pointer within which a point is hovered.
 const HOVER_REACH: f32 = 8.0;
+
+/// Points in the tiles around the pointer from which on the drawing pass is asked which of them it points at. Fewer are
+/// looked at within 0.1 ms, and the answer comes a frame later.
+const NOTED_FROM: u32 = 20_000;
 
 /// Zoom of one view point of scrolling, as a power of e: a notch of a wheel zooms by about a fifth.
 const SCROLL_ZOOM: f64 = 0.005;
@@ -131,7 +137,7 @@ pub struct MapView {
     view: Rect,
     bounds: (Weak<Vec<[f32; 2]>>, Bounds),
     arranger: Arranger,
-    shown: Arc<Mutex<Shown>>,
+    report: Arc<Mutex<Report>>,
     lasso: LassoTool,
     labels: LabelPainter,
 }
@@ -152,7 +158,7 @@ impl MapView {
             view: Rect::ZERO,
             bounds: (Weak::new(), Bounds::UNIT),
             arranger: Arranger::default(),
-            shown: Arc::default(),
+            report: Arc::default(),
             lasso: LassoTool::default(),
             labels: LabelPainter::default(),
         }
@@ -212,7 +218,11 @@ impl MapView {
 
     /// What the last frame showed.
     pub fn shown(&self) -> Shown {
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+        self.report().shown
+    }
+
+    fn report(&self) -> Report {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Shows the map in all the space there is.
@@ -241,16 +251,14 @@ impl MapView {
         let arranged = self.arranger.latest().cloned();
         let shown = self.shown();
         pace::set(ui.ctx(), if self.arranger.moves(now) { shown.drawn } else { 0 }, shown.software);
-        let style = PointStyle::new(
-            scene.positions.len(),
-            arranged.as_ref().map_or(0, |arranged| arranged.chosen_count),
-            rect.area(),
-            camera.zoom(&fitted),
-            scene.theme,
-        );
-        let lassoed = self.lasso.update(&response, arranged.as_ref(), (&camera, rect), ui);
-        let hovered =
-            arranged.as_ref().and_then(|arranged| self.hovered(&response, arranged, &camera, &style));
+        let shot = arranged
+            .as_ref()
+            .map(|arranged| self.shot(scene, arranged, (&camera, &fitted), ui.pixels_per_point()));
+        let on_adapter = self.report().on_adapter;
+        let lassoed = self.lasso.update(&response, arranged.as_ref(), on_adapter, (&camera, rect), ui);
+        let seen = arranged.as_ref().zip(shot.as_ref());
+        let (hovered, noted) =
+            seen.map_or((None, None), |(arranged, shot)| self.hovered(&response, arranged, shot));
         let hovered_stack = hovered.map_or(0, |i| {
             let stacks = arranged.as_ref().map(|arranged| &arranged.stacks);
             stacks.and_then(|stacks| stacks.get(i as usize)).copied().unwrap_or(1)
@@ -259,7 +267,8 @@ impl MapView {
         if ui.is_rect_visible(rect) {
             let painter = ui.painter_at(rect);
             painter.rect_filled(rect, 0.0, opaque(scene.theme.background));
-            if let Some(arranged) = arranged {
+            if let Some((arranged, shot)) = arranged.clone().zip(shot) {
+                let layout_moves = self.arranger.moves(now);
                 painter.add(egui_wgpu::Callback::new_paint_callback(
                     rect,
                     PaintPoints {
@@ -267,10 +276,12 @@ impl MapView {
                         arranged,
                         camera,
                         size: rect.size(),
-                        style,
-                        layout_moves: self.arranger.moves(now),
+                        style: shot.style,
+                        layout_moves,
+                        // Of points that move every answer would be about the picture before.
+                        pointer: noted.filter(|_| !layout_moves),
                         ctx: ui.ctx().clone(),
-                        shown: self.shown.clone(),
+                        report: self.report.clone(),
                     },
                 ));
             }
@@ -278,7 +289,8 @@ impl MapView {
             paint_lines(scene, &camera, &painter, rect);
             if let Some(&position) = hovered.and_then(|i| scene.positions.get(i as usize)) {
                 let at = camera.view_from_world(position, rect);
-                painter.circle_stroke(at, style.radius + 3.0, Stroke::new(1.5, opaque(scene.theme.text)));
+                let radius = shot.map_or(0.0, |shot| shot.style.radius) + 3.0;
+                painter.circle_stroke(at, radius, Stroke::new(1.5, opaque(scene.theme.text)));
             }
             let motion_seconds = motion.then_some(seconds);
             if self.labels.paint(
@@ -403,11 +415,11 @@ impl MapView {
         if response.drag_started_by(PointerButton::Primary)
             && ui.input(|input| input.modifiers.command && !input.modifiers.shift)
         {
-            let from = camera.world_from_view(ui.input(|input| input.pointer.press_origin())?, rect);
-            let reach = f64::from(HOVER_REACH) / camera.scale;
+            let pressed = ui.input(|input| input.pointer.press_origin())?;
+            let from = camera.world_from_view(pressed, rect);
             let arranged = self.arranger.latest()?;
-            let point =
-                arranged.tiles.nearest(from, reach, self.shown().share, |slot| arranged.layer(slot))?;
+            let shot = self.shot(scene, arranged, (&camera, fitted), ui.pixels_per_point());
+            let point = self.point_at(&self.pointer(pressed, &shot), arranged, &shot).0?;
             let at = scene.positions.get(point as usize)?;
             self.held = Some((point, [f64::from(at[0]) - from[0], f64::from(at[1]) - from[1]]));
             // A map that follows its points would slip away under the pointer.
@@ -503,21 +515,61 @@ impl MapView {
         self.touched = true;
     }
 
+    /// The picture of the newest points that a camera sees.
+    fn shot(
+        &self,
+        scene: &Scene<'_>,
+        arranged: &Arranged,
+        (camera, fitted): (&Camera, &Camera),
+        pixels_per_point: f32,
+    ) -> Shot {
+        let (count, chosen) = (scene.positions.len(), arranged.chosen_count);
+        let style = PointStyle::new(count, chosen, self.view.area(), camera.zoom(fitted), scene.theme);
+        let shown = self.shown();
+        let (pixels, density) = pixels_of(self.view.size(), pixels_per_point, shown.grain);
+        Shot { points: arranged.number, camera: *camera, pixels, density, style, mode: shown.mode }
+    }
+
+    /// Where in a picture a point of the view lies, and how far around it points are found.
+    fn pointer(&self, at: Pos2, shot: &Shot) -> Pointer {
+        let reach = HOVER_REACH.max(shot.style.radius + 3.0);
+        let [x, y] = [at.x - self.view.min.x, at.y - self.view.min.y];
+        Pointer { at: [x * shot.density, y * shot.density], reach: reach * shot.density }
+    }
+
+    /// The point that a picture shows at the pointer, or else nearest to it within reach; and whether to have it noted
+    /// by the drawing pass, since many may lie there and it has not said yet.
+    fn point_at(&self, pointer: &Pointer, arranged: &Arranged, shot: &Shot) -> (Option<u32>, bool) {
+        let Report { shown, picked, .. } = self.report();
+        let (slot, many) = match picked.filter(|picked| picked.answers(shot, shown.share, pointer)) {
+            Some(picked) => (picked.window.at(pointer), false),
+            None => {
+                let (corner, size) = around(pointer);
+                let tiles = near(arranged, shot, corner, size);
+                let count: u32 = tiles.iter().map(|tile| tile.count).sum();
+                (under(arranged, shot, shown.share, pointer, &tiles), count >= NOTED_FROM)
+            }
+        };
+        (slot.map(|slot| arranged.tiles.order()[slot]), many)
+    }
+
+    /// The point under the pointer, and where to have it noted.
     fn hovered(
         &self,
         response: &egui::Response,
         arranged: &Arranged,
-        camera: &Camera,
-        style: &PointStyle,
-    ) -> Option<u32> {
+        shot: &Shot,
+    ) -> (Option<u32>, Option<Pointer>) {
         // A pointer that clicks may jitter, so only true drags hide the hovered point.
         if !response.contains_pointer() || (response.dragged() && !response.clicked()) {
-            return None;
+            return (None, None);
         }
-        let cursor = response.hover_pos().or(response.interact_pointer_pos())?;
-        let world = camera.world_from_view(cursor, self.view);
-        let radius = f64::from(HOVER_REACH.max(style.radius + 3.0)) / camera.scale;
-        arranged.tiles.nearest(world, radius, self.shown().share, |slot| arranged.layer(slot))
+        let Some(cursor) = response.hover_pos().or(response.interact_pointer_pos()) else {
+            return (None, None);
+        };
+        let pointer = self.pointer(cursor, shot);
+        let (point, many) = self.point_at(&pointer, arranged, shot);
+        (point, many.then_some(pointer))
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! [`map::MapView`] is the widget and [`raster::draw`] its twin without a graphics adapter; both draw the discs that
 //! [`disc`] defines, or count points a pixel as [`splat`] does where they are many, and the names that [`labels`]
-//! chooses. Points are drawn, picked and lassoed in the order of their [`tiles`]. Nothing here knows where the points
-//! come from.
+//! chooses. Points are drawn, picked and lassoed in the order of their [`tiles`]: an adapter notes what it draws under
+//! the pointer and tests lassos, with [`pick`] and [`lasso`] as twins. Nothing here knows where the points come from.
 
 pub mod arranged;
 pub mod camera;
 mod canvas;
 pub mod colour;
+mod counts;
 pub mod disc;
 mod exposure;
 pub mod fonts;
@@ -16,10 +17,13 @@ pub mod glyphs;
 mod label_painter;
 pub mod labels;
 pub mod lasso;
+mod lasso_mask;
 mod lasso_tool;
 pub mod map;
 pub mod pace;
 pub mod palette;
+pub mod pick;
+mod picker;
 mod pipelines;
 pub mod points;
 pub mod ramp;
@@ -30,4 +34,4 @@ pub mod tiles;
 pub mod topic_labels;
 
 pub use canvas::Shown;
-pub use exposure::Mode;
+pub use exposure::{Mode, Shot};

@@ -2,6 +2,8 @@
 
 use crate::gpu::wgsl;
 
+use super::exposure::Shot;
+use super::lasso_mask::LassoPipeline;
 use super::splat::{self, Grid, Tone};
 
 /// The uniform of `shaders/points.wgsl`.
@@ -20,6 +22,26 @@ pub(super) struct DiscUniform {
     pub padding: [u32; 3],
 }
 
+impl DiscUniform {
+    /// How the discs of `shot` look of which each stands for some.
+    pub fn new(shot: &Shot, stands_for: f32) -> Self {
+        let bolder = |opacity: f32| 1.0 - (1.0 - opacity).powf(stands_for);
+        let [r, g, b, faint] = shot.style.dimmed;
+        Self {
+            centre: shot.camera.centre.map(|v| v as f32),
+            size: shot.pixels.map(|side| side as f32),
+            scale: shot.scale() as f32,
+            radius: shot.style.radius * shot.density,
+            opacity: bolder(shot.style.opacity),
+            density: shot.density,
+            dimmed: [r, g, b, bolder(faint)],
+            ring: shot.style.ring,
+            any_chosen: u32::from(shot.style.any_chosen),
+            padding: [0; 3],
+        }
+    }
+}
+
 /// Pipelines for the discs, the window's texture and, where the device computes, the counts.
 pub(super) struct Pipelines {
     pub discs: wgpu::RenderPipeline,
@@ -28,6 +50,8 @@ pub(super) struct Pipelines {
     pub blit_layout: wgpu::BindGroupLayout,
     pub target: wgpu::Buffer,
     pub splat: Option<SplatPipelines>,
+    /// None where the processor draws: it answers such questions without a detour.
+    pub asking: Option<Asking>,
     pub picture_format: wgpu::TextureFormat,
 }
 
@@ -41,16 +65,41 @@ pub(super) struct SplatPipelines {
     pub most_cells: u64,
 }
 
+/// The pixels around a pointer, as `shaders/lib/window.wgsl` lays them out.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct WindowUniform {
+    pub corner: [i32; 2],
+    pub first: u32,
+    pub padding: u32,
+}
+
+/// What a map is asked with: which points are drawn around the pointer, and which a lasso holds.
+pub(super) struct Asking {
+    /// The discs' shader, which notes points in place of colours.
+    pub note_discs: wgpu::RenderPipeline,
+    pub window_layout: wgpu::BindGroupLayout,
+    /// Likewise for counted points.
+    pub note_counts: wgpu::ComputePipeline,
+    pub note_counts_layout: wgpu::BindGroupLayout,
+    pub lasso: LassoPipeline,
+}
+
+/// A number a pixel.
+pub(super) const NOTE_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::R32Uint;
+
 /// Bytes of the coloured sums of one cell.
 pub(super) const COLOURED_BYTES: u64 = 16;
 
 impl Pipelines {
-    /// Pipelines for a window whose texture has `format`. `computes` says whether the adapter has compute shaders.
+    /// Pipelines for a window whose texture has `format`. `computes` says whether the adapter has compute shaders, and
+    /// `asked` whether it is asked where points lie.
     pub fn new(
         device: &wgpu::Device,
         format: wgpu::TextureFormat,
         computes: bool,
         floats_blend: bool,
+        asked: bool,
     ) -> Self {
         // Bytes would round the faint colours of many points over each other.
         let picture_format =
@@ -83,14 +132,47 @@ impl Pipelines {
             words.copy_from_slice(bytemuck::bytes_of(&[u32::from(format.is_srgb()), 0, 0, 0]));
         }
         target.unmap();
+        let drawn = Shader { source: "points", fragment: "fs_main", format: picture_format, blends: true };
         Self {
-            discs: discs(device, &disc_layout, picture_format),
+            discs: discs(device, &[&disc_layout], drawn),
+            asking: (computes && asked).then(|| Asking::new(device, &disc_layout)),
             disc_layout,
             blit: covering(device, "map picture", "blit", &blit_layout, format, true),
             blit_layout,
             target,
             splat: computes.then(|| SplatPipelines::new(device, picture_format)),
             picture_format,
+        }
+    }
+}
+
+impl Asking {
+    fn new(device: &wgpu::Device, disc_layout: &wgpu::BindGroupLayout) -> Self {
+        let compute = wgpu::ShaderStages::COMPUTE;
+        let window = |binding, visibility| {
+            let size = size_of::<WindowUniform>() as u64;
+            buffer(binding, visibility, wgpu::BufferBindingType::Uniform, size, true)
+        };
+        let window_layout = layout(device, "map window", &[window(0, wgpu::ShaderStages::FRAGMENT)]);
+        let noted = Shader { source: "points", fragment: "fs_note", format: NOTE_FORMAT, blends: false };
+        let note_counts_layout = layout(
+            device,
+            "map window of counts",
+            &[
+                uniform::<Grid>(0, compute),
+                storage(1, compute, true),
+                storage(2, compute, true),
+                storage(3, compute, true),
+                storage(6, compute, false),
+                window(7, compute),
+            ],
+        );
+        Self {
+            note_discs: discs(device, &[disc_layout, &window_layout], noted),
+            window_layout,
+            note_counts: computing(device, "map window of counts", ("splat", "note"), &note_counts_layout),
+            note_counts_layout,
+            lasso: LassoPipeline::new(device),
         }
     }
 }
@@ -116,18 +198,8 @@ impl SplatPipelines {
             "map tone",
             &[uniform::<Tone>(0, fragment), storage(1, fragment, true), storage(2, fragment, true)],
         );
-        let module = module(device, "map counts", "splat");
-        let accumulate = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some("map counts"),
-            layout: Some(&pipeline_layout(device, "map counts", &accumulate_layout)),
-            module: &module,
-            entry_point: Some("accumulate"),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
-            cache: None,
-        });
-
         Self {
-            accumulate,
+            accumulate: computing(device, "map counts", ("splat", "accumulate"), &accumulate_layout),
             accumulate_layout,
             resolve: covering(device, "map tone", "splat_resolve", &resolve_layout, format, false),
             resolve_layout,
@@ -154,7 +226,7 @@ fn module(device: &wgpu::Device, label: &str, shader: &str) -> wgpu::ShaderModul
     })
 }
 
-fn layout(
+pub(super) fn layout(
     device: &wgpu::Device,
     label: &str,
     entries: &[wgpu::BindGroupLayoutEntry],
@@ -162,12 +234,16 @@ fn layout(
     device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries })
 }
 
-fn uniform<T>(binding: u32, visibility: wgpu::ShaderStages) -> wgpu::BindGroupLayoutEntry {
-    buffer(binding, visibility, wgpu::BufferBindingType::Uniform, size_of::<T>() as u64)
+pub(super) fn uniform<T>(binding: u32, visibility: wgpu::ShaderStages) -> wgpu::BindGroupLayoutEntry {
+    buffer(binding, visibility, wgpu::BufferBindingType::Uniform, size_of::<T>() as u64, false)
 }
 
-fn storage(binding: u32, visibility: wgpu::ShaderStages, read_only: bool) -> wgpu::BindGroupLayoutEntry {
-    buffer(binding, visibility, wgpu::BufferBindingType::Storage { read_only }, 0)
+pub(super) fn storage(
+    binding: u32,
+    visibility: wgpu::ShaderStages,
+    read_only: bool,
+) -> wgpu::BindGroupLayoutEntry {
+    buffer(binding, visibility, wgpu::BufferBindingType::Storage { read_only }, 0, false)
 }
 
 fn buffer(
@@ -175,13 +251,14 @@ fn buffer(
     visibility: wgpu::ShaderStages,
     ty: wgpu::BufferBindingType,
     least: u64,
+    has_dynamic_offset: bool,
 ) -> wgpu::BindGroupLayoutEntry {
     wgpu::BindGroupLayoutEntry {
         binding,
         visibility,
         ty: wgpu::BindingType::Buffer {
             ty,
-            has_dynamic_offset: false,
+            has_dynamic_offset,
             min_binding_size: wgpu::BufferSize::new(least),
         },
         count: None,
@@ -191,32 +268,61 @@ fn buffer(
 fn pipeline_layout(
     device: &wgpu::Device,
     label: &str,
-    layout: &wgpu::BindGroupLayout,
+    layouts: &[&wgpu::BindGroupLayout],
 ) -> wgpu::PipelineLayout {
+    let layouts: Vec<Option<&wgpu::BindGroupLayout>> = layouts.iter().copied().map(Some).collect();
     device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: Some(label),
-        bind_group_layouts: &[Some(layout)],
+        bind_group_layouts: &layouts,
         immediate_size: 0,
     })
+}
+
+/// The pipeline of one entry point, given as its shader and its name.
+pub(super) fn computing(
+    device: &wgpu::Device,
+    label: &str,
+    (shader, entry_point): (&str, &str),
+    layout: &wgpu::BindGroupLayout,
+) -> wgpu::ComputePipeline {
+    device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(label),
+        layout: Some(&pipeline_layout(device, label, &[layout])),
+        module: &module(device, label, shader),
+        entry_point: Some(entry_point),
+        compilation_options: wgpu::PipelineCompilationOptions::default(),
+        cache: None,
+    })
+}
+
+/// What a render pipeline runs and draws into.
+#[derive(Clone, Copy)]
+struct Shader<'a> {
+    source: &'a str,
+    fragment: &'a str,
+    format: wgpu::TextureFormat,
+    blends: bool,
 }
 
 /// A pipeline whose one triangle covers its target.
 fn covering(
     device: &wgpu::Device,
     label: &str,
-    shader: &str,
+    source: &str,
     layout: &wgpu::BindGroupLayout,
     format: wgpu::TextureFormat,
     blends: bool,
 ) -> wgpu::RenderPipeline {
     let primitive = wgpu::PrimitiveState::default();
-    render(device, label, shader, (layout, &[], primitive), format, blends)
+    let shader = Shader { source, fragment: "fs_main", format, blends };
+    render(device, label, shader, (&[layout], &[], primitive))
 }
 
+/// A pipeline with an instance a point.
 fn discs(
     device: &wgpu::Device,
-    layout: &wgpu::BindGroupLayout,
-    format: wgpu::TextureFormat,
+    layouts: &[&wgpu::BindGroupLayout],
+    shader: Shader<'_>,
 ) -> wgpu::RenderPipeline {
     let per_point = |stride: usize, attributes| {
         Some(wgpu::VertexBufferLayout {
@@ -230,26 +336,23 @@ fn discs(
     let buffers = [per_point(size_of::<[f32; 2]>(), &position), per_point(size_of::<u32>(), &mark)];
     let primitive =
         wgpu::PrimitiveState { topology: wgpu::PrimitiveTopology::TriangleStrip, ..Default::default() };
-    let source = "points";
-    render(device, "map discs", source, (layout, &buffers, primitive), format, true)
+    render(device, "map discs", shader, (layouts, &buffers, primitive))
 }
 
 fn render(
     device: &wgpu::Device,
     label: &str,
-    shader: &str,
-    (layout, buffers, primitive): (
-        &wgpu::BindGroupLayout,
+    shader: Shader<'_>,
+    (layouts, buffers, primitive): (
+        &[&wgpu::BindGroupLayout],
         &[Option<wgpu::VertexBufferLayout<'_>>],
         wgpu::PrimitiveState,
     ),
-    format: wgpu::TextureFormat,
-    blends: bool,
 ) -> wgpu::RenderPipeline {
-    let module = module(device, label, shader);
+    let module = module(device, label, shader.source);
     device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
         label: Some(label),
-        layout: Some(&pipeline_layout(device, label, layout)),
+        layout: Some(&pipeline_layout(device, label, layouts)),
         vertex: wgpu::VertexState {
             module: &module,
             entry_point: Some("vs_main"),
@@ -261,11 +364,11 @@ fn render(
         multisample: wgpu::MultisampleState::default(),
         fragment: Some(wgpu::FragmentState {
             module: &module,
-            entry_point: Some("fs_main"),
+            entry_point: Some(shader.fragment),
             compilation_options: wgpu::PipelineCompilationOptions::default(),
             targets: &[Some(wgpu::ColorTargetState {
-                format,
-                blend: blends.then_some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),
+                format: shader.format,
+                blend: shader.blends.then_some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),
                 write_mask: wgpu::ColorWrites::ALL,
             })],
         }),

@@ -7,12 +7,28 @@ use egui_wgpu::{CallbackResources, CallbackTrait, RenderState, ScreenDescriptor}
 
 use super::arranged::Arranged;
 use super::camera::Camera;
-use super::canvas::{Canvas, Gpu, Shown, Wanted};
+use super::canvas::{Canvas, Gpu, Report, Wanted};
 use super::disc::PointStyle;
+use super::pick::Pointer;
 use super::pipelines::Pipelines;
+
+/// Who draws in truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrawnBy {
+    Adapter,
+    /// The processor, by a software adapter: it draws less a frame, and whatever is asked about points it answers
+    /// itself.
+    Processor,
+}
 
 /// Prepares a window's renderer for maps. Call it once, at start-up.
 pub fn install(state: &RenderState) {
+    let software = crate::gpu::is_software(&state.adapter);
+    install_as(state, if software { DrawnBy::Processor } else { DrawnBy::Adapter });
+}
+
+/// Likewise, whatever the adapter is: tests have a software one treated as any other.
+pub fn install_as(state: &RenderState, drawn_by: DrawnBy) {
     let adapter = &state.adapter;
     let computes = adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
         && state.device.limits().max_storage_buffers_per_shader_stage >= 5
@@ -20,9 +36,10 @@ pub fn install(state: &RenderState) {
     let floats = adapter.get_texture_format_features(wgpu::TextureFormat::Rgba16Float);
     let floats_blend = floats.allowed_usages.contains(wgpu::TextureUsages::RENDER_ATTACHMENT)
         && floats.flags.contains(wgpu::TextureFormatFeatureFlags::BLENDABLE);
+    let software = drawn_by == DrawnBy::Processor;
     let painter = PointPainter {
-        pipelines: Pipelines::new(&state.device, state.target_format, computes, floats_blend),
-        software: crate::gpu::is_software(adapter),
+        pipelines: Pipelines::new(&state.device, state.target_format, computes, floats_blend, !software),
+        software,
         maps: HashMap::new(),
     };
     state.renderer.write().callback_resources.insert(painter);
@@ -45,8 +62,10 @@ pub(super) struct PaintPoints {
     pub style: PointStyle,
     /// Whether the points move by themselves.
     pub layout_moves: bool,
+    /// Where to note which points are drawn.
+    pub pointer: Option<Pointer>,
     pub ctx: egui::Context,
-    pub shown: Arc<Mutex<Shown>>,
+    pub report: Arc<Mutex<Report>>,
 }
 
 impl CallbackTrait for PaintPoints {
@@ -68,8 +87,9 @@ impl CallbackTrait for PaintPoints {
                 pixels_per_point: screen.pixels_per_point,
                 style: self.style,
                 layout_moves: self.layout_moves,
+                pointer: self.pointer,
                 ctx: &self.ctx,
-                shown: &self.shown,
+                report: &self.report,
             };
             canvas.advance(&wanted, &gpu, encoder);
         }

@@ -3,16 +3,20 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::arranged::Arranged;
+use super::arranged::{Arranged, RINGED};
 
-/// Points in one set of buffers: 64 MB of positions, half of what any adapter binds at once.
-const CHUNK: u32 = 1 << 23;
+/// Points in one set of buffers: 64 MB of positions, half of what any adapter binds at once. Tests, which have fewer
+/// points, try several sets all the same.
+const CHUNK: u32 = if cfg!(test) { 1 << 16 } else { 1 << 23 };
 
 /// Tiles of a chunk at most: WebGPU dispatches 65,535 workgroups at once.
 const CHUNK_TILES: usize = 60_000;
 
 /// Bytes written in one frame: a few milliseconds of copying.
 const WRITTEN_A_FRAME: usize = 16 << 20;
+
+/// Vertices of one disc, a strip of two triangles; the upper layer takes the next four.
+const VERTICES: u32 = 4;
 
 const POSITION: usize = size_of::<[f32; 2]>();
 const MARK: usize = size_of::<u32>();
@@ -93,9 +97,9 @@ impl Incoming {
         let marked = ordered.filter(|now| Arc::ptr_eq(&now.arranged.marks, &wanted.marks));
         let cuts = cuts(wanted);
         // What is written within one frame may go where the old data are: both are never drawn.
-        let at_once = slots * (POSITION + MARK) <= WRITTEN_A_FRAME;
         let in_place = current.filter(|now| {
-            at_once && now.chunks.iter().map(|chunk| &chunk.slots).eq(cuts.iter().map(|(slots, _)| slots))
+            at_once(slots)
+                && now.chunks.iter().map(|chunk| &chunk.slots).eq(cuts.iter().map(|(slots, _)| slots))
         });
         let chunks = cuts.into_iter().enumerate().map(|(at, (slots, tiles))| {
             let buffer = |kept: Option<&Resident>, of: fn(&Chunk) -> &wgpu::Buffer, label, bytes: usize| {
@@ -148,6 +152,46 @@ impl Incoming {
 }
 
 impl Resident {
+    /// How often tiles are gone through: once more where chosen points are too many for a draw of their own.
+    pub fn layers(&self) -> u32 {
+        if self.arranged.chosen_count > RINGED { 2 } else { 1 }
+    }
+
+    /// Draws one layer of the discs of some slots. `before` is called with the number of each chunk before its points.
+    pub fn draw_discs(
+        &self,
+        ranges: &[Range<u32>],
+        layer: u32,
+        pass: &mut wgpu::RenderPass<'_>,
+        mut before: impl FnMut(usize, &mut wgpu::RenderPass<'_>),
+    ) {
+        for (number, chunk) in self.chunks.iter().enumerate() {
+            let inside = chunk.within(ranges);
+            if inside.is_empty() {
+                continue;
+            }
+            before(number, pass);
+            pass.set_vertex_buffer(0, chunk.positions.slice(..));
+            pass.set_vertex_buffer(1, chunk.marks.slice(..));
+            for [first, count] in inside {
+                pass.draw(layer * VERTICES..(layer + 1) * VERTICES, first..first + count);
+            }
+        }
+    }
+
+    /// Draws the few chosen points, above all others.
+    pub fn draw_chosen(&self, pass: &mut wgpu::RenderPass<'_>) {
+        let Some((positions, marks)) = &self.chosen else { return };
+        pass.set_vertex_buffer(0, positions.slice(..));
+        pass.set_vertex_buffer(1, marks.slice(..));
+        pass.draw(VERTICES..2 * VERTICES, 0..self.arranged.chosen.len() as u32);
+    }
+
+    /// Whether what is written stays as it is until other points come: those of a small map are written over.
+    pub fn is_lasting(&self) -> bool {
+        !at_once(self.arranged.marks.len())
+    }
+
     fn write_chosen(&mut self, device: &wgpu::Device, queue: &wgpu::Queue) {
         let slots = &self.arranged.chosen;
         if slots.is_empty() {
@@ -171,6 +215,23 @@ impl Resident {
             written("chosen marks", bytemuck::cast_slice(&marks)),
         ));
     }
+}
+
+impl Chunk {
+    /// The parts of some ranges of slots that lie in it: first of its points and number of points.
+    pub fn within(&self, ranges: &[Range<u32>]) -> Vec<[u32; 2]> {
+        ranges
+            .iter()
+            .map(|range| range.start.max(self.slots.start)..range.end.min(self.slots.end))
+            .filter(|range| !range.is_empty())
+            .map(|range| [range.start - self.slots.start, range.end - range.start])
+            .collect()
+    }
+}
+
+/// Whether so many points are written within one frame.
+fn at_once(slots: usize) -> bool {
+    slots * (POSITION + MARK) <= WRITTEN_A_FRAME
 }
 
 /// The slots of each chunk, and how many tiles they are.

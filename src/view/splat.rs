@@ -72,6 +72,17 @@ impl Grid {
         self.size[0] as usize * self.size[1] as usize
     }
 
+    /// How the point of a [`super::disc::mark`] is counted, if it is.
+    pub fn counted(&self, mark: u32) -> Option<Counted> {
+        let point_flags = (mark >> 24) as u8;
+        let chosen = point_flags & (flags::SELECTED | flags::FOCUS) != 0;
+        if point_flags & flags::HIDDEN != 0 || (chosen && self.chosen_apart != 0) {
+            return None;
+        }
+        let steps_back = !chosen && (self.any_chosen != 0 || point_flags & flags::DIMMED != 0);
+        Some(if steps_back { Counted::Faint } else { Counted::Coloured })
+    }
+
     /// The cell of a world position, row by row.
     pub fn cell_of(&self, [x, y]: [f32; 2]) -> Option<usize> {
         let [column, row] = [(x - self.origin[0]) * self.scale, -(y - self.origin[1]) * self.scale];
@@ -79,6 +90,14 @@ impl Grid {
         (inside(column, self.size[0]) && inside(row, self.size[1]))
             .then(|| row as usize * self.size[0] as usize + column as usize)
     }
+}
+
+/// How a point is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// It steps back.
+    Faint,
+    Coloured,
 }
 
 /// Sums a cell.
@@ -100,13 +119,9 @@ pub fn accumulate(grid: &Grid, positions: &[[f32; 2]], marks: &[u32], ranges: &[
     ranges.par_iter().for_each(|range| {
         let slots = range.start as usize..range.end as usize;
         for (&position, &mark) in positions[slots.clone()].iter().zip(&marks[slots]) {
-            let point_flags = (mark >> 24) as u8;
-            let chosen = point_flags & (flags::SELECTED | flags::FOCUS) != 0;
-            if point_flags & flags::HIDDEN != 0 || (chosen && grid.chosen_apart != 0) {
-                continue;
-            }
+            let Some(counted) = grid.counted(mark) else { continue };
             let Some(cell) = grid.cell_of(position) else { continue };
-            if !chosen && (grid.any_chosen != 0 || point_flags & flags::DIMMED != 0) {
+            if counted == Counted::Faint {
                 add(&faint[cell], 1);
                 continue;
             }

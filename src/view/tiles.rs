@@ -163,35 +163,6 @@ impl Tiles {
         self.positions[slots.clone()].iter().copied().zip(self.order[slots].iter().copied())
     }
 
-    /// The point nearest to `world` within `radius` world units, of a sample of a `share` of all. `layer` tells in
-    /// which layer the point of a slot is drawn, if it is: of points at one place the one on top is taken, which is
-    /// the last one of the uppermost layer.
-    pub fn nearest(
-        &self,
-        world: [f64; 2],
-        radius: f64,
-        share: f64,
-        layer: impl Fn(usize) -> Option<u8>,
-    ) -> Option<u32> {
-        let mut best: Option<(f64, u8, usize)> = None;
-        let around = Bounds { min: world.map(|v| v - radius), max: world.map(|v| v + radius) };
-        for tile in self.visible(around) {
-            for slot in tile.band(0.0, share) {
-                let slot = slot as usize;
-                let distance = squared_distance(self.positions[slot], world);
-                if distance > best.map_or(radius * radius, |(least, ..)| least) {
-                    continue;
-                }
-                let Some(layer) = layer(slot) else { continue };
-                let above = best.is_none_or(|(least, top, _)| distance < least || layer >= top);
-                if above {
-                    best = Some((distance, layer, slot));
-                }
-            }
-        }
-        best.map(|(.., slot)| self.order[slot])
-    }
-
     /// All points inside a world rectangle, ascending.
     pub fn in_rect(&self, rect: Bounds) -> Vec<u32> {
         let mut found: Vec<u32> = self
@@ -299,11 +270,6 @@ fn is_finite(position: &[f32; 2]) -> bool {
     position[0].is_finite() && position[1].is_finite()
 }
 
-fn squared_distance([x, y]: [f32; 2], world: [f64; 2]) -> f64 {
-    let (dx, dy) = (f64::from(x) - world[0], f64::from(y) - world[1]);
-    dx * dx + dy * dy
-}
-
 /// How near points are when no zoom tells them apart, in world units.
 fn stack_reach(bounds: Bounds) -> f64 {
     let [width, height] = bounds.size();
@@ -361,23 +327,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn the_nearest_point_is_the_one_a_scan_finds(
-            points in points(), x in -12.0..12.0, y in -12.0..12.0, radius in 0.0..5.0,
-        ) {
-            let tiles = Tiles::build(Arc::new(points.clone()));
-            let scanned = points
-                .iter()
-                .enumerate()
-                .map(|(i, &p)| (squared_distance(p, [x, y]), i as u32))
-                .filter(|&(distance, _)| distance <= radius * radius)
-                .min_by(|a, b| a.partial_cmp(b).unwrap())
-                .map(|(distance, _)| distance);
-            let found = tiles.nearest([x, y], radius, 1.0, |_| Some(0));
-            let found = found.map(|i| squared_distance(points[i as usize], [x, y]));
-            prop_assert_eq!(found, scanned);
-        }
-
         #[test]
         fn a_rectangle_holds_what_a_scan_finds(
             points in points(), x in -12.0..12.0, y in -12.0..12.0, w in 0.0..9.0, h in 0.0..9.0,
@@ -497,26 +446,6 @@ mod tests {
     }
 
     #[test]
-    fn hidden_points_are_not_picked_and_neither_is_what_is_not_drawn() {
-        let tiles = Tiles::build(Arc::new(vec![[0.0, 0.0], [1.0, 0.0], [2.0, 2.0]]));
-        let first = tiles.order().iter().position(|&i| i == 0);
-        assert_eq!(tiles.nearest([0.1, 0.0], 2.0, 1.0, |_| Some(0)), Some(0));
-        let without_first = |slot| (Some(slot) != first).then_some(0);
-        assert_eq!(tiles.nearest([0.1, 0.0], 2.0, 1.0, without_first), Some(1));
-        assert_eq!(tiles.nearest([0.1, 0.0], 0.05, 1.0, |_| Some(0)), None);
-        assert_eq!(tiles.nearest([0.1, 0.0], 2.0, 0.0, |_| Some(0)), None);
-    }
-
-    #[test]
-    fn of_points_at_one_place_the_one_on_top_is_picked() {
-        let tiles = Tiles::build(Arc::new(vec![[1.0, 1.0]; 5]));
-        let order = tiles.order();
-        assert_eq!(tiles.nearest([1.1, 1.0], 1.0, 1.0, |_| Some(0)), Some(order[4]));
-        let chosen = |slot| Some(u8::from(slot == 1 || slot == 2));
-        assert_eq!(tiles.nearest([1.1, 1.0], 1.0, 1.0, chosen), Some(order[2]));
-    }
-
-    #[test]
     fn duplicates_are_stacked_and_neighbours_are_not() {
         let positions = [[0.0, 0.0], [5.0, 5.0], [0.0, 0.0], [10.0, 10.0], [5.001, 5.0]];
         assert_eq!(stacks(&positions), [2, 1, 2, 1, 1]);
@@ -525,10 +454,9 @@ mod tests {
     #[test]
     fn an_empty_map_and_a_map_of_one_place_can_be_asked() {
         let none = Tiles::build(Arc::new(Vec::new()));
-        assert_eq!(none.nearest([0.0, 0.0], 1.0, 1.0, |_| Some(0)), None);
+        assert!(none.all().is_empty());
         assert!(stacks(&[]).is_empty());
         let one = Tiles::build(Arc::new(vec![[3.0, 3.0]; 4]));
-        assert_eq!(one.nearest([3.0, 3.0], 0.1, 1.0, |_| Some(0)), Some(one.order()[3]));
         assert_eq!(one.stack_of(2), [0, 1, 2, 3]);
     }
 }

@@ -3,6 +3,8 @@
 use egui_kittest::wgpu::{create_render_state, default_wgpu_setup};
 use egui_wgpu::RenderState;
 
+mod asking;
+
 use super::*;
 use crate::math::hash::{draw, unit};
 use crate::view::arranged::Data;
@@ -49,14 +51,14 @@ struct Studio {
     state: RenderState,
     pipelines: Pipelines,
     ctx: egui::Context,
-    shown: Mutex<Shown>,
+    report: Mutex<Report>,
 }
 
 impl Studio {
     fn new() -> Self {
         let state = create_render_state(default_wgpu_setup(), egui_wgpu::RendererOptions::PREDICTABLE);
-        let pipelines = Pipelines::new(&state.device, state.target_format, true, true);
-        Self { state, pipelines, ctx: egui::Context::default(), shown: Mutex::default() }
+        let pipelines = Pipelines::new(&state.device, state.target_format, true, true, true);
+        Self { state, pipelines, ctx: egui::Context::default(), report: Mutex::default() }
     }
 
     fn gpu(&self) -> Gpu<'_> {
@@ -64,21 +66,32 @@ impl Studio {
     }
 
     fn frame(&self, canvas: &mut Canvas, arranged: &Arc<Arranged>, camera: Camera) -> Shown {
-        let (count, chosen) = (arranged.marks.len(), arranged.chosen_count);
+        self.frame_asked(canvas, arranged, camera, 1.0, None).shown
+    }
+
+    fn frame_asked(
+        &self,
+        canvas: &mut Canvas,
+        arranged: &Arc<Arranged>,
+        camera: Camera,
+        pixels_per_point: f32,
+        pointer: Option<Pointer>,
+    ) -> Report {
         let wanted = Wanted {
             arranged,
             camera,
             size: SIZE,
-            pixels_per_point: 1.0,
-            style: PointStyle::new(count, chosen, SIZE.x * SIZE.y, 1.0, &MapTheme::DARK),
+            pixels_per_point,
+            style: style(arranged),
             layout_moves: false,
+            pointer,
             ctx: &self.ctx,
-            shown: &self.shown,
+            report: &self.report,
         };
         let mut encoder = self.state.device.create_command_encoder(&Default::default());
         canvas.advance(&wanted, &self.gpu(), &mut encoder);
         self.state.queue.submit([encoder.finish()]);
-        *self.shown.lock().unwrap()
+        self.report.lock().unwrap().clone()
     }
 
     /// Draws until nothing is left to do.
@@ -153,6 +166,10 @@ impl Studio {
             })
             .collect()
     }
+}
+
+fn style(arranged: &Arranged) -> PointStyle {
+    PointStyle::new(arranged.marks.len(), arranged.chosen_count, SIZE.x * SIZE.y, 1.0, &MapTheme::DARK)
 }
 
 fn camera(zoom: f64) -> Camera {
