@@ -87,8 +87,7 @@ fn vectors(path: &Path, rows: usize) -> Result<Matrix> {
     let bytes: Vec<u8> = halves.iter().flat_map(|half| half.to_le_bytes()).collect();
     let key = Key::of("bench", 1).finish();
     let shape = (halves.len() / dim, dim);
-    Ok(Matrix::from_bytes(key, "bench", true, shape, Element::F16, Arc::new(bytes), 0)
-        .context("too few vectors")?)
+    Matrix::from_bytes(key, "bench", true, shape, Element::F16, Arc::new(bytes), 0).context("too few vectors")
 }
 
 /// The exact neighbours of all rows, kept in `folder` from the first time on.
