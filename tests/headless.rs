@@ -163,7 +163,13 @@ fn hdbscan_leaves_cells_empty_and_says_what_share_it_left_out() {
     let empty = rows.records().filter(|row| row.as_ref().unwrap()[6].is_empty()).count();
     assert_eq!(empty as u64, left_out);
 
-    // By itself, on the vectors.
+    // On the vectors, where it only looks at neighbours.
+    run(&["run", file, "--text", "text", "--ground", "vectors", "--out", &path("near")]);
+    let report: serde_json::Value =
+        serde_json::from_str(&text(&home.path().join("near/report.json"))).unwrap();
+    assert!(report["clusters"]["method"].as_str().unwrap().contains("approximate"), "{report}");
+
+    // By itself.
     assert_ok(&semascope(
         home.path(),
         &["embed", file, "--text", "text", "--out", &path("v.npy"), "--quiet"],

@@ -68,7 +68,11 @@ fn confident(
                     knn.k
                 ));
             }
-            (hdbscan::of_neighbours(knn, params, ctx)?, knn.key, "HDBSCAN on vectors, confident only")
+            (
+                hdbscan::of_neighbours(knn, params, ctx)?,
+                knn.key,
+                "HDBSCAN on the vectors' neighbours (approximate), confident only",
+            )
         }
     };
     if found.count == 0 && !found.labels.is_empty() {
