@@ -20,7 +20,7 @@ trap stop EXIT INT TERM
 
 # A cache that is there already spares embedding the sample again.
 export SEMASCOPE_CACHE="${SEMASCOPE_CACHE:-$work/cache}"
-export DISPLAY=$display SEMASCOPE_ASSETS="$root/assets" SEMASCOPE_CONFIG="$work/config"
+export DISPLAY=$display SEMASCOPE_ASSETS="$root/assets" SEMASCOPE_CONFIG="$work/config" SEMASCOPE_DATA="$work/data"
 if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
     export XDG_RUNTIME_DIR="$work/run"
     mkdir -m 700 "$XDG_RUNTIME_DIR"
@@ -59,15 +59,21 @@ finish() {
 away() { xdotool mousemove 700 18; sleep 0.5; }
 click() { xdotool mousemove "$1" "$2" click 1; sleep "${3:-1.5}"; }
 
-# Waits until the screen has been the same for some seconds: nothing is computed, read or moving any more.
+# Hundredths of a processor second that the app has taken.
+spent() { awk '{ print $14 + $15 }' "/proc/$app/stat"; }
+
+# Waits until the app rests: for some seconds the screen stays the same and hardly anything is computed.
 settled() {
     same=0
     before=
+    taken=0
     while [ "$same" -lt 4 ]; do
         sleep 1
         now=$(import -window root rgb:- | cksum)
-        if [ "$now" = "$before" ]; then same=$((same + 1)); else same=0; fi
+        total=$(spent)
+        if [ "$now" = "$before" ] && [ $((total - taken)) -lt 10 ]; then same=$((same + 1)); else same=0; fi
         before=$now
+        taken=$total
     done
 }
 shot() { away; import -window root "$folder/$1.png"; echo "$folder/$1.png"; }
@@ -98,6 +104,7 @@ xdotool key Return
 settled
 shot map-dark
 click 572 486
+settled
 shot document-dark
 xdotool key Escape
 sleep 0.5
@@ -111,6 +118,7 @@ settled
 xdotool key Return
 settled
 shot map-light
-click 2300 147 6
+click 2300 147
+settled
 shot cluster-light
 finish
