@@ -59,3 +59,5 @@ pub mod umap_curve;
 mod umap_epoch;
 mod umap_forces;
 pub mod vector;
+pub mod wordnet;
+mod wordnet_form;
