@@ -156,7 +156,8 @@ impl Reader<'_> {
     fn is_done_by(&self, by: usize) -> bool {
         let Some(word) = by.checked_sub(1).and_then(|at| self.word(at)) else { return false };
         let bases = self.wordnet.bases(word, Kind::Verb);
-        let participle = bases.iter().all(|base| base != word) && !word.ends_with('s') && !word.ends_with("ing");
+        let participle =
+            bases.iter().all(|base| base != word) && !word.ends_with('s') && !word.ends_with("ing");
         !bases.is_empty() && participle && !bases.iter().any(|base| among(COMMANDS, base))
     }
 
@@ -171,7 +172,10 @@ impl Reader<'_> {
         } else if self.is_among(next, AUXILIARIES) {
             let doing = || self.doing_from(next + 1).and_then(|verb| self.derived(verb, Kind::Verb, who));
             let being = || if adverb { self.quality_from(next + 1) } else { None };
-            doing().or_else(being).or_else(|| self.phrase_at(next + 1)).or_else(|| self.verb_from(next + 1, who))
+            doing()
+                .or_else(being)
+                .or_else(|| self.phrase_at(next + 1))
+                .or_else(|| self.verb_from(next + 1, who))
         } else if adverb {
             self.quality_at(next).or_else(|| self.verb_after_subject(next))
         } else {
@@ -202,16 +206,26 @@ impl Reader<'_> {
     fn quality_from(&self, start: usize) -> Option<GoalNoun> {
         let clause = (start..self.tokens.len()).take_while(|&at| self.word(at).is_some());
         // "are the most common reasons": an adjective with its noun is no answer.
-        clause.skip(1).filter(|&at| !self.is_noun(at) && !self.is_noun(at + 1)).find_map(|at| self.quality_at(at))
+        clause
+            .skip(1)
+            .filter(|&at| !self.is_noun(at) && !self.is_noun(at + 1))
+            .find_map(|at| self.quality_at(at))
     }
 
     /// "asking" of "are customers asking about": a verb's form with "-ing" that ends its phrase.
     fn doing_from(&self, start: usize) -> Option<&str> {
         let clause = (start..self.tokens.len()).map_while(|at| Some((at, self.word(at)?)));
         clause
-            .filter(|&(at, word)| word.ends_with("ing") && !self.is_among(at, PREPOSITIONS) && !self.is_noun(at + 1))
+            .filter(|&(at, word)| {
+                word.ends_with("ing") && !self.is_among(at, PREPOSITIONS) && !self.is_noun(at + 1)
+            })
             .map(|(_, word)| word)
-            .find(|word| self.wordnet.bases(word, Kind::Verb).iter().any(|base| base != word && !among(AUXILIARIES, base)))
+            .find(|word| {
+                self.wordnet
+                    .bases(word, Kind::Verb)
+                    .iter()
+                    .any(|base| base != word && !among(AUXILIARIES, base))
+            })
     }
 
     /// The noun of the verb after "do" and a subject, of which the first noun is no verb.
@@ -234,9 +248,8 @@ impl Reader<'_> {
     /// The noun of the first verb from here on.
     fn verb_from(&self, start: usize, who: bool) -> Option<GoalNoun> {
         let words = (start..self.tokens.len()).map_while(|at| self.word(at));
-        let verb = words
-            .filter(|word| !is_function_word(word))
-            .find(|word| self.wordnet.knows(word, Kind::Verb))?;
+        let verb =
+            words.filter(|word| !is_function_word(word)).find(|word| self.wordnet.knows(word, Kind::Verb))?;
         self.derived(verb, Kind::Verb, who)
     }
 
@@ -278,7 +291,8 @@ impl Reader<'_> {
         // "part of speech", "writing style": the longest that is in WordNet as it stands.
         let of = self.word(last + 1).filter(|word| *word == "of").and_then(|_| self.word(last + 2));
         let of = of.map(|of| format!("{} of {of}", head[0]));
-        let together = (1..=words.len().min(WORDS_OF_A_NOUN)).rev().map(|n| words[words.len() - n..].join(" "));
+        let together =
+            (1..=words.len().min(WORDS_OF_A_NOUN)).rev().map(|n| words[words.len() - n..].join(" "));
         let noun = of.into_iter().chain(together).find_map(|word| self.commonest_base(&word))?;
         Some(GoalNoun {
             senses: self.wordnet.senses(&noun, Kind::Noun),
@@ -383,7 +397,10 @@ mod tests {
     #[test]
     fn a_goal_in_a_long_sentence_is_read_where_it_says_by_what() {
         assert_asks_for(&[
-            ("I would like to cluster the texts based on the topics they discuss; each should have a name", "topic"),
+            (
+                "I would like to cluster the texts based on the topics they discuss; each should have a name",
+                "topic",
+            ),
             ("Please sort these comments in terms of the language they are written with", "language"),
         ]);
     }

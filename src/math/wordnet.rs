@@ -300,7 +300,6 @@ impl WordNet {
         }
         found
     }
-
 }
 
 /// In lower case, with single spaces between words.

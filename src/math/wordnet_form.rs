@@ -69,7 +69,8 @@ impl Lists {
 
     /// (list, value) of all lists.
     fn pairs(&self) -> impl Iterator<Item = (u32, u32)> + Clone {
-        (0..self.starts.len() - 1).flat_map(|list| self.get(list).iter().map(move |&item| (list as u32, item)))
+        (0..self.starts.len() - 1)
+            .flat_map(|list| self.get(list).iter().map(move |&item| (list as u32, item)))
     }
 }
 
@@ -142,7 +143,8 @@ fn words(bytes: &mut Bytes, count: usize) -> Result<Words, Damaged> {
         let rest = bytes.line()?;
         let before = if at == 0 { "" } else { words.get(at - 1) };
         let start = words.text.len() - before.len();
-        if !before.is_char_boundary(shared) || u32::try_from(words.text.len() + shared + rest.len()).is_err() {
+        if !before.is_char_boundary(shared) || u32::try_from(words.text.len() + shared + rest.len()).is_err()
+        {
             return Err(Damaged("the words make no sense"));
         }
         words.text.extend_from_within(start..start + shared);

@@ -28,7 +28,9 @@ pub fn wordnet() -> Result<&'static WordNet, ModelError> {
 fn open(path: &Path) -> Result<WordNet, ModelError> {
     let damaged = |cause: String| ModelError::Unusable {
         file: path.to_owned(),
-        cause: format!("this is not the list of words that Semascope came with ({cause}); reinstall Semascope"),
+        cause: format!(
+            "this is not the list of words that Semascope came with ({cause}); reinstall Semascope"
+        ),
     };
     let zipped = std::fs::read(path).map_err(|error| ModelError::unreadable(path, error))?;
     let mut bytes = Vec::new();
