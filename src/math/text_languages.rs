@@ -208,7 +208,7 @@ impl Marks {
 }
 
 /// "CIA" is no Esperanto; in a text all in capitals little is lost by that.
-fn is_acronym(word: &str) -> bool {
+pub(super) fn is_acronym(word: &str) -> bool {
     word.chars().nth(1).is_some() && word.chars().all(char::is_uppercase)
 }
 
