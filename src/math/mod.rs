@@ -2,6 +2,7 @@
 //! pool, and results are equal at any number of threads.
 
 pub mod agreement;
+mod alphabets;
 mod best;
 mod bspline;
 pub mod class_tfidf;

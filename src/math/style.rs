@@ -152,7 +152,6 @@ mod tests {
                 "uses hashtags",
                 "mentions accounts with @",
                 "writes words in capital letters",
-                "leaves out small words",
             ],
         );
         assert_says(
@@ -170,6 +169,7 @@ mod tests {
             PLAIN,
             &["lists its points", "ends lines without a punctuation mark"],
         );
+        assert_says("Oil prices soar", PLAIN, &["leaves out small words", "has short sentences"]);
     }
 
     #[test]

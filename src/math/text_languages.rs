@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use rayon::prelude::*;
 use whatlang::{Detector, Lang, detect_script};
 
+use super::alphabets::LETTERS;
 use super::language::{Detected, is_ideographic};
 use super::stop_words::published;
 use crate::job::{Cancelled, Ctx};
@@ -51,58 +52,6 @@ const TRIGRAM_WEIGHT: f32 = 10.0;
 const RIVAL: f32 = 5.0;
 /// From so many letters on, a text without a common word of its supposed language is compared with all languages.
 const ODD_LETTERS: usize = 40;
-
-/// The letters beyond a to z that languages in Latin script write, those of Cyrillic beyond the ones all six share, and
-/// those of Arabic, Persian and Urdu that are not in all three.
-const LETTERS: [(Lang, &str); 46] = [
-    (Lang::Afr, "áäéèêëíîïóôöúûü"),
-    (Lang::Aka, "ɛɔ"),
-    (Lang::Aze, "çəğıöşü"),
-    (Lang::Cat, "àçéèíïóòúü·"),
-    (Lang::Ces, "áčďéěíňóřšťúůýž"),
-    (Lang::Cym, "áàâäéèêëíìîïóòôöúùûüŵŷ"),
-    (Lang::Dan, "æøåé"),
-    (Lang::Deu, "äöüß"),
-    (Lang::Eng, ""),
-    (Lang::Epo, "ĉĝĥĵŝŭ"),
-    (Lang::Est, "äöõüšž"),
-    (Lang::Fin, "äöå"),
-    (Lang::Fra, "àâæçéèêëîïôœùûüÿ"),
-    (Lang::Hrv, "čćđšž"),
-    (Lang::Hun, "áéíóöőúüű"),
-    (Lang::Ind, ""),
-    (Lang::Ita, "àèéìîòù"),
-    (Lang::Jav, "éèå"),
-    (Lang::Lat, "āēīōūæœ"),
-    (Lang::Lav, "āčēģīķļņšūž"),
-    (Lang::Lit, "ąčęėįšųūž"),
-    (Lang::Nld, "áéèëíïóöúü"),
-    (Lang::Nob, "æøåéòô"),
-    (Lang::Pol, "ąćęłńóśźż"),
-    (Lang::Por, "áàâãçéêíóôõúü"),
-    (Lang::Ron, "ăâîșşțţ"),
-    (Lang::Slk, "áäčďéíĺľňóôŕšťúýž"),
-    (Lang::Slv, "čšž"),
-    (Lang::Sna, ""),
-    (Lang::Spa, "áéíñóúü"),
-    (Lang::Swe, "äöåé"),
-    (Lang::Tgl, "ñáàâéèêíìîóòôúùû"),
-    (Lang::Tuk, "äçňöşüýž"),
-    (Lang::Tur, "âçğıîöşûü"),
-    (Lang::Uzb, ""),
-    (Lang::Vie, VIETNAMESE),
-    (Lang::Zul, ""),
-    (Lang::Bel, "ёйіўыьэюя"),
-    (Lang::Bul, "ийщъьюя"),
-    (Lang::Mkd, "иѓќѕјљњџ"),
-    (Lang::Rus, "ёийщъыьэюя"),
-    (Lang::Srp, "ијђљњћџ"),
-    (Lang::Ukr, "ґєиіїйщьюя"),
-    (Lang::Ara, "يىةكأإؤئ"),
-    (Lang::Pes, "پچژگکیآئأؤ"),
-    (Lang::Urd, "پچژگکیآئؤٹڈڑےہھںۓۂ"),
-];
-const VIETNAMESE: &str = "àáâãèéêìíòóôõùúýăđĩũơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ";
 
 /// The name that English readers know a language by.
 pub fn english_name(language: Lang) -> &'static str {

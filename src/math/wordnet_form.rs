@@ -74,6 +74,9 @@ impl Lists {
     }
 }
 
+/// An irregular form and its base.
+pub(super) type Irregular = (Box<str>, Box<str>);
+
 /// What the file holds.
 pub(super) struct Form {
     pub(super) words: Words,
@@ -89,7 +92,7 @@ pub(super) struct Form {
     pub(super) links: Lists,
     pub(super) hyponyms: Lists,
     /// Sorted (form, base), a part of speech.
-    pub(super) irregular: [Vec<(Box<str>, Box<str>)>; 3],
+    pub(super) irregular: [Vec<Irregular>; 3],
 }
 
 /// What is left to read.
@@ -193,7 +196,7 @@ fn links(bytes: &mut Bytes, fields: &[u8]) -> Result<Lists, Damaged> {
     if found.iter().all(noun) { Ok(Lists::of(&counts, found)) } else { Err(Damaged("a link leads nowhere")) }
 }
 
-fn irregular(bytes: &mut Bytes) -> Result<Vec<(Box<str>, Box<str>)>, Damaged> {
+fn irregular(bytes: &mut Bytes) -> Result<Vec<Irregular>, Damaged> {
     let mut found = Vec::new();
     loop {
         let line = bytes.line()?;
