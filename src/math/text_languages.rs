@@ -1,9 +1,9 @@
 //! The language of every text of a corpus, also of short ones.
 //!
-//! Three things are weighed as likelihoods (naive Bayes): the commonest words of each language and the letters that
-//! it does not write, which tell more about a title than trigrams do; trigrams (whatlang) where these do not decide; and how many
-//! texts of the corpus are plainly in each language, which keeps a title of two names from being taken for Latin.
-//! Scripts of one language decide alone.
+//! Three things are weighed as likelihoods (naive Bayes): the commonest words of each language and the letters that it
+//! does not write, which tell more about a title than trigrams do; trigrams (whatlang) where these do not decide; and
+//! how many texts of the corpus are plainly in each language, which keeps a title of two names from being taken for
+//! Latin. Scripts of one language decide alone.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -111,10 +111,12 @@ impl Marks {
         let mut scores = NOTHING;
         let mut seen = BTreeSet::new();
         let mut lower = String::new();
+        let shouted = !text.chars().any(char::is_lowercase);
         let mut see = |word: &str| {
             lower.clear();
             lower.extend(word.chars().flat_map(char::to_lowercase));
-            if is_acronym(word) {
+            // "CIA" is no Esperanto.
+            if !shouted && is_acronym(word) {
                 return;
             }
             let Some((word, &languages)) = self.listed.get_key_value(lower.as_str()) else { return };
@@ -156,7 +158,7 @@ impl Marks {
     }
 }
 
-/// "CIA" is no Esperanto; in a text all in capitals little is lost by that.
+/// Whether a word is all in capitals.
 pub(super) fn is_acronym(word: &str) -> bool {
     word.chars().nth(1).is_some() && word.chars().all(char::is_uppercase)
 }
@@ -173,8 +175,9 @@ impl<'a> Evidence<'a> {
     /// `None` where there is too little to say anything.
     fn of(text: &'a str) -> Option<Self> {
         let text = &text[..text.floor_char_boundary(LOOKED_AT)];
-        let count = |of: fn(char) -> bool| text.chars().filter(|&c| of(c)).count();
-        let letters = count(char::is_alphabetic);
+        // Without marks such as "・", which stand among the kana.
+        let count = |of: fn(char) -> bool| text.chars().filter(|&c| c.is_alphabetic() && of(c)).count();
+        let letters = count(|_| true);
         let kana = count(|c| matches!(c, '\u{3041}'..='\u{30FF}'));
         let signs = count(is_ideographic);
         // "用GPT-4进行fine-tuning" is Chinese.
@@ -364,6 +367,13 @@ mod tests {
     }
 
     #[test]
+    fn shouting_and_acronyms_do_not_hide_the_language() {
+        assert_eq!(languages(&["WHY HAS MY CARD NOT ARRIVED YET?"]), [Some(Lang::Eng)]);
+        assert_eq!(languages(&["WARUM IST MEINE KARTE NOCH NICHT DA?"]), [Some(Lang::Deu)]);
+        assert_eq!(languages(&["The CIA and the EU"]), [Some(Lang::Eng)]);
+    }
+
+    #[test]
     fn longer_texts_are_surer() {
         let found = detected(&["Ma carte?", "Pourquoi ma carte n'est-elle pas encore arrivée chez moi ?"]);
         assert!(found[1].is_some_and(|found| found.confidence > 0.99));
@@ -402,7 +412,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
         #[test]
-        fn any_text_has_one_language_with_a_probability_or_none(texts in prop::collection::vec(r"\PC{0,40}|[a-zé ,']{0,80}|[а-яёі ]{0,30}", 0..6)) {
+        fn any_text_has_one_language_with_a_probability_or_none(texts in prop::collection::vec(r"\PC{0,40}|[a-zé ,']{0,80}|[а-яёі ]{0,30}|[・゠ーア]{0,6}", 0..6)) {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let found = detected(&texts);
             prop_assert_eq!(found.len(), texts.len());
