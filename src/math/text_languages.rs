@@ -21,8 +21,9 @@ use crate::job::{Cancelled, Ctx};
 const LOOKED_AT: usize = 600;
 /// Texts that one task looks at.
 const BATCH: usize = 256;
-/// Below this many letters nothing is said; ideographs and syllables say more each.
-const FEWEST_LETTERS: usize = 3;
+/// Below this many letters nothing is said (a few are a formula or a face drawn with signs); ideographs and kana say
+/// more each.
+const FEWEST_LETTERS: usize = 5;
 const FEWEST_SIGNS: usize = 2;
 /// So many letters an ideograph or a syllable is worth.
 const SIGN_LETTERS: usize = 2;
@@ -188,8 +189,7 @@ impl<'a> Evidence<'a> {
             return Some(Self { text, letters, scores });
         }
         let script = detect_script(text)?;
-        let enough = if script.langs().len() == 1 { FEWEST_SIGNS } else { FEWEST_LETTERS };
-        if letters < enough {
+        if letters < FEWEST_LETTERS {
             return None;
         }
         let by_words = if script.langs().len() == 1 { NOTHING } else { Marks::get().scores(text) };
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn nothing_is_said_where_there_is_nothing_to_go_by() {
-        assert_eq!(languages(&["", "42 :-)", "ok", "Zorblax Quintar"]), [None; 4]);
+        assert_eq!(languages(&["", "42 :-)", "ok", "Zorblax Quintar", "Ψ(◇)Ψ ππ"]), [None; 5]);
     }
 
     #[test]
