@@ -2,6 +2,7 @@
 //! pool, and results are equal at any number of threads.
 
 pub mod agreement;
+mod alphabets;
 mod best;
 mod bspline;
 pub mod class_tfidf;
@@ -15,6 +16,7 @@ pub mod emerging;
 mod exact;
 pub mod exemplars;
 pub mod fuzzy;
+pub mod goal_noun;
 pub mod halves;
 pub mod hash;
 pub mod hdbscan;
@@ -46,8 +48,12 @@ mod rows;
 pub mod sample;
 pub mod settle;
 pub mod stop_words;
+pub mod style;
+mod style_counts;
+mod style_features;
 mod sweep;
 pub mod terms;
+pub mod text_languages;
 pub mod titles;
 pub mod tsne;
 pub mod tsne_affinities;
@@ -59,3 +65,5 @@ pub mod umap_curve;
 mod umap_epoch;
 mod umap_forces;
 pub mod vector;
+pub mod wordnet;
+mod wordnet_form;
