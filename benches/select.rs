@@ -5,7 +5,7 @@
 //! 100,000 texts × 100 predicates by default, of 200 planted groups. PATTERN says what a group's texts satisfy: `one`
 //! predicate, `few` (one to three), or a number: each predicate with that probability. KIND says what 5% is turned
 //! over: `bits` of all (nearly all rows differ then), `ones` (memberships lost), or `texts` (one bit of each such
-//! text). `--write` leaves each program as a text file for `peers/select.py`: a line for each different row with its
+//! text). `--write` leaves each program as a text file for `peers/select_highs.py`: a line for each different row with its
 //! weight and its predicates.
 
 mod common {

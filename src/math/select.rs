@@ -30,6 +30,8 @@ const MORE_THAN_ITS_PART: f64 = 1.2;
 const TEXTS_A_PRICE: f64 = 1000.0;
 /// A gap up to this is rounding.
 const PROVEN: f64 = 1e-8;
+/// Rows looked at in about ten seconds of two processors.
+const WORK: u64 = 1 << 28;
 /// Kicks of the local search.
 const KICKS: usize = 60;
 
@@ -56,7 +58,7 @@ pub struct Choice {
     /// Work after which the search ends, in rows looked at (about): the same on every machine.
     pub work: u64,
     /// Time after which the search ends with what it has; where it strikes, the bound (and rarely the choice)
-    /// depends on the machine. A single step at the beginning is always finished.
+    /// depends on the machine. Greedy cover and the first descent are always finished.
     pub time: Duration,
     pub seed: u64,
 }
@@ -72,7 +74,7 @@ impl Default for Choice {
             banned: Vec::new(),
             largest_share: None,
             accepted_gap: 0.005,
-            work: 1 << 34,
+            work: WORK,
             time: Duration::from_secs(10),
             seed: 0,
         }
@@ -203,7 +205,8 @@ fn prove(
     }
     ctx.cancel.check()?;
     let enough = |work: u64| work >= choice.work || late();
-    let (shares, whole, by_count) = ByShares::whole(program, goal);
+    let stop = || late() || ctx.cancel.is_cancelled();
+    let (shares, whole, by_count) = ByShares::whole(program, goal, stop);
     known.bound = known.bound.max(whole.0);
     ctx.cancel.check()?;
     if whole.0 < goal {
@@ -214,7 +217,8 @@ fn prove(
         };
         let worth: Vec<usize> =
             by_count.iter().filter(|(_, bound)| *bound < goal).map(|(count, _)| *count).collect();
-        let (triples, mut parts) = ByTriples::whole(program, &worth, goal);
+        let (triples, mut parts) = ByTriples::whole(program, &worth, goal, stop);
+        ctx.cancel.check()?;
         for (bound, part) in &mut parts {
             let other = by_count.iter().find(|(count, _)| *count == part.count());
             *bound = other.map_or(*bound, |(_, other)| part.raised(*other));

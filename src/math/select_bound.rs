@@ -50,13 +50,14 @@ struct Value {
 }
 
 /// Bounds the choices that agree with `fixed`, in at most `rounds` steps from `start`; `goal` is a cost from which
-/// on the bound serves its purpose.
+/// on the bound serves its purpose. `stop` ends the steps early.
 pub(super) fn relax(
     program: &Program,
     fixed: &[Fixed],
     start: Option<&[f32]>,
     rounds: usize,
     goal: f64,
+    stop: impl Fn() -> bool,
 ) -> Relaxed {
     let rows = open_rows(program, fixed);
     let mut centre: Vec<f32> = match start {
@@ -80,7 +81,7 @@ pub(super) fn relax(
     let mut shares: Vec<f64> = best.decided.iter().map(|&d| f64::from(u8::from(d))).collect();
     let (mut pace, mut failed) = (0.5, 0);
     for _ in 0..rounds {
-        if best.bound >= goal || rows.is_empty() {
+        if best.bound >= goal || rows.is_empty() || stop() {
             break;
         }
         let aim = goal.min(best.bound + 0.05 * size.max(f64::MIN_POSITIVE));
@@ -257,7 +258,7 @@ mod tests {
     fn bounds_and_regrets_hold_for_every_choice() {
         for count in [None, Some(1), Some(2), Some(3)] {
             let program = program(count);
-            let relaxed = relax(&program, &[Fixed::Open; 4], None, 200, f64::INFINITY);
+            let relaxed = relax(&program, &[Fixed::Open; 4], None, 200, f64::INFINITY, || false);
             assert!(relaxed.bound <= least(&program, |_| true) + 1e-9);
             assert!(relaxed.bound > 0.8 * least(&program, |_| true), "{count:?} {relaxed:?}");
             for j in 0..4 {
@@ -271,7 +272,7 @@ mod tests {
     fn what_is_settled_is_kept() {
         let program = program(Some(2));
         let fixed = [Fixed::Out, Fixed::Open, Fixed::Open, Fixed::In];
-        let relaxed = relax(&program, &fixed, None, 200, f64::INFINITY);
+        let relaxed = relax(&program, &fixed, None, 200, f64::INFINITY, || false);
         assert!(relaxed.bound <= least(&program, |bits| bits & 0b1001 == 0b1000) + 1e-9);
         assert_eq!((relaxed.shares[0], relaxed.shares[3]), (0.0, 1.0));
     }

@@ -145,9 +145,13 @@ pub(super) struct Settled {
 
 impl<'a> ByShares<'a> {
     /// The whole, with its bound, and the bounds by number of predicates.
-    pub fn whole(program: &'a Program, goal: f64) -> (Self, (f64, Settled), Vec<f64>) {
+    pub fn whole(
+        program: &'a Program,
+        goal: f64,
+        stop: impl Fn() -> bool,
+    ) -> (Self, (f64, Settled), Vec<f64>) {
         let fixed = vec![Fixed::Open; program.len()];
-        let relaxed = relax(program, &fixed, None, FIRST_ROUNDS, goal);
+        let relaxed = relax(program, &fixed, None, FIRST_ROUNDS, goal, stop);
         let duals = Arc::new(relaxed.duals);
         let part = Settled { fixed, duals: duals.clone(), rounds: ROUNDS, bound: relaxed.bound };
         let by_count = by_count(program, &duals);
@@ -170,17 +174,18 @@ impl Divide for ByShares<'_> {
             divided.found = Some((program.cost(&chosen), chosen));
             return divided;
         }
-        let relaxed = relax(program, &fixed, Some(&duals), rounds, cutoff);
+        let relaxed = relax(program, &fixed, Some(&duals), rounds, cutoff, || false);
         let bound = bound.max(relaxed.bound);
         if bound >= cutoff {
             divided.cut = bound;
             return divided;
         }
-        for j in 0..program.len() {
-            if fixed[j] == Fixed::Open && relaxed.bound + relaxed.regrets[j] >= cutoff {
+        for (j, fixed) in fixed.iter_mut().enumerate() {
+            let other = relaxed.bound + relaxed.regrets[j];
+            if *fixed == Fixed::Open && other >= cutoff {
                 // The other way is cut off, with the bound that it would have.
-                divided.cut = divided.cut.min(relaxed.bound + relaxed.regrets[j]);
-                fixed[j] = if relaxed.decided[j] { Fixed::In } else { Fixed::Out };
+                divided.cut = divided.cut.min(other);
+                *fixed = if relaxed.decided[j] { Fixed::In } else { Fixed::Out };
             }
         }
         let undecided = |j: &usize| (relaxed.shares[*j] - 0.5).abs();

@@ -283,8 +283,13 @@ impl Rest {
 
 impl<'a> ByTriples<'a> {
     /// All choices of `counts` predicates, where this bound can be worked out in reasonable time and memory. For other
-    /// numbers there is no part.
-    pub fn whole(program: &'a Program, counts: &[usize], goal: f64) -> (Self, Vec<(f64, Rest)>) {
+    /// numbers, and those that `stop` came before, there is no part.
+    pub fn whole(
+        program: &'a Program,
+        counts: &[usize],
+        goal: f64,
+        stop: impl Fn() -> bool + Sync,
+    ) -> (Self, Vec<(f64, Rest)>) {
         let width = program.len();
         let triples = |row: usize| {
             let n = program.rows.row(row).len() as u64;
@@ -297,7 +302,8 @@ impl<'a> ByTriples<'a> {
         let divide = Self { program };
         let possible = |count: &&usize| countable && (1..width.min(255)).contains(*count);
         let counts: Vec<usize> = counts.iter().filter(possible).copied().collect();
-        let parts = counts.into_par_iter().map(|count| divide.first(count, goal)).collect();
+        let first = |count| (!stop()).then(|| divide.first(count, goal));
+        let parts = counts.into_par_iter().filter_map(first).collect();
         (divide, parts)
     }
 
@@ -500,7 +506,7 @@ mod tests {
             let (count, density) = (3 + seed as usize % 6, [0.06, 0.15, 0.3][seed as usize % 3]);
             let program = random_program(11, density, count, seed);
             let (best, _) = least_cost(&program, count);
-            let (triples, parts) = ByTriples::whole(&program, &[count], best);
+            let (triples, parts) = ByTriples::whole(&program, &[count], best, || false);
             assert!(parts[0].0 <= best + 1e-9, "{} above {best}", parts[0].0);
             let mut known = Known { chosen: Vec::new(), cost: best * 1.5 + 1.0, bound: 0.0 };
             branch(&triples, parts, f64::INFINITY, &mut known, 1e-9, |_| false, &Ctx::quiet()).unwrap();
@@ -514,7 +520,7 @@ mod tests {
     fn three_of_a_few_are_bounded_tightly() {
         let program = random_program(12, 0.1, 3, 77);
         let (best, _) = least_cost(&program, 3);
-        let (_, parts) = ByTriples::whole(&program, &[3], best);
+        let (_, parts) = ByTriples::whole(&program, &[3], best, || false);
         assert!(parts[0].0 > 0.97 * best, "{} of {best}", parts[0].0);
     }
 }

@@ -1,6 +1,6 @@
 """HiGHS (through SciPy) on the programs that `cargo bench --profile dev --bench select -- … --write FOLDER` left.
 
-    python benches/peers/select.py SECONDS FILE…
+    python benches/peers/select_highs.py SECONDS FILE…
 
 needs numpy and scipy. Prints, for K = 8, 16 and automatic, the cost and the bound a text, the gap between them, and
 the seconds.
