@@ -13,7 +13,7 @@ use crate::job::{Cancelled, Ctx};
 
 /// Steps on the dual of the whole, and of a part that starts from the whole's.
 const FIRST_ROUNDS: usize = 300;
-const ROUNDS: usize = 30;
+const ROUNDS: usize = 50;
 /// Numbers that the duals of the parts which wait may take together; beyond that a part starts from the first ones.
 const DUALS_KEPT: usize = 1 << 26;
 
@@ -53,6 +53,13 @@ impl Known {
     /// The cost below which a choice is worth looking for.
     pub fn cutoff(&self, accepted: f64) -> f64 {
         self.cost - accepted * self.cost.abs()
+    }
+
+    /// Takes a choice if it is better.
+    pub fn offer(&mut self, cost: f64, chosen: Vec<u16>) {
+        if cost < self.cost {
+            (self.cost, self.chosen) = (cost, chosen);
+        }
     }
 }
 
@@ -121,8 +128,8 @@ pub(super) fn branch<D: Divide>(
                 turn += 1;
                 waiting.push(Waiting { bound, turn, part });
             }
-            if let Some((cost, chosen)) = divided.found.filter(|(cost, _)| *cost < known.cost) {
-                (known.cost, known.chosen) = (cost, chosen);
+            if let Some((cost, chosen)) = divided.found {
+                known.offer(cost, chosen);
             }
         }
     }
@@ -130,7 +137,9 @@ pub(super) fn branch<D: Divide>(
 
 /// Divides by whether a predicate is chosen, bounded by the linear relaxation.
 pub(super) struct ByShares<'a> {
-    pub program: &'a Program,
+    program: &'a Program,
+    /// The whole's fractional choice, rounded.
+    pub rounded: Vec<u16>,
     /// Duals of the whole.
     duals: Arc<Vec<f32>>,
 }
@@ -155,7 +164,8 @@ impl<'a> ByShares<'a> {
         let duals = Arc::new(relaxed.duals);
         let part = Settled { fixed, duals: duals.clone(), rounds: ROUNDS, bound: relaxed.bound };
         let by_count = by_count(program, &duals);
-        (Self { program, duals }, (relaxed.bound, part), by_count)
+        let rounded = rounded(program, &relaxed.shares);
+        (Self { program, rounded, duals }, (relaxed.bound, part), by_count)
     }
 }
 
@@ -176,6 +186,8 @@ impl Divide for ByShares<'_> {
         }
         let relaxed = relax(program, &fixed, Some(&duals), rounds, cutoff, || false);
         let bound = bound.max(relaxed.bound);
+        let chosen = rounded(program, &relaxed.shares);
+        divided.found = Some((program.cost(&chosen), chosen));
         if bound >= cutoff {
             divided.cut = bound;
             return divided;
@@ -206,6 +218,17 @@ impl Divide for ByShares<'_> {
         }
         divided
     }
+}
+
+/// The choice next to a fractional one.
+fn rounded(program: &Program, shares: &[f64]) -> Vec<u16> {
+    let mut order: Vec<u16> = (0..program.len() as u16).collect();
+    let share = |j: &u16| shares[usize::from(*j)];
+    order.sort_by(|a, b| share(b).total_cmp(&share(a)));
+    let count = program.count.unwrap_or_else(|| order.iter().filter(|j| share(j) >= 0.5).count());
+    order.truncate(count);
+    order.sort_unstable();
+    order
 }
 
 fn number(fixed: &[Fixed], what: Fixed) -> usize {

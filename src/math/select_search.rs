@@ -43,6 +43,13 @@ impl<'a> Search<'a> {
         Self { program, chosen: Vec::new(), holding: vec![0; program.rows.rows()] }
     }
 
+    /// The choice of `chosen`.
+    pub fn at(program: &'a Program, chosen: &[u16]) -> Self {
+        let mut search = Self::empty(program);
+        chosen.iter().for_each(|&j| search.take(Step::Add(j)));
+        search
+    }
+
     /// The greedy choice: each time the predicate that lowers the cost most (or raises it least, where a number is
     /// asked for).
     pub fn greedy(program: &'a Program, ctx: &Ctx) -> Result<Self, Cancelled> {

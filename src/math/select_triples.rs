@@ -440,7 +440,7 @@ impl Divide for ByTriples<'_> {
             Ok(next)
         };
         let parts: Vec<Result<Rest, (f64, Vec<u16>)>> = (0..width - left).into_par_iter().map(next).collect();
-        divided.work *= 1 + parts.len() as u64;
+        divided.work += parts.len() as u64 * (rows.len() as u64 + (width as u64).pow(3) / 2);
         for part in parts {
             match part {
                 Ok(part) if part.bound < cutoff => divided.parts.push((part.bound, part)),
