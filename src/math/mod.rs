@@ -47,6 +47,7 @@ pub mod sample;
 pub mod select;
 mod select_bound;
 mod select_branch;
+mod select_cubic;
 mod select_program;
 mod select_search;
 mod select_triples;
