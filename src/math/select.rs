@@ -32,8 +32,10 @@ const TEXTS_A_PRICE: f64 = 1000.0;
 const PROVEN: f64 = 1e-8;
 /// Rows and triples looked at in about ten seconds of two processors.
 const WORK: u64 = 1 << 31;
-/// What share of the linear relaxation's gap counts of triples have to close to be used.
+/// What share of the linear relaxation's gap counts of triples have to close at once to be used, and with more rows
+/// than so many a smaller one: dividing by shares gets slower with each row, dividing by triples hardly does.
 const MUCH_OF_THE_GAP: f64 = 0.25;
+const FEW_ROWS: f64 = 10_000.0;
 /// Kicks of the local search.
 const KICKS: usize = 60;
 
@@ -235,7 +237,8 @@ fn prove(
         let least = parts.iter().map(|(bound, _)| *bound).fold(f64::INFINITY, f64::min);
         // Parts by triples are slow work: they have to promise much. Where a number without a part limits the bound,
         // dividing the parts would not raise it.
-        if least - whole.0 > MUCH_OF_THE_GAP * (goal - whole.0) && cut >= goal {
+        let much = MUCH_OF_THE_GAP * (FEW_ROWS / program.rows.rows() as f64).min(1.0);
+        if least - whole.0 > much * (goal - whole.0) && cut >= goal {
             known.bound = known.bound.max(least.min(cut).min(known.cost));
             return branch(&triples, parts, cut, known, accepted, enough, ctx);
         }
