@@ -206,7 +206,9 @@ mod tests {
         let mut random = super::super::random::Random::new(5);
         let mut values = Vec::new();
         for i in 0..n {
-            values.extend((0..3).map(|d| (random.unit() as f32 - 0.5) * 0.5 + if i % 3 == d { 1.0 } else { 0.0 }));
+            values.extend(
+                (0..3).map(|d| (random.unit() as f32 - 0.5) * 0.5 + if i % 3 == d { 1.0 } else { 0.0 }),
+            );
         }
         make_unit(&mut values, 3);
         Matrix::from_vec(Key::of("test", 1).finish(), "test", true, 3, values)

@@ -83,7 +83,12 @@ pub fn of_refined(refined: &Refined) -> Memberships {
 }
 
 /// Who satisfies one explanation after its direction or threshold changed: a product and a comparison a text.
-pub fn reassigned(model: &Model, texts: Texts<'_>, borders: Vec<Border>, ctx: &Ctx) -> Result<Memberships, Cancelled> {
+pub fn reassigned(
+    model: &Model,
+    texts: Texts<'_>,
+    borders: Vec<Border>,
+    ctx: &Ctx,
+) -> Result<Memberships, Cancelled> {
     Ok(memberships(&model.scores(texts, ctx)?, borders))
 }
 

@@ -33,8 +33,8 @@ const PHRASES: usize = 40;
 const EMPTY: &str = "show shows showing take takes taking help helping keep keeping use using get make go say need want \
     works working part second first one two time way thing things look see come thanks please new";
 const ENDINGS: [&str; 21] = [
-    "ically", "ations", "ation", "ments", "ment", "ities", "ity", "ings", "ing", "ical", "ics", "ians", "ian", "ers",
-    "ies", "es", "ed", "er", "al", "ic", "s",
+    "ically", "ations", "ation", "ments", "ment", "ities", "ity", "ings", "ing", "ical", "ics", "ians",
+    "ian", "ers", "ies", "es", "ed", "er", "al", "ic", "s",
 ];
 /// What is left of a word by taking an ending off, at least.
 const SHORTEST_STEM: usize = 4;
@@ -82,8 +82,12 @@ pub fn kinds(
                 word.chars().all(char::is_lowercase) && word.chars().count() >= SHORTEST_TOPIC
             });
             let words: Vec<&str> = kinds.keys().map(String::as_str).collect();
-            let common: HashSet<String> =
-                words.iter().zip(is_common(&words)).filter(|(_, c)| *c).map(|(w, _)| (*w).to_owned()).collect();
+            let common: HashSet<String> = words
+                .iter()
+                .zip(is_common(&words))
+                .filter(|(_, c)| *c)
+                .map(|(w, _)| (*w).to_owned())
+                .collect();
             kinds.retain(|word, _| common.contains(word));
             kinds
         }
@@ -189,7 +193,8 @@ where
     let k = shown.len();
     let index = Index::of(kinds);
     let phrases = phrases(text, shown, kinds, ctx)?;
-    let numbers: HashMap<u64, usize> = phrases.iter().enumerate().map(|(at, (hash, _))| (*hash, at)).collect();
+    let numbers: HashMap<u64, usize> =
+        phrases.iter().enumerate().map(|(at, (hash, _))| (*hash, at)).collect();
     let (kind_count, phrase_count) = (index.kinds.len(), phrases.len());
     // For each cluster: texts with each kind as it stands, with its stem, and with each phrase.
     let counted: Vec<[Vec<u32>; 3]> = shown
@@ -227,7 +232,12 @@ where
     let mut words: Vec<NameWord> = Vec::new();
     for (at, (word, breadth)) in index.kinds.iter().enumerate() {
         if of(0, at).iter().sum::<u32>() >= FEWEST_TEXTS {
-            words.push(NameWord { word: (*word).to_owned(), breadth: *breadth, is_kind: true, texts: of(1, at) });
+            words.push(NameWord {
+                word: (*word).to_owned(),
+                breadth: *breadth,
+                is_kind: true,
+                texts: of(1, at),
+            });
         }
     }
     for (at, (_, phrase)) in phrases.into_iter().enumerate() {
@@ -300,10 +310,17 @@ mod tests {
     #[test]
     fn words_are_counted_by_the_texts_of_each_cluster() {
         let texts = [
-            "Tennis is fun", "They play tennis", "A tennis match", "tennis players met", "banking law", "the bank pays",
-            "a bank loan", "the bank failed",
+            "Tennis is fun",
+            "They play tennis",
+            "A tennis match",
+            "tennis players met",
+            "banking law",
+            "the bank pays",
+            "a bank loan",
+            "the bank failed",
         ];
-        let kinds = BTreeMap::from([("tennis".to_owned(), 2), ("banking".to_owned(), 0), ("law".to_owned(), 1)]);
+        let kinds =
+            BTreeMap::from([("tennis".to_owned(), 2), ("banking".to_owned(), 0), ("law".to_owned(), 1)]);
         let text = |i: usize| Cow::Borrowed(texts[i]);
         let found = name_words(&text, &[vec![0, 1, 2, 3], vec![4, 5, 6, 7]], &kinds, &Ctx::quiet()).unwrap();
         let of = |word: &str| found.iter().find(|found| found.word == word);

@@ -119,7 +119,8 @@ fn groups(rows: &Matrix, labels: &[u32], k: usize, seed: u64, ctx: &Ctx) -> Resu
         cluster_sizes: vec![0; k],
     };
     for c in 0..k {
-        let members: Vec<u32> = (0..labels.len() as u32).filter(|&i| labels[i as usize] == c as u32).collect();
+        let members: Vec<u32> =
+            (0..labels.len() as u32).filter(|&i| labels[i as usize] == c as u32).collect();
         found.cluster_sizes[c] = members.len();
         let params = KMeansParams {
             k: PARTS.min(members.len() / MEMBERS_A_PART).max(1),
@@ -198,7 +199,8 @@ pub fn names(
         .collect::<Result<_, Cancelled>>()?;
     let mut centres = means(&rows, &groups.parts, groups.part_sizes.len(), ctx)?;
     make_unit(&mut centres, dim);
-    let naming = Naming { rows: &rows, groups: &groups, words, vectors, areas: &areas, centres: &centres, sizes };
+    let naming =
+        Naming { rows: &rows, groups: &groups, words, vectors, areas: &areas, centres: &centres, sizes };
     (0..k).into_par_iter().map(|c| naming.of(c, ctx)).collect()
 }
 
@@ -254,7 +256,10 @@ impl Naming<'_> {
                     return f32::NEG_INFINITY;
                 }
                 let breadth = (self.words[w].breadth as f32).ln_1p();
-                areas[w] + nearness[w] + KEYNESS_WEIGHT * keyness[w].clamp(0.0, MOST_KEYNESS) + BREADTH_WEIGHT * breadth
+                areas[w]
+                    + nearness[w]
+                    + KEYNESS_WEIGHT * keyness[w].clamp(0.0, MOST_KEYNESS)
+                    + BREADTH_WEIGHT * breadth
             })
             .collect()
     }
@@ -266,8 +271,11 @@ impl Naming<'_> {
         ranked.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
         let Some(&first) = ranked.first() else { return Ok(Name::default()) };
         let is_kind = |w: &usize| self.words[*w].is_kind;
-        let kinds: Vec<usize> =
-            ranked.iter().copied().filter(|w| is_kind(w) && scores[*w] >= KIND_LEAST * scores[first]).collect();
+        let kinds: Vec<usize> = ranked
+            .iter()
+            .copied()
+            .filter(|w| is_kind(w) && scores[*w] >= KIND_LEAST * scores[first])
+            .collect();
         let phrases: Vec<usize> = ranked.iter().copied().filter(|w| !is_kind(w)).collect();
         let mut chosen: Vec<usize> = Vec::new();
         self.add(&mut chosen, &kinds, &|w, _| scores[w]);
@@ -344,7 +352,14 @@ mod tests {
             word("today", false, [20, 20]),
             word("garden", true, [20, 2]),
         ];
-        let vectors = [[1.0, 0.0, 0.1], [0.0, 1.0, 0.1], [0.9, 0.1, 0.9], [0.1, 0.9, 0.9], [0.5, 0.5, 0.0], [0.0, 0.9, 0.5]];
+        let vectors = [
+            [1.0, 0.0, 0.1],
+            [0.0, 1.0, 0.1],
+            [0.9, 0.1, 0.9],
+            [0.1, 0.9, 0.9],
+            [0.5, 0.5, 0.0],
+            [0.0, 0.9, 0.5],
+        ];
         let found = named(&words, &vectors);
         assert!(found[0].contains(&"sport".into()) && found[0].contains(&"team".into()), "{found:?}");
         assert!(found[1].contains(&"finance".into()) && found[1].contains(&"stock".into()), "{found:?}");
@@ -354,7 +369,8 @@ mod tests {
 
     #[test]
     fn a_name_does_not_repeat_itself() {
-        let words = [word("bank", false, [40, 1]), word("banking", false, [40, 1]), word("money", false, [40, 1])];
+        let words =
+            [word("bank", false, [40, 1]), word("banking", false, [40, 1]), word("money", false, [40, 1])];
         let found = named(&words, &[[1.0, 0.0, 0.0], [1.0, 0.1, 0.5], [1.0, 0.0, 0.02]]);
         assert_eq!(found[0].len(), 1, "{found:?}");
         assert!(found[1].is_empty());

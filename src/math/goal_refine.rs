@@ -72,7 +72,9 @@ impl Model {
         for counts in counts.chunks_exact(k.max(1)) {
             totals.iter_mut().zip(counts).for_each(|(total, c)| *total += f64::from(*c as f32 + SMOOTHING));
         }
-        let rate = |(at, count): (usize, &u32)| ((f64::from(*count as f32 + SMOOTHING)) / totals[at % k]).ln() as f32;
+        let rate = |(at, count): (usize, &u32)| {
+            ((f64::from(*count as f32 + SMOOTHING)) / totals[at % k]).ln() as f32
+        };
         let words = counts.iter().enumerate().map(rate).collect();
         let mut model = Self { k, centres, words, deviations: [1.0; 2] };
         let (near, said) = model.parts(texts, ctx)?;
@@ -133,8 +135,10 @@ fn centre_rows(values: &mut [f32], k: usize) {
 
 /// The root of the mean square, summed in a fixed order.
 fn deviation(values: &[f32]) -> f32 {
-    let parts: Vec<f64> =
-        values.par_chunks(1 << 14).map(|part| part.iter().map(|&x| f64::from(x) * f64::from(x)).sum()).collect();
+    let parts: Vec<f64> = values
+        .par_chunks(1 << 14)
+        .map(|part| part.iter().map(|&x| f64::from(x) * f64::from(x)).sum())
+        .collect();
     let mean = parts.iter().sum::<f64>() / values.len().max(1) as f64;
     (mean.sqrt() as f32).max(NO_DEVIATION)
 }
@@ -186,7 +190,8 @@ pub fn lloyd(rows: &Matrix, mut centres: Vec<f32>, k: usize, ctx: &Ctx) -> Resul
     let dim = rows.dim();
     let mut labels: Vec<u32> = Vec::new();
     for _ in 0..LLOYD_ROUNDS {
-        let offsets: Vec<f32> = centres.chunks_exact(dim.max(1)).map(|centre| dot(centre, centre) / 2.0).collect();
+        let offsets: Vec<f32> =
+            centres.chunks_exact(dim.max(1)).map(|centre| dot(centre, centre) / 2.0).collect();
         let mut near = products(rows, &centres, ctx)?;
         near.par_chunks_mut(k.max(1)).for_each(|row| row.iter_mut().zip(&offsets).for_each(|(x, o)| *x -= o));
         let next = best_labels(&near, k);
@@ -207,11 +212,17 @@ pub fn lloyd(rows: &Matrix, mut centres: Vec<f32>, k: usize, ctx: &Ctx) -> Resul
 pub fn inertia(rows: &Matrix, labels: &[u32], k: usize, ctx: &Ctx) -> Result<f64, Cancelled> {
     // Σ |x|² − Σ |sum|² / count: rows are short vectors, so little is lost.
     let (sums, counts) = sums(rows, labels, k, ctx)?;
-    let squares: Vec<f64> =
-        (0..rows.rows()).into_par_iter().map(|i| { let row = rows.row(i); f64::from(dot(&row, &row)) }).collect();
-    let of_means = sums.chunks_exact(rows.dim().max(1)).zip(&counts).map(|(sum, &count)| {
-        sum.iter().map(|x| x * x).sum::<f64>() / count.max(1) as f64
-    });
+    let squares: Vec<f64> = (0..rows.rows())
+        .into_par_iter()
+        .map(|i| {
+            let row = rows.row(i);
+            f64::from(dot(&row, &row))
+        })
+        .collect();
+    let of_means = sums
+        .chunks_exact(rows.dim().max(1))
+        .zip(&counts)
+        .map(|(sum, &count)| sum.iter().map(|x| x * x).sum::<f64>() / count.max(1) as f64);
     Ok(squares.iter().sum::<f64>() - of_means.sum::<f64>())
 }
 
@@ -231,7 +242,8 @@ mod tests {
         let mut texts = vec!["goal match team"; 10];
         texts.extend(vec!["stock price bank"; 10]);
         texts.push("stock price");
-        let mut values: Vec<f32> = (0..20).flat_map(|i| if i < 10 { [1.0, 0.1] } else { [0.1, 1.0] }).collect();
+        let mut values: Vec<f32> =
+            (0..20).flat_map(|i| if i < 10 { [1.0, 0.1] } else { [0.1, 1.0] }).collect();
         values.extend([1.0, 0.98]);
         let words = TextWords::of(texts.len(), |i| Cow::Borrowed(texts[i]), &Ctx::quiet()).unwrap();
         (matrix(2, values), words)

@@ -59,7 +59,11 @@ pub(super) fn sums(
 pub(super) fn means(rows: &Matrix, labels: &[u32], count: usize, ctx: &Ctx) -> Result<Vec<f32>, Cancelled> {
     let (sums, counts) = sums(rows, labels, count, ctx)?;
     let dim = rows.dim();
-    Ok(sums.iter().enumerate().map(|(at, sum)| (sum / counts[at / dim.max(1)].max(1) as f64) as f32).collect())
+    Ok(sums
+        .iter()
+        .enumerate()
+        .map(|(at, sum)| (sum / counts[at / dim.max(1)].max(1) as f64) as f32)
+        .collect())
 }
 
 /// Makes each of some rows end to end a unit vector; rows of zeros stay.
@@ -75,13 +79,16 @@ pub fn products(rows: &Matrix, vectors: &[f32], ctx: &Ctx) -> Result<Vec<f32>, C
     let dim = rows.dim();
     let k = vectors.len() / dim.max(1);
     let mut all = vec![0.0f32; rows.rows() * k];
-    all.par_chunks_mut((BLOCK * k).max(1)).enumerate().try_for_each_init(Vec::new, |scratch, (block, out)| {
-        ctx.cancel.check()?;
-        let start = block * BLOCK;
-        multiply(&rows.block(start..start + out.len() / k.max(1)), vectors, dim, scratch);
-        out.copy_from_slice(scratch);
-        Ok(())
-    })?;
+    all.par_chunks_mut((BLOCK * k).max(1)).enumerate().try_for_each_init(
+        Vec::new,
+        |scratch, (block, out)| {
+            ctx.cancel.check()?;
+            let start = block * BLOCK;
+            multiply(&rows.block(start..start + out.len() / k.max(1)), vectors, dim, scratch);
+            out.copy_from_slice(scratch);
+            Ok(())
+        },
+    )?;
     Ok(all)
 }
 
@@ -105,8 +112,11 @@ pub fn centred(matrix: &Matrix, groups: Option<&[u32]>, ctx: &Ctx) -> Result<Cen
     let least = (LEAST_SHARE * n as f64).max(FEWEST as f64);
     let mut sizes = std::collections::BTreeMap::<u32, usize>::new();
     groups.unwrap_or_default().iter().for_each(|&group| *sizes.entry(group).or_default() += 1);
-    let mut large: Vec<u32> =
-        sizes.into_iter().filter(|(group, size)| *group != NOWHERE && *size as f64 >= least).map(|(g, _)| g).collect();
+    let mut large: Vec<u32> = sizes
+        .into_iter()
+        .filter(|(group, size)| *group != NOWHERE && *size as f64 >= least)
+        .map(|(g, _)| g)
+        .collect();
     if large.len() < 2 {
         large.clear();
     }
@@ -171,7 +181,10 @@ pub fn smoothed(rows: &Matrix, knn: &Knn, ctx: &Ctx) -> Result<Matrix, Cancelled
 pub fn gathered(rows: &Matrix, ids: &[u32]) -> Matrix {
     let dim = rows.dim();
     let mut values = vec![0.0f32; ids.len() * dim];
-    values.par_chunks_mut(dim.max(1)).zip(ids).for_each(|(out, &id)| out.copy_from_slice(&rows.row(id as usize)));
+    values
+        .par_chunks_mut(dim.max(1))
+        .zip(ids)
+        .for_each(|(out, &id)| out.copy_from_slice(&rows.row(id as usize)));
     let key = Key::of("gathered", 1).input(rows.key).bytes(bytemuck::cast_slice(ids)).finish();
     Matrix::from_vec(key, rows.made_by.clone(), rows.unit, dim, values)
 }

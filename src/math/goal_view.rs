@@ -289,7 +289,10 @@ mod tests {
 
     #[test]
     fn what_a_goal_excludes_does_not_count() {
-        assert_eq!(asked("according to how the author writes, not what about"), "according to how the author writes");
+        assert_eq!(
+            asked("according to how the author writes, not what about"),
+            "according to how the author writes"
+        );
         assert_eq!(asked("by style rather than the content"), "by style");
     }
 

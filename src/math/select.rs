@@ -51,6 +51,8 @@ pub struct Choice {
     pub mu: f64,
     /// What each predicate costs where `k` is `None`, in missed texts at μ = 1; `None` for [`Choice::price_for`].
     pub price: Option<f64>,
+    /// What each predicate costs besides, however many are asked for (≥ 0); none where this is shorter.
+    pub costs: Vec<f64>,
     /// Predicates that are chosen in any case, even where they are banned or too large.
     pub pinned: Vec<usize>,
     /// Predicates that are not chosen.
@@ -74,6 +76,7 @@ impl Default for Choice {
             lambda: LAMBDA,
             mu: MU,
             price: None,
+            costs: Vec::new(),
             pinned: Vec::new(),
             banned: Vec::new(),
             largest_share: None,
@@ -182,7 +185,7 @@ fn program_of(membership: &Membership, choice: &Choice) -> (Program, Vec<usize>,
     let price =
         if choice.k.is_some() { 0.0 } else { choice.price.unwrap_or_else(|| Choice::price_for(texts)) };
     let costs = (choice.lambda, choice.mu, price);
-    (Program::new(membership, candidates, &pinned, count, costs), pinned, pruned)
+    (Program::new(membership, candidates, &pinned, count, costs, &choice.costs), pinned, pruned)
 }
 
 /// Raises the bound of `known`, and finds what is better on the way.
@@ -342,6 +345,15 @@ mod tests {
         assert_eq!((membership.rows(), membership.texts(), membership.sizes()), (2, 1000, vec![700, 300]));
         let found = select(&membership, &exactly(1), &Ctx::quiet()).unwrap();
         assert_eq!((found.chosen, found.cost), (vec![0], 300.0));
+    }
+
+    #[test]
+    fn of_two_that_hold_for_the_same_texts_the_one_that_costs_less_is_chosen() {
+        let members: [&[u32]; 3] = [&[0, 1, 2], &[0, 1, 2], &[3]];
+        let choice = Choice { costs: vec![0.5, 0.2], ..exactly(2) };
+        let found = chosen_of(&members, 4, &choice);
+        assert_eq!((found.chosen, found.cost), (vec![1, 2], 0.2));
+        assert_eq!(chosen_of(&members, 4, &Choice { costs: vec![0.1, 0.2], ..exactly(2) }).chosen, [0, 2]);
     }
 
     #[test]

@@ -244,7 +244,7 @@ mod tests {
     fn program(count: Option<usize>) -> Program {
         let members = vec![vec![0, 1, 2], vec![2, 3], vec![4, 5], vec![0, 5]];
         let all = Membership::new(6, &members);
-        Program::new(&all, vec![0, 1, 2, 3], &[], count, (0.5, 1.0, 1.0))
+        Program::new(&all, vec![0, 1, 2, 3], &[], count, (0.5, 1.0, 1.0), &[])
     }
 
     fn least(program: &Program, fits: impl Fn(u32) -> bool) -> f64 {

@@ -106,16 +106,19 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// The program over `candidates` where `pinned` are chosen already and `count` more are to be.
+    /// The program over `candidates` where `pinned` are chosen already and `count` more are to be; `costs` are what
+    /// each predicate costs besides.
     pub fn new(
         all: &Membership,
         candidates: Vec<usize>,
         pinned: &[usize],
         count: Option<usize>,
         (lambda, mu, price): (f64, f64, f64),
+        costs: &[f64],
     ) -> Self {
         let sizes = all.sizes();
-        let price_of = |predicate: usize| lambda * sizes[predicate] as f64 + price;
+        let own = |predicate: usize| costs.get(predicate).copied().unwrap_or(0.0);
+        let price_of = |predicate: usize| lambda * sizes[predicate] as f64 + price + own(predicate);
         let missed = lambda + mu;
         let mut number = vec![None; all.predicates];
         candidates.iter().enumerate().for_each(|(at, &name)| number[name] = Some(at as u16));

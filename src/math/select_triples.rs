@@ -247,7 +247,7 @@ mod tests {
         let members: Vec<Vec<u32>> =
             (0..predicates).map(|_| (0..200).filter(|_| random.unit() < density).collect()).collect();
         let all = Membership::new(200, &members);
-        Program::new(&all, (0..predicates).collect(), &[], Some(count), (0.5, 1.0, 0.0))
+        Program::new(&all, (0..predicates).collect(), &[], Some(count), (0.5, 1.0, 0.0), &[])
     }
 
     fn least_cost(program: &Program, count: usize) -> (f64, Vec<u16>) {
