@@ -239,12 +239,12 @@ mod tests {
 
     /// Texts along two axes; the last lies between them and has the words of the second kind.
     fn two_kinds() -> (Matrix, TextWords) {
-        let mut texts = vec!["goal match team"; 10];
+        let mut texts = vec!["goal match team"; 12];
         texts.extend(vec!["stock price bank"; 10]);
         texts.push("stock price");
         let mut values: Vec<f32> =
-            (0..20).flat_map(|i| if i < 10 { [1.0, 0.1] } else { [0.1, 1.0] }).collect();
-        values.extend([1.0, 0.98]);
+            (0..22).flat_map(|i| if i < 12 { [1.0, 0.1] } else { [0.1, 1.0] }).collect();
+        values.extend([1.0, 0.95]);
         let words = TextWords::of(texts.len(), |i| Cow::Borrowed(texts[i]), &Ctx::quiet()).unwrap();
         (matrix(2, values), words)
     }
@@ -252,38 +252,39 @@ mod tests {
     #[test]
     fn words_decide_where_vectors_do_not() {
         let (rows, words) = two_kinds();
-        let start: Vec<u32> = (0..21).map(|i| u32::from((5..20).contains(&i))).collect();
+        // One text begins on the wrong side.
+        let start: Vec<u32> = (0..23).map(|i| u32::from(i == 5 || (12..22).contains(&i))).collect();
         let with = |words: &TextWords| {
             let texts = Texts { rows: &rows, words, fixed: &[] };
             refine(texts, start.clone(), 2, ROUNDS, &Ctx::quiet()).unwrap().labels
         };
         let labels = with(&words);
-        assert!(labels[..10].iter().all(|l| *l == 0) && labels[10..20].iter().all(|l| *l == 1));
-        assert_eq!(labels[20], 1);
-        assert_eq!(with(&TextWords::none(21))[20], 0);
+        assert!(labels[..12].iter().all(|l| *l == 0) && labels[12..22].iter().all(|l| *l == 1));
+        assert_eq!(labels[22], 1);
+        assert_eq!(with(&TextWords::none(23))[22], 0);
     }
 
     #[test]
     fn what_a_person_decided_stays_and_teaches() {
         let (rows, words) = two_kinds();
-        let start: Vec<u32> = (0..21).map(|i| u32::from(i >= 10)).collect();
-        let mut fixed = vec![UNCLUSTERED; 21];
-        fixed[20] = 0;
+        let start: Vec<u32> = (0..23).map(|i| u32::from(i >= 12)).collect();
+        let mut fixed = vec![UNCLUSTERED; 23];
+        fixed[22] = 0;
         let texts = Texts { rows: &rows, words: &words, fixed: &fixed };
         let found = refine(texts, start, 2, ROUNDS, &Ctx::quiet()).unwrap();
-        assert_eq!(found.labels[20], 0);
+        assert_eq!(found.labels[22], 0);
         let free = Texts { fixed: &[], ..texts };
         let (before, _) = Model::of(free, &found.labels, 2, &Ctx::quiet()).unwrap();
         let scores = |model: &Model| model.scores(free, &Ctx::quiet()).unwrap();
-        assert!(scores(&found.model)[40] > scores(&before)[40], "its words count more than once");
+        assert!(scores(&found.model)[44] > scores(&before)[44], "its words count more than once");
     }
 
     #[test]
     fn lloyd_finds_the_means_and_its_inertia_is_the_least() {
         let (rows, _) = two_kinds();
         let labels = lloyd(&rows, vec![0.9, 0.3, 0.3, 0.9], 2, &Ctx::quiet()).unwrap();
-        assert!(labels[..10].iter().all(|l| *l == labels[0]) && labels[10] != labels[0]);
-        let worse: Vec<u32> = (0..21).map(|i| i % 2).collect();
+        assert!(labels[..12].iter().all(|l| *l == labels[0]) && labels[12] != labels[0]);
+        let worse: Vec<u32> = (0..23).map(|i| i % 2).collect();
         let inertia = |labels: &[u32]| inertia(&rows, labels, 2, &Ctx::quiet()).unwrap();
         assert!(inertia(&labels) < 0.1 * inertia(&worse));
     }
@@ -292,7 +293,7 @@ mod tests {
     fn one_cluster_has_scores_without_rivals() {
         let (rows, words) = two_kinds();
         let texts = Texts { rows: &rows, words: &words, fixed: &[] };
-        let labels: Vec<u32> = (0..21).map(|i| if i < 10 { 0 } else { UNCLUSTERED }).collect();
+        let labels: Vec<u32> = (0..23).map(|i| if i < 12 { 0 } else { UNCLUSTERED }).collect();
         let found = refine(texts, labels.clone(), 1, ROUNDS, &Ctx::quiet()).unwrap();
         assert_eq!(found.labels, labels);
         assert!(found.scores[0] > found.scores[15]);
