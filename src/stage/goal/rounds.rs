@@ -27,6 +27,10 @@ const WORSE: f64 = 1.01;
 /// Candidates of all rounds at most: the solver's.
 const MOST_CANDIDATES: usize = 400;
 
+/// The solver stops this near to the best choice, or after this work in each round (a second or two).
+const ACCEPTED_GAP: f64 = 2e-4;
+const WORK: u64 = 1 << 31;
+
 /// How one round ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Round {
@@ -137,6 +141,8 @@ fn choose(known: &[Candidate], n: usize, params: &GoalParams, ctx: &Ctx) -> Resu
         price: Some(PRICE * n as f64),
         costs: known.iter().map(Candidate::cost).collect(),
         pinned: (0..known.len()).filter(|&j| own(&known[j])).collect(),
+        accepted_gap: ACCEPTED_GAP,
+        work: WORK,
         seed: params.seed,
         ..Choice::default()
     };
