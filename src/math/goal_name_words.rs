@@ -64,15 +64,21 @@ pub fn stems(phrase: &str) -> Vec<String> {
     phrase.to_lowercase().unicode_words().map(|word| stem(word).to_owned()).collect()
 }
 
-/// The kinds of what a goal asks for, each with the number of kinds below it. Those of a goal that asks for topics, or
-/// for nothing that WordNet knows, are fields of study and activities that are common words: of `is_common` words.
-pub fn kinds(
-    wordnet: &WordNet,
-    noun: Option<&GoalNoun>,
-    is_common: impl Fn(&[&str]) -> Vec<bool>,
-) -> BTreeMap<String, usize> {
+/// What may be the kinds of what a goal asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kinds {
+    /// Each with the number of kinds below it.
+    pub words: BTreeMap<String, usize>,
+    /// Whether they are kinds of the goal's own noun, and not topics of any sort.
+    pub specific: bool,
+}
+
+/// The kinds of what a goal asks for. Those of a goal that asks for topics, or for nothing that WordNet knows kinds of,
+/// are fields of study and activities that are common words: for which `is_common` holds.
+pub fn kinds(wordnet: &WordNet, noun: Option<&GoalNoun>, is_common: impl Fn(&[&str]) -> Vec<bool>) -> Kinds {
     let specific = noun.filter(|noun| !GENERIC.split(' ').any(|word| word == noun.head));
     let below = specific.map(|noun| below(wordnet, &noun.senses)).filter(|kinds| kinds.len() >= FEWEST_KINDS);
+    let specific = below.is_some();
     let mut kinds = match below {
         Some(kinds) => kinds,
         None => {
@@ -93,7 +99,7 @@ pub fn kinds(
         }
     };
     kinds.retain(|word, _| word.chars().count() >= SHORTEST_KIND && !is_empty_word(&word.to_lowercase()));
-    kinds
+    Kinds { words: kinds, specific }
 }
 
 fn below(wordnet: &WordNet, roots: &[Synset]) -> BTreeMap<String, usize> {
@@ -287,7 +293,9 @@ mod tests {
 
     fn kinds_for(goal: &str) -> BTreeMap<String, usize> {
         let wordnet = wordnet().unwrap();
-        kinds(wordnet, goal_noun(goal, wordnet).as_ref(), |words| vec![true; words.len()])
+        let found = kinds(wordnet, goal_noun(goal, wordnet).as_ref(), |words| vec![true; words.len()]);
+        assert_eq!(found.specific, goal.contains("sports"));
+        found.words
     }
 
     #[test]
@@ -304,7 +312,7 @@ mod tests {
     fn uncommon_words_name_no_topic() {
         let wordnet = wordnet().unwrap();
         let found = kinds(wordnet, None, |words| words.iter().map(|word| *word == "music").collect());
-        assert_eq!(found.keys().collect::<Vec<_>>(), ["music"]);
+        assert_eq!(found.words.keys().collect::<Vec<_>>(), ["music"]);
     }
 
     #[test]

@@ -239,7 +239,7 @@ mod tests {
 
     /// Texts along two axes; the last lies between them and has the words of the second kind.
     fn two_kinds() -> (Matrix, TextWords) {
-        let mut texts = vec!["goal match team"; 12];
+        let mut texts = ["goal match team", "keeper corner referee"].repeat(6);
         texts.extend(vec!["stock price bank"; 10]);
         texts.push("stock price");
         let mut values: Vec<f32> =

@@ -1,10 +1,9 @@
 //! Explanations in words.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use crate::data::{Matrix, UNCLUSTERED};
-use crate::math::goal_name_words::{kinds, name_words};
+use crate::math::goal_name_words::{Kinds, kinds, name_words};
 use crate::math::goal_names::{Name, names, word_vectors};
 use crate::math::goal_noun::{GoalNoun, goal_noun};
 use crate::math::goal_space::make_unit;
@@ -48,10 +47,11 @@ impl Named {
 }
 
 /// The form that the goal's predicates have: as the goal says, or by what it asks for.
-fn form(goal: &str, noun: Option<&GoalNoun>) -> String {
-    asked_form(goal).unwrap_or_else(|| match noun {
-        Some(noun) if !TOPICAL.contains(&noun.head.as_str()) => format!("is about {}:", noun.noun),
-        _ => TOPIC.to_owned(),
+fn form(goal: &str, noun: Option<&GoalNoun>, specific: bool) -> String {
+    asked_form(goal).unwrap_or_else(|| match noun.filter(|noun| !TOPICAL.contains(&noun.head.as_str())) {
+        Some(noun) if specific => format!("is about the {}", noun.noun),
+        Some(_) => "is about".to_owned(),
+        None => TOPIC.to_owned(),
     })
 }
 
@@ -116,12 +116,12 @@ pub(super) fn by_words(
         }
         Err(error) => {
             seen.ctx.warn(format!("Explanations are named without WordNet: {error}"));
-            (None, BTreeMap::new())
+            (None, Kinds::default())
         }
     };
     seen.ctx.progress.begin("Naming explanations", "words", 0, 0);
-    let words = name_words(&text, &members, &kinds, seen.ctx)?;
-    let form = form(&params.goal, noun.as_ref());
+    let words = name_words(&text, &members, &kinds.words, seen.ctx)?;
+    let form = form(&params.goal, noun.as_ref(), kinds.specific);
     let plain: Vec<String> = words.iter().map(|word| word.word.clone()).collect();
     let formed: Vec<String> = plain.iter().map(|word| format!("{form} {word}")).collect();
     let dim = rows.dim();
