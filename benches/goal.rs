@@ -2,12 +2,13 @@
 //!
 //!     cargo bench --profile dev --bench goal -- sets [FOLDER] [SEEDS]
 //!     cargo bench --profile dev --bench goal -- table FILE TEXT LABEL GOAL [K] [SEEDS] [ROWS]
+//!     cargo bench --profile dev --bench goal -- vectors FILE TEXT V.npy GOAL
 //!     cargo bench --profile dev --bench goal -- edit [TEXTS]
 //!
 //! `sets`: the folder of the GoalEx collections (`*/data.json`, `*/labels.json`; default `../shared/data/goalex`), each
 //! with its own goal: macro-F1 after matching with K given and automatic, with the gold descriptions as predicates, and
 //! how many classes' names hold a content word of the gold description or a synonym of one. `table`: the same for a
-//! table with a column of labels. `edit`: seconds to re-assign TEXTS texts (100,000) after a predicate's edit.
+//! table with a column of labels. `vectors`: seconds for a whole corpus whose vectors `semascope embed` wrote. `edit`: seconds to re-assign TEXTS texts (100,000) after a predicate's edit.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -16,17 +17,19 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use semascope::data::{Column, Corpus, Key, Matrix, ReadReport, Typed, UNCLUSTERED};
 use semascope::embed::{EmbedParams, Embedder, Texts};
+use semascope::io::npy;
 use semascope::io::read::ReadOptions;
 use semascope::job::Ctx;
 use semascope::math::goal_membership::of_refined;
 use semascope::math::goal_refine::{ROUNDS_AFTER_EDIT, Texts as GoalTexts, refine};
 use semascope::math::goal_space::make_unit;
 use semascope::math::goal_words::TextWords;
+use semascope::math::neighbours::NeighbourParams;
 use semascope::math::random::Random;
 use semascope::math::stop_words::stop_words;
 use semascope::model::{DevicePreference, ModelSource, wordnet};
 use semascope::stage::goal::{self, Explained, GoalParams, Inputs};
-use semascope::stage::{Computers, Tools, open};
+use semascope::stage::{Computers, Tools, neighbours, open};
 
 fn main() -> Result<()> {
     // `cargo bench` adds a flag of its own.
@@ -39,11 +42,17 @@ fn main() -> Result<()> {
                 |at: usize, otherwise: usize| rest.get(at).map_or(Ok(otherwise), |n| n.parse::<usize>());
             table(Path::new(file), text, label, goal, number(0, 0)?, number(1, 1)? as u64, number(2, 2000)?)
         }
+        ["vectors", file, text, vectors, goal] => whole(
+            Path::new(file),
+            text,
+            Path::new(vectors),
+            GoalParams { goal: goal.into(), ..GoalParams::default() },
+        ),
         ["sets", ref rest @ ..] => {
             let folder = rest.first().map_or_else(|| PathBuf::from("../shared/data/goalex"), PathBuf::from);
             sets(&folder, rest.get(1).map_or(Ok(5), |n| n.parse())?)
         }
-        _ => bail!("say sets, table or edit; the beginning of this file says how"),
+        _ => bail!("say sets, table, vectors or edit; the beginning of this file says how"),
     }
 }
 
@@ -105,6 +114,34 @@ fn table(file: &Path, text: &str, label: &str, goal: &str, k: usize, seeds: u64,
     };
     let embedder = Embedder::load(&ModelSource::Builtin, DevicePreference::Cpu)?;
     measure(&set, if k == 0 { set.descriptions.len() } else { k }, seeds, &embedder)
+}
+
+fn whole(file: &Path, text: &str, vectors: &Path, params: GoalParams) -> Result<()> {
+    let options = ReadOptions { text_columns: Some(vec![text.to_owned()]), ..ReadOptions::default() };
+    let corpus = open::corpus(file, &options, &Ctx::quiet())?;
+    let matrix = npy::read_matrix(vectors)?;
+    let embedder = Embedder::load(&ModelSource::Builtin, DevicePreference::Cpu)?;
+    let on = Computers::new(DevicePreference::Cpu, None);
+    let tools = Tools { cache: None, on: &on };
+    let started = Instant::now();
+    let knn = neighbours::run(&matrix, &NeighbourParams::default(), tools, &Ctx::quiet())?;
+    println!("{} texts: neighbours after {:.1} s", corpus.len(), started.elapsed().as_secs_f64());
+    let started = Instant::now();
+    let inputs = Inputs { corpus: &corpus, matrix: &matrix, knn: Some(&knn), embedder: &embedder };
+    let told = |round: &goal::Round| {
+        println!("  {:.1} s: {round:?}", started.elapsed().as_secs_f64());
+    };
+    let found = goal::run(&inputs, &params, tools, &told, &Ctx::quiet())?;
+    println!("  explained after {:.1} s {:?}", started.elapsed().as_secs_f64(), found.goals.nuisances);
+    for e in &found.goals.explanations {
+        println!("    {} ({}; {:?})", e.predicate, e.members.len(), e.held_out.map(|held| held.accuracy));
+    }
+    let started = Instant::now();
+    if let Some(working) = &found.working {
+        working.edited(0, &found.goals.explanations[0].predicate, &embedder, &Ctx::quiet())?;
+        println!("  edited in {:.2} s", started.elapsed().as_secs_f64());
+    }
+    Ok(())
 }
 
 fn corpus(texts: &[String]) -> Corpus {

@@ -128,8 +128,9 @@ impl TextWords {
         let stretches: Vec<usize> = (0..n).step_by(size).collect();
         let count = |start: usize| {
             let mut counts = vec![0u32; self.words * k];
-            for text in start..(start + size).min(n) {
-                let label = labels[text] as usize;
+            let end = (start + size).min(n);
+            for (text, &label) in (start..end).zip(&labels[start..end]) {
+                let label = label as usize;
                 if label < k {
                     let weight = weight(text);
                     self.of_text(text).iter().for_each(|&word| counts[word as usize * k + label] += weight);

@@ -28,9 +28,18 @@ fn groupable(corpus: &Corpus) -> Vec<&Column> {
         .collect()
 }
 
-fn category<'c>(corpus: &'c Corpus, name: &str) -> Result<(&'c [String], &'c [u32]), StageError> {
+/// A column of categories.
+#[derive(Clone, Copy)]
+struct Categories<'c> {
+    name: &'c str,
+    levels: &'c [String],
+    /// Of each document of the corpus.
+    codes: &'c [u32],
+}
+
+fn categories<'c>(corpus: &'c Corpus, name: &'c str) -> Result<Categories<'c>, StageError> {
     match corpus.column(name).map(|column| &column.typed) {
-        Some(Typed::Category { levels, codes }) => Ok((levels, codes)),
+        Some(Typed::Category { levels, codes }) => Ok(Categories { name, levels, codes }),
         Some(_) => Err(StageError::Failed(format!(
             "The column “{name}” does not hold categories, so texts cannot be grouped by it."
         ))),
@@ -108,13 +117,11 @@ impl Seen<'_> {
 
     /// A number for each text's group of nuisances (`u32::MAX` where it is not known), and what each group is called.
     pub fn nuisances(&self) -> Result<(Vec<u32>, Vec<String>), StageError> {
-        let column = self.params.nuisance.as_deref().map(|name| Ok((name, category(self.corpus, name)?)));
-        let column: Option<(&str, (&[String], &[u32]))> =
-            column.transpose().map_err(|error: StageError| error)?;
+        let column = self.params.nuisance.as_deref().map(|name| categories(self.corpus, name)).transpose()?;
         let mut numbers = BTreeMap::<(Option<u8>, Option<u32>), u32>::new();
         let mut names = Vec::new();
         let groups = self.documents.iter().zip(self.languages).map(|(&document, language)| {
-            let code = column.map(|(_, (_, codes))| codes[document as usize]).filter(|&code| code != NO_CODE);
+            let code = column.map(|column| column.codes[document as usize]).filter(|&code| code != NO_CODE);
             if language.is_none() && code.is_none() {
                 return u32::MAX;
             }
@@ -122,7 +129,7 @@ impl Seen<'_> {
                 let language = language.map(|found| format!("in {}", english_name(found.language)));
                 let value = column
                     .zip(code)
-                    .map(|((name, (levels, _)), code)| format!("with {name} {}", levels[code as usize]));
+                    .map(|(column, code)| format!("with {} {}", column.name, column.levels[code as usize]));
                 let parts: Vec<String> = language.into_iter().chain(value).collect();
                 names.push(format!("the mean of texts {}", parts.join(" ")));
                 names.len() as u32 - 1
@@ -163,7 +170,7 @@ impl Seen<'_> {
     }
 
     pub fn by_column(&self, name: &str, why: String) -> Result<Explained, StageError> {
-        let (levels, codes) = category(self.corpus, name)?;
+        let Categories { levels, codes, .. } = categories(self.corpus, name)?;
         let mut counts = vec![0usize; levels.len()];
         let code = |i: usize| codes[self.documents[i] as usize];
         (0..self.documents.len()).map(code).filter(|&c| c != NO_CODE).for_each(|c| counts[c as usize] += 1);
