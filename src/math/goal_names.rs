@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::goal_name_words::{NameWord, stems};
 use super::goal_space::{gathered, make_unit, means, products};
 use super::kmeans::{KMeansParams, Metric, kmeans};
+use super::sample::sample;
 use super::vector::dot;
 use crate::data::{Matrix, UNCLUSTERED};
 use crate::job::{Cancelled, Ctx};
@@ -38,7 +39,7 @@ const ALIKE: f32 = 0.8;
 /// Parts of a cluster that a name must hold for, of at least so many members.
 const PARTS: usize = 4;
 const MEMBERS_A_PART: usize = 10;
-/// Names are judged on so many texts, evenly spread, where there are more.
+/// Names are judged on so many random texts where there are more.
 pub const JUDGED_ON: usize = 8192;
 
 /// A cluster's name.
@@ -191,8 +192,7 @@ pub fn names(
 ) -> Result<Vec<Name>, Cancelled> {
     let k = sizes.len();
     let dim = rows.dim();
-    let step = rows.rows().div_ceil(JUDGED_ON).max(1);
-    let judged: Vec<u32> = (0..rows.rows() as u32).step_by(step).collect();
+    let judged = sample(rows.rows(), JUDGED_ON.min(rows.rows()), seed);
     let rows = gathered(rows, &judged);
     let labels: Vec<u32> = judged.iter().map(|&i| labels[i as usize]).collect();
     let groups = groups(&rows, &labels, k, seed, ctx)?;

@@ -62,6 +62,10 @@ pub fn otsu(scores: &[f32]) -> f32 {
 /// intercept, so that the threshold is worth one half).
 pub fn slope(scores: &[f32], threshold: f32, member: impl Fn(usize) -> bool) -> f32 {
     let mut a = 1.0f64;
+    // Without members there is no border to be steep at.
+    if !threshold.is_finite() {
+        return a as f32;
+    }
     for _ in 0..NEWTON_STEPS {
         let (mut gradient, mut curvature) = (0.0, 0.0);
         for (i, score) in scores.iter().enumerate() {
@@ -113,6 +117,8 @@ mod tests {
         let blurred = slope(&scores, 0.0, |i| (scores[i] >= 0.0) == (i % 3 != 0));
         assert!(sharp > 10.0 && blurred < 1.0, "{sharp} {blurred}");
         assert_eq!(calibrated(2.0, 2.0, sharp), 0.5);
+        let nobody = slope(&scores, f32::INFINITY, |_| false);
+        assert_eq!(calibrated(1.0, f32::INFINITY, nobody), 0.0);
         assert!(calibrated(-1e9, 0.0, 20.0) >= 0.0 && calibrated(1e9, 0.0, 20.0) <= 1.0);
     }
 

@@ -13,6 +13,7 @@ use crate::data::{Corpus, Explanation, GoalView, Goals, HeldOutFigures, Key, Knn
 use crate::embed::{EmbedParams, Embedder, Texts as Batch};
 use crate::job::Ctx;
 use crate::math::goal_membership::{Memberships, evidence, held_out, of_refined};
+use crate::math::goal_names::JUDGED_ON;
 use crate::math::goal_passages::{deciding, passages};
 use crate::math::goal_refine::{Refined, Texts};
 use crate::math::goal_space::{centred, make_unit, smoothed};
@@ -218,11 +219,7 @@ pub fn run(
         explanations: with_only(explanations, n),
         best,
         selection: found.selection.clone(),
-        proposed_by: if style {
-            "parts of the texts by style".into()
-        } else {
-            format!("parts of the texts, WordNet and phrases, by {}", embedder.name())
-        },
+        proposed_by: proposed_by(style, rows.rows(), embedder),
         assigned_by: if style { "style".into() } else { format!("{} and words", embedder.name()) },
     };
     let working =
@@ -340,6 +337,16 @@ fn check_counts(texts: usize, params: &GoalParams) -> Result<(), StageError> {
         ));
     }
     Ok(())
+}
+
+/// Who proposed the predicates, in words.
+fn proposed_by(style: bool, texts: usize, embedder: &Embedder) -> String {
+    if style {
+        return "parts of the texts by style, named by marked features".into();
+    }
+    let judged =
+        if texts > JUDGED_ON { format!(", judged on {JUDGED_ON} random texts") } else { String::new() };
+    format!("parts of the texts by {}, named by WordNet and phrases{judged}", embedder.name())
 }
 
 /// Counts the documents that satisfy one explanation alone.

@@ -24,8 +24,8 @@ const PRICE: f64 = 0.01;
 const RESTARTS: usize = 10;
 /// … and by how much their inertia may be surpassed.
 const WORSE: f64 = 1.01;
-/// Candidates of all rounds at most: the solver's.
-const MOST_CANDIDATES: usize = 400;
+/// Nothing more is proposed once there are so many candidates: the solver would only take longer.
+const ENOUGH_CANDIDATES: usize = 400;
 
 /// The solver stops this near to the best choice, or after this work in each round (a second or two).
 const ACCEPTED_GAP: f64 = 2e-4;
@@ -79,10 +79,12 @@ pub(super) fn run(
     let mut rounds = 0;
     ctx.progress.begin("Proposing explanations", "rounds", ROUNDS as u64, 0);
     for round in 0..ROUNDS {
+        if known.len() >= ENOUGH_CANDIDATES {
+            break;
+        }
         let seed = params.seed.wrapping_mul(7).wrapping_add(round as u64);
         let new = from_parts(rows, smooth, &ids, &parts(params.k), seed, ctx)?;
         add_new(&mut known, new, n, largest_share);
-        known.truncate(MOST_CANDIDATES);
         if known.is_empty() {
             break;
         }
