@@ -63,6 +63,65 @@ fn run_writes_one_row_a_document_a_picture_a_project_and_a_report() {
 }
 
 #[test]
+fn a_goal_writes_its_explanations_as_columns_and_as_a_report_at_any_number_of_threads() {
+    let home = tempfile::tempdir().unwrap();
+    let file = small_corpus(home.path());
+    let file = file.to_str().unwrap();
+    let goal = ["--goal", "what is talked about?", "--k", "4", "--text", "text", "--quiet"];
+    let written = ["1", "2"].map(|threads| {
+        let out = home.path().join(threads);
+        let more = ["--out", out.to_str().unwrap(), "--threads", threads];
+        assert_ok(&semascope(home.path(), &[&["goal", file][..], &goal, &more].concat()));
+        text(&out.join("clusters.csv"))
+    });
+    assert!(written[0] == written[1], "the results depend on the number of threads");
+    let mut rows = csv::Reader::from_reader(written[0].as_bytes());
+    let header: Vec<String> = rows.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(header[8], "semascope_explanation_1");
+    assert_eq!(header[15..], ["semascope_explanation_4_score", "semascope_goal", "semascope_goal_title"]);
+    for row in rows.records().map(Result::unwrap) {
+        for e in 0..4 {
+            let score: f32 = row[9 + 2 * e].parse().unwrap();
+            assert_eq!(&row[8 + 2 * e], if score >= 0.5 { "1" } else { "0" });
+        }
+        let best = row[16].parse::<usize>().ok();
+        assert!(best.map_or(row[17].is_empty(), |best| &row[6 + 2 * best] == "1" && !row[17].is_empty()));
+    }
+    let report: serde_json::Value =
+        serde_json::from_str(&text(&home.path().join("1/explanations.json"))).unwrap();
+    assert_eq!(report["view"]["kind"], "meaning");
+    assert_eq!(report["explanations"].as_array().unwrap().len(), 4);
+    assert!(report["selection"]["gap"].is_number() && report["overlaps"][3][3] == 1.0);
+
+    let predicates = home.path().join("mine.txt");
+    fs::write(&predicates, "is about cooking\n\nis about finance\nis about football\n").unwrap();
+    let out = home.path().join("mine");
+    let (out_text, mine) = (out.to_str().unwrap(), predicates.to_str().unwrap());
+    let given = [
+        "goal",
+        file,
+        "--goal",
+        "by topic",
+        "--text",
+        "text",
+        "--predicates",
+        mine,
+        "--out",
+        out_text,
+        "--quiet",
+    ];
+    assert_ok(&semascope(home.path(), &given));
+    let report: serde_json::Value = serde_json::from_str(&text(&out.join("explanations.json"))).unwrap();
+    let titles: Vec<&str> =
+        report["explanations"].as_array().unwrap().iter().filter_map(|e| e["predicate"].as_str()).collect();
+    assert_eq!(titles, ["is about cooking", "is about finance", "is about football"]);
+
+    let empty =
+        semascope(home.path(), &["goal", file, "--goal", "", "--text", "text", "--out", out_text, "--quiet"]);
+    assert!(one_line_of(&empty).contains("The goal is empty"));
+}
+
+#[test]
 fn vectors_in_half_precision_are_halves_and_the_report_says_what_they_keep() {
     let home = tempfile::tempdir().unwrap();
     let file = small_corpus(home.path());

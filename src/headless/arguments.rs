@@ -8,6 +8,7 @@ use crate::embed::Long;
 use crate::math::hdbscan::{Ground, HdbscanParams, Selection};
 use crate::math::kmeans::Metric;
 use crate::math::neighbours::NeighbourParams;
+use crate::math::select::{LAMBDA, MU};
 use crate::model::DevicePreference;
 use crate::stage::{ClusterMethod, Computers, MapMethod, Params};
 
@@ -25,6 +26,8 @@ pub struct Arguments {
 pub enum Command {
     /// The whole flow: clusters.csv, map.png, project.semascope, report.json
     Run(RunArguments),
+    /// Clusters under a goal in plain words, with explanations: clusters.csv, explanations.json
+    Goal(GoalArguments),
     /// Texts to vectors: n×d f32 (f16 with --half), one row a document (an empty text is a row of zeros)
     Embed(EmbedArguments),
     /// The nearest neighbours of vectors: indices.npy, similarities.npy, report.json
@@ -206,6 +209,43 @@ pub struct RunArguments {
 }
 
 #[derive(Debug, Args)]
+pub struct GoalArguments {
+    /// CSV, TSV, JSON, JSON lines or text (also gzip)
+    pub file: PathBuf,
+    /// By what the texts are to be told apart, in English: "by topic", "why do customers complain?"
+    #[arg(long)]
+    pub goal: String,
+    /// How many explanations (default: as many as are worth it)
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub k: Option<usize>,
+    /// Predicates of your own, one a line; with a larger --k others are found beside them
+    #[arg(long, value_name = "FILE")]
+    pub predicates: Option<PathBuf>,
+    /// How texts are compared: "meaning", "language", "style" or the name of a column (default: as the goal says)
+    #[arg(long)]
+    pub view: Option<String>,
+    /// A column whose groups' means are subtracted before texts are compared, as each language's is
+    #[arg(long, value_name = "COLUMN")]
+    pub nuisance: Option<String>,
+    /// What it costs that several explanations hold for a text
+    #[arg(long, default_value_t = LAMBDA, value_parser = cost)]
+    pub overlap: f64,
+    /// What it costs that no explanation holds for a text
+    #[arg(long, default_value_t = MU, value_parser = cost)]
+    pub missed: f64,
+    /// The folder for the results
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Write cells that a spreadsheet would run as formulas as they are
+    #[arg(long)]
+    pub raw: bool,
+    #[command(flatten)]
+    pub embedding: Embedding,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
 pub struct EmbedArguments {
     pub file: PathBuf,
     #[arg(long, value_name = "V.npy")]
@@ -353,6 +393,12 @@ impl Mapping {
             params.map.tsne.perplexity = perplexity;
         }
     }
+}
+
+/// Reads a cost.
+fn cost(text: &str) -> Result<f64, String> {
+    let wanted = text.parse::<f64>().ok().filter(|value| (0.0..=1000.0).contains(value));
+    wanted.ok_or_else(|| "a cost is a number from 0 to 1000".into())
 }
 
 /// Reads a perplexity.

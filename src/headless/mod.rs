@@ -3,6 +3,7 @@
 mod arguments;
 mod bench;
 mod files;
+mod goal;
 mod picture;
 mod reporter;
 mod run;
@@ -17,6 +18,7 @@ use arguments::Command;
 pub fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Goal(arguments) => goal::run(&arguments),
         Command::Embed(arguments) => steps::embed(&arguments),
         Command::Knn(arguments) => steps::knn(&arguments),
         Command::Project(arguments) => steps::project(&arguments),

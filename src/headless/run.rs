@@ -181,7 +181,7 @@ fn write(arguments: &RunArguments, params: &Params, results: &Results, ctx: &Ctx
         Some(&results.layout),
         Some(&results.clusters),
         Some(&results.names),
-        clusters_csv::Options { raw: arguments.raw, edits: None },
+        clusters_csv::Options { raw: arguments.raw, ..Default::default() },
         ctx,
     )?;
     ctx.progress.begin("Drawing the map", "points", results.corpus.len() as u64, 0);

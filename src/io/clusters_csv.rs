@@ -7,7 +7,7 @@ use std::path::Path;
 use csv::{Terminator, Writer, WriterBuilder};
 
 use super::{FileError, atomic};
-use crate::data::{Clusters, Corpus, Edits, Layout, Names, UNCLUSTERED};
+use crate::data::{Clusters, Corpus, Edits, Goals, Layout, Names, UNCLUSTERED};
 use crate::job::Ctx;
 
 /// Input columns whose names start so came from an earlier export and are replaced.
@@ -26,11 +26,15 @@ pub struct Options<'e> {
     pub raw: bool,
     /// Their tags are written where there are any.
     pub edits: Option<&'e Edits>,
+    /// Their explanations are written.
+    pub goals: Option<&'e Goals>,
 }
 
 /// Writes one row a document in input order: every input column in its order, then `semascope_x`, `semascope_y`,
-/// `semascope_cluster` (empty where unclustered) and `semascope_cluster_title`; RFC 4180, UTF-8. Where documents have
-/// tags, `semascope_tags` comes last: those of a document in alphabetical order, joined by `;`.
+/// `semascope_cluster` (empty where unclustered) and `semascope_cluster_title`; RFC 4180, UTF-8. With a goal two columns
+/// for each explanation N, counted from 1: `semascope_explanation_N` (1 where a document satisfies it, else 0) and
+/// `semascope_explanation_N_score`, then `semascope_goal` (the number of the best one, empty where none) and
+/// `semascope_goal_title`. Where documents have tags, `semascope_tags` comes last: those of a document in alphabetical order, joined by `;`.
 ///
 /// Unless `raw`, cells that a spreadsheet would run as a formula get a leading `'` (the column names too). What is
 /// not there yet (`None`) leaves its cells empty.
@@ -52,7 +56,9 @@ pub fn write(
         for column in &columns {
             csv.write_field(cell(&column.name).as_bytes())?;
         }
-        csv.write_record(COLUMNS.into_iter().chain(tagged.map(|_| "semascope_tags")))?;
+        let of_goal = options.goals.map(goal_columns).unwrap_or_default();
+        let ours = COLUMNS.into_iter().chain(of_goal.iter().map(String::as_str));
+        csv.write_record(ours.chain(tagged.map(|_| "semascope_tags")))?;
         for i in 0..corpus.len() {
             if i % BATCH == 0 {
                 ctx.cancel.check().map_err(io::Error::from)?;
@@ -69,14 +75,38 @@ pub fn write(
             let label = label.map_or_else(String::new, |label| label.to_string());
             let tags = tagged.map(|edits| edits.tags_of(i as u32).collect::<Vec<_>>().join(";"));
             let tags = tags.as_deref().map(|tags| shown(tags, raw));
-            let ours = [Cow::from(x), Cow::from(y), Cow::from(label), cell(title)].into_iter().chain(tags);
-            for cell in ours {
+            let of_goal = options.goals.map(|goals| goal_cells(goals, i)).unwrap_or_default();
+            let of_goal = of_goal.iter().map(|text| shown(text, raw));
+            let ours = [Cow::from(x), Cow::from(y), Cow::from(label), cell(title)].into_iter();
+            for cell in ours.chain(of_goal).chain(tags) {
                 csv.write_field(cell.as_bytes())?;
             }
             csv.write_record(None::<&[u8]>)?;
         }
         Ok(())
     })
+}
+
+/// The columns that a goal adds.
+fn goal_columns(goals: &Goals) -> Vec<String> {
+    let each = (1..=goals.explanations.len())
+        .flat_map(|n| [format!("semascope_explanation_{n}"), format!("semascope_explanation_{n}_score")]);
+    each.chain(["semascope_goal".into(), "semascope_goal_title".into()]).collect()
+}
+
+/// What stands in them for document `i`.
+fn goal_cells(goals: &Goals, i: usize) -> Vec<String> {
+    let mut cells = Vec::with_capacity(2 * goals.explanations.len() + 2);
+    for explanation in &goals.explanations {
+        let member = explanation.members.binary_search(&(i as u32)).is_ok();
+        cells.push(u8::from(member).to_string());
+        cells.push(explanation.scores.get(i).copied().map(number).unwrap_or_default());
+    }
+    let best = goals.best.get(i).filter(|&&best| best != UNCLUSTERED).map(|&best| best as usize);
+    let title = best.and_then(|best| goals.explanations.get(best)).map(|e| e.title.clone());
+    cells.push(best.map_or_else(String::new, |best| (best + 1).to_string()));
+    cells.push(title.unwrap_or_default());
+    cells
 }
 
 /// Writes the columns `row` (counted from 0) and `semascope_cluster` (empty where unclustered).
@@ -144,7 +174,7 @@ fn is_signed_number(cell: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{ClusterName, Column, Key, Members, ReadReport, Typed};
+    use crate::data::{ClusterName, Column, Explanation, GoalView, Key, Members, ReadReport, Typed};
     use proptest::prelude::*;
     use std::sync::Arc;
 
@@ -216,14 +246,54 @@ mod tests {
     fn tags_are_written_where_there_are_any() {
         let corpus = corpus(&[("body", vec!["a".into(), "b".into()])]);
         let edits = Edits::default().tag("read", &Members::new(vec![0])).tag("=odd", &Members::new(vec![0]));
-        let options = Options { raw: false, edits: Some(&edits) };
+        let options = Options { edits: Some(&edits), ..Options::default() };
         let text = written(|path| write(path, &corpus, None, None, None, options, &Ctx::quiet()).unwrap());
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0].rsplit(',').next(), Some("semascope_tags"));
         assert_eq!(lines[1..], ["a,,,,,'=odd;read", "b,,,,,"]);
-        let none = Options { raw: false, edits: Some(&Edits::default()) };
+        let none = Options { edits: Some(&Edits::default()), ..Options::default() };
         let text = written(|path| write(path, &corpus, None, None, None, none, &Ctx::quiet()).unwrap());
         assert!(!text.contains("semascope_tags"));
+    }
+
+    #[test]
+    fn a_goal_adds_two_columns_an_explanation_and_the_best_one() {
+        let corpus = corpus(&[("body", vec!["a".into(), "b".into()])]);
+        let explanation = |title: &str, members: Vec<u32>, scores: Vec<f32>| Explanation {
+            predicate: format!("is about {title}"),
+            title: title.into(),
+            only: members.len(),
+            members,
+            scores,
+            exemplars: vec![],
+            near_misses: vec![],
+            held_out: None,
+            name_area: None,
+        };
+        let goals = Goals {
+            key: corpus.key,
+            goal: "by topic".into(),
+            view: GoalView::Meaning,
+            why: String::new(),
+            nuisances: vec![],
+            explanations: vec![
+                explanation("law", vec![1], vec![0.25, 0.75]),
+                explanation("-fees", vec![1], vec![0.0, 1.0]),
+            ],
+            best: vec![UNCLUSTERED, 1],
+            selection: None,
+            proposed_by: String::new(),
+            assigned_by: String::new(),
+        };
+        let options = Options { goals: Some(&goals), ..Options::default() };
+        let text = written(|path| write(path, &corpus, None, None, None, options, &Ctx::quiet()).unwrap());
+        let expected = "body,semascope_x,semascope_y,semascope_cluster,semascope_cluster_title,\
+                        semascope_explanation_1,semascope_explanation_1_score,semascope_explanation_2,\
+                        semascope_explanation_2_score,semascope_goal,semascope_goal_title\r\n\
+                        a,,,,,0,0.25,0,0,,\r\n\
+                        b,,,,,1,0.75,1,1,2,'-fees\r\n";
+        assert_eq!(text, expected);
+        assert_eq!((goals.uncovered(), goals.overlaps()), (1, vec![vec![1.0, 1.0], vec![1.0, 1.0]]));
     }
 
     #[test]
@@ -269,7 +339,7 @@ mod tests {
         ) {
             let (a, b): (Vec<String>, Vec<String>) = rows.into_iter().unzip();
             let corpus = corpus(&[("a", a.clone()), ("b", b.clone())]);
-            let text = written(|path| write(path, &corpus, None, None, None, Options { raw, edits: None }, &Ctx::quiet()).unwrap());
+            let text = written(|path| write(path, &corpus, None, None, None, Options { raw, ..Options::default() }, &Ctx::quiet()).unwrap());
             let mut reader = csv::Reader::from_reader(text.as_bytes());
             let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
             prop_assert_eq!(records.len(), a.len());

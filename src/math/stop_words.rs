@@ -95,9 +95,13 @@ pub fn stop_words(language: Lang) -> &'static HashSet<&'static str> {
     lists.entry(language as u8).or_insert_with(|| Box::leak(Box::new(list(language))))
 }
 
+/// The published list of a language's commonest words, without ours; empty where none is known.
+pub(super) fn published(language: Lang) -> &'static [&'static str] {
+    code(language).and_then(stop_words::lookup).unwrap_or_default()
+}
+
 fn list(language: Lang) -> HashSet<&'static str> {
-    let listed = code(language).and_then(stop_words::lookup).unwrap_or_default();
-    let mut words: HashSet<&'static str> = listed.iter().copied().collect();
+    let mut words: HashSet<&'static str> = published(language).iter().copied().collect();
     match language {
         Lang::Eng => words.extend(MORE_ENGLISH.split_whitespace()),
         Lang::Cmn => words.extend(characters(CHINESE_PARTICLES)),

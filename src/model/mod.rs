@@ -7,6 +7,7 @@ mod recipe;
 mod source;
 mod tokenizer;
 mod weights;
+mod wordnet;
 
 pub use assets::assets_dir;
 pub use device::{Device, DeviceInfo, DevicePreference, devices, pick_device};
@@ -14,6 +15,7 @@ pub use recipe::{Family, Languages, Pooling, Recipe, Step};
 pub use source::ModelSource;
 pub use tokenizer::Tokenizer;
 pub use weights::{Table, Weights};
+pub use wordnet::wordnet;
 
 use std::path::{Path, PathBuf};
 

@@ -257,7 +257,7 @@ impl Session {
                 layout.as_deref(),
                 clusters.as_deref(),
                 names.as_deref(),
-                clusters_csv::Options { raw, edits: Some(&edits) },
+                clusters_csv::Options { raw, edits: Some(&edits), goals: None },
                 ctx,
             )
             .map_err(StageError::failed)?;

@@ -1,0 +1,107 @@
+//! A goal's explanations: predicates that anyone can check on a single text, and the texts that satisfy them.
+
+use serde::{Deserialize, Serialize};
+
+use super::Key;
+
+/// How a goal compares texts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GoalView {
+    /// By what they mean: their vectors.
+    Meaning,
+    /// By the language they are written in.
+    Language,
+    /// By how they are written.
+    Style,
+    /// By the values of a column, by its name.
+    Column(String),
+}
+
+/// How well an explanation tells on texts it was not made from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldOutFigures {
+    /// The share of those texts on the right side.
+    pub accuracy: f32,
+    /// F1 of its members among them.
+    pub f1: f32,
+}
+
+/// One explanation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Explanation {
+    /// "has a topic of sport, team": can be checked on one text.
+    pub predicate: String,
+    /// Its words alone.
+    pub title: String,
+    /// Documents that satisfy it, ascending.
+    pub members: Vec<u32>,
+    /// How many satisfy no other.
+    pub only: usize,
+    /// How surely each document satisfies it, in [0, 1]; members have 0.5 or more. A document without text has 0.
+    pub scores: Vec<f32>,
+    /// Members that show it best, best first.
+    pub exemplars: Vec<u32>,
+    /// Documents that just do not satisfy it, nearest first.
+    pub near_misses: Vec<u32>,
+    /// Where explanations are read from the corpus (languages, columns) there is nothing to hold out.
+    pub held_out: Option<HeldOutFigures>,
+    /// The share of pairs of a member and another document in which the member is nearer to the name's words, where
+    /// the name was made from words: 0.5 is chance.
+    pub name_area: Option<f32>,
+}
+
+/// How the explanations were selected among the candidates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SelectionReport {
+    /// "best", "near", "out of work", "out of time".
+    pub status: String,
+    pub candidates: usize,
+    pub rounds: usize,
+    pub cost: f64,
+    /// No selection costs less.
+    pub bound: f64,
+    pub gap: f64,
+    pub greedy_cost: f64,
+}
+
+/// What a goal gave.
+#[derive(Clone, Debug)]
+pub struct Goals {
+    pub key: Key,
+    pub goal: String,
+    pub view: GoalView,
+    /// Why this view, in a sentence.
+    pub why: String,
+    /// What was subtracted before texts were compared: "the mean of texts in German".
+    pub nuisances: Vec<String>,
+    pub explanations: Vec<Explanation>,
+    /// For each document the number of the best explanation that it satisfies, or [`super::UNCLUSTERED`].
+    pub best: Vec<u32>,
+    /// Where explanations were selected among candidates.
+    pub selection: Option<SelectionReport>,
+    /// Who proposed predicates and who decided membership, in words.
+    pub proposed_by: String,
+    pub assigned_by: String,
+}
+
+impl Goals {
+    /// Documents that satisfy no explanation.
+    pub fn uncovered(&self) -> usize {
+        self.best.iter().filter(|&&best| best == super::UNCLUSTERED).count()
+    }
+
+    /// For each two explanations the share of documents that satisfy both among those that satisfy either.
+    pub fn overlaps(&self) -> Vec<Vec<f32>> {
+        let count = self.explanations.len();
+        let mut both = vec![vec![0usize; count]; count];
+        for i in 0..self.best.len() as u32 {
+            let satisfied: Vec<usize> =
+                (0..count).filter(|&e| self.explanations[e].members.binary_search(&i).is_ok()).collect();
+            satisfied.iter().for_each(|&a| satisfied.iter().for_each(|&b| both[a][b] += 1));
+        }
+        let share =
+            |a: usize, b: usize| both[a][b] as f32 / (both[a][a] + both[b][b] - both[a][b]).max(1) as f32;
+        (0..count).map(|a| (0..count).map(|b| share(a, b)).collect()).collect()
+    }
+}

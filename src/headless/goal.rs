@@ -1,0 +1,148 @@
+//! `goal FILE --goal … --out DIR`: clusters under a goal, with explanations.
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::data::{Clusters, Corpus, GoalView, Goals, Layout, Names};
+use crate::io::cache::Cache;
+use crate::io::read::ReadOptions;
+use crate::io::{atomic, clusters_csv};
+use crate::job::Ctx;
+use crate::stage::goal::{self, GoalParams, Inputs};
+use crate::stage::{self, Params, Tools, map, open};
+
+use super::arguments::GoalArguments;
+use super::files;
+use super::reporter::Reporter;
+use super::run::read_corpus;
+
+/// Names of results.
+const CLUSTERS: &str = "clusters.csv";
+const EXPLANATIONS: &str = "explanations.json";
+
+/// `goal FILE --goal … --out DIR`
+pub fn run(arguments: &GoalArguments) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let mut params = Params::default();
+    arguments.common.set(&mut params);
+    arguments.embedding.set(&mut params);
+    let mut reporter = Reporter::start(&arguments.common)?;
+    let ctx = reporter.ctx.clone();
+    files::folder(&arguments.out)?;
+    atomic::check_writable(&arguments.out.join(CLUSTERS))?;
+    let wanted = wanted(arguments, &ctx)?;
+
+    let (cache, on) = (Cache::open(None)?, arguments.common.computers());
+    cache.remark().into_iter().for_each(|remark| ctx.warn(remark));
+    let tools = Tools { cache: Some(&cache), on: &on };
+    let corpus = read_corpus(&arguments.file, &arguments.embedding.text, &ctx)?;
+    let embedder = stage::embed::embedder(&params, None, arguments.common.device.preference(), &ctx)?;
+    let matrix = stage::embed::run(&corpus, &embedder, &params.embed, &cache, &ctx)?.matrix;
+    let knn = stage::neighbours::run(&matrix, &params.neighbours, tools, &ctx)?;
+    let inputs = Inputs { corpus: &corpus, matrix: &matrix, knn: Some(&knn), embedder: &embedder };
+    let mut rounds = std::sync::Mutex::new(Vec::new());
+    let told = |round: &goal::Round| {
+        let round = json!({
+            "round": round.round, "candidates": round.candidates, "chosen": round.chosen,
+            "covered": round.covered, "cost": round.cost,
+        });
+        rounds.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(round);
+    };
+    let goals = goal::run(&inputs, &wanted, tools, &told, &ctx)?.goals;
+    let rounds = std::mem::take(rounds.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner));
+
+    let map_inputs = map::Inputs { matrix: &matrix, knn: &knn, search: Some(&params.neighbours) };
+    let layout = map::run(&map_inputs, &params.map, None, &map::Live::default(), tools, &ctx)?;
+    let clusters = stage::clusters::run(&matrix, &knn, Some(&layout), &params, &on, &ctx)?;
+    let names = stage::names::run(&corpus, &matrix, &clusters, Some(&embedder), &ctx)?;
+    write(arguments, &corpus, (&layout, &clusters, &names), &goals, &ctx)?;
+    let warnings = reporter.stop();
+    let seconds = started.elapsed().as_secs_f64();
+    let report = report(&corpus, &goals, &wanted, rounds, embedder.name(), &warnings, seconds);
+    files::json(&arguments.out.join(EXPLANATIONS), &report)?;
+    reporter.finish(&report);
+    Ok(())
+}
+
+/// What is asked for.
+fn wanted(arguments: &GoalArguments, ctx: &Ctx) -> anyhow::Result<GoalParams> {
+    let view = arguments.view.as_deref().map(|view| match view {
+        "meaning" => GoalView::Meaning,
+        "language" => GoalView::Language,
+        "style" => GoalView::Style,
+        column => GoalView::Column(column.to_owned()),
+    });
+    Ok(GoalParams {
+        goal: arguments.goal.clone(),
+        k: arguments.k,
+        lambda: arguments.overlap,
+        mu: arguments.missed,
+        predicates: arguments.predicates.as_deref().map_or(Ok(Vec::new()), |path| predicates(path, ctx))?,
+        view,
+        nuisance: arguments.nuisance.clone(),
+        seed: arguments.common.seed,
+    })
+}
+
+/// The lines of a file that are not empty.
+fn predicates(path: &Path, ctx: &Ctx) -> anyhow::Result<Vec<String>> {
+    let corpus = open::corpus(path, &ReadOptions::default(), ctx)?;
+    let lines = (0..corpus.len()).map(|i| corpus.text(i).trim().to_owned());
+    let predicates: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
+    anyhow::ensure!(!predicates.is_empty(), "{} holds no predicate: write one a line", path.display());
+    Ok(predicates)
+}
+
+fn write(
+    arguments: &GoalArguments,
+    corpus: &Corpus,
+    (layout, clusters, names): (&Layout, &Clusters, &Names),
+    goals: &Goals,
+    ctx: &Ctx,
+) -> anyhow::Result<()> {
+    let options = clusters_csv::Options { raw: arguments.raw, edits: None, goals: Some(goals) };
+    let path = arguments.out.join(CLUSTERS);
+    Ok(clusters_csv::write(&path, corpus, Some(layout), Some(clusters), Some(names), options, ctx)?)
+}
+
+fn report(
+    corpus: &Corpus,
+    goals: &Goals,
+    params: &GoalParams,
+    rounds: Vec<Value>,
+    model: &str,
+    warnings: &[String],
+    seconds: f64,
+) -> Value {
+    let shown = |ids: &[u32]| -> Vec<Value> {
+        ids.iter().map(|&i| json!({"row": i, "text": corpus.text(i as usize)})).collect()
+    };
+    let explanations: Vec<Value> = goals
+        .explanations
+        .iter()
+        .enumerate()
+        .map(|(at, e)| {
+            json!({
+                "explanation": at + 1, "predicate": e.predicate, "title": e.title, "documents": e.members.len(),
+                "only": e.only, "held_out": e.held_out, "name_area": e.name_area,
+                "exemplars": shown(&e.exemplars), "near_misses": shown(&e.near_misses),
+            })
+        })
+        .collect();
+    let documents = goals.best.len();
+    let covered = documents - goals.uncovered();
+    let once: usize = goals.explanations.iter().map(|e| e.only).sum();
+    json!({
+        "semascope": env!("CARGO_PKG_VERSION"),
+        "goal": goals.goal,
+        "view": {"kind": goals.view, "why": goals.why, "subtracted": goals.nuisances},
+        "documents": documents, "covered": covered, "covered_once": once,
+        "explanations": explanations,
+        "overlaps": goals.overlaps(),
+        "selection": goals.selection, "rounds": rounds,
+        "proposed_by": goals.proposed_by, "assigned_by": goals.assigned_by, "model": model,
+        "parameters": params, "warnings": warnings, "seconds": seconds,
+    })
+}

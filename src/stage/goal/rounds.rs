@@ -1,0 +1,290 @@
+//! Propose, assign, select, again; then one label a text, refined.
+
+use crate::data::{Clusters, Matrix, SelectionReport, UNCLUSTERED};
+use crate::job::Ctx;
+use crate::math::goal_candidates::{Candidate, From, add_new, from_direction, from_parts, parts};
+use crate::math::goal_refine::{
+    Model, ROUNDS as REFINEMENTS, ROUNDS_AFTER_EDIT, Refined, Texts, best_labels, inertia, lloyd, refine,
+};
+use crate::math::goal_space::products;
+use crate::math::kmeans::{KMeansParams, Metric, kmeans};
+use crate::math::select::{Choice, Membership, Selection, Status, select};
+
+use super::super::StageError;
+use super::GoalParams;
+
+/// Rounds of proposing at most.
+const ROUNDS: usize = 5;
+/// Fewer uncovered texts than this, or than this share, are no corpus to propose from.
+const FEWEST_UNCOVERED: usize = 40;
+const LEAST_UNCOVERED: f64 = 0.05;
+/// What each explanation costs where nobody said how many, as a share of all texts missed.
+const PRICE: f64 = 0.01;
+/// Clusterings that a start is held against …
+const RESTARTS: usize = 10;
+/// … and by how much their inertia may be surpassed.
+const WORSE: f64 = 1.01;
+/// Nothing more is proposed once there are so many candidates: the solver would only take longer.
+const ENOUGH_CANDIDATES: usize = 400;
+
+/// The solver stops this near to the best choice, or after this work in each round (a second or two).
+const ACCEPTED_GAP: f64 = 2e-4;
+const WORK: u64 = 1 << 31;
+
+/// How one round ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Round {
+    /// From 1.
+    pub round: usize,
+    pub of: usize,
+    pub candidates: usize,
+    pub chosen: usize,
+    /// The share of texts that a chosen candidate holds for.
+    pub covered: f64,
+    pub cost: f64,
+}
+
+/// Clusters, and which of a person's predicates each stands for.
+pub(super) struct Found {
+    pub refined: Refined,
+    /// Larger clusters first, but a person's predicates before all others in their order.
+    pub given: Vec<Option<usize>>,
+    pub selection: Option<SelectionReport>,
+}
+
+/// Explains `texts`; `given` are directions of the person's own predicates, end to end. `smooth` are the rows that are
+/// clustered.
+pub(super) fn run(
+    texts: Texts<'_>,
+    smooth: &Matrix,
+    given: &[f32],
+    params: &GoalParams,
+    told: &dyn Fn(&Round),
+    ctx: &Ctx,
+) -> Result<Found, StageError> {
+    let own = params.predicates.len();
+    if own > 1 && params.k.is_none_or(|k| k == own) {
+        return from_predicates(texts, given, own, ctx);
+    }
+    let rows = texts.rows;
+    let n = rows.rows();
+    let dim = rows.dim();
+    let mut known: Vec<Candidate> = Vec::new();
+    for (number, direction) in given.chunks_exact(dim.max(1)).enumerate() {
+        known.extend(from_direction(rows, direction.to_vec(), number, ctx)?);
+    }
+    let largest_share = Choice::largest_share_for(params.k);
+    let mut ids: Vec<u32> = (0..n as u32).collect();
+    let mut best: Option<(Selection, usize)> = None;
+    let mut rounds = 0;
+    ctx.progress.begin("Proposing explanations", "rounds", ROUNDS as u64, 0);
+    for round in 0..ROUNDS {
+        if known.len() >= ENOUGH_CANDIDATES {
+            break;
+        }
+        let seed = params.seed.wrapping_mul(7).wrapping_add(round as u64);
+        let new = from_parts(rows, smooth, &ids, &parts(params.k), seed, ctx)?;
+        add_new(&mut known, new, n, largest_share);
+        if known.is_empty() {
+            break;
+        }
+        let selection = choose(&known, n, params, ctx)?;
+        let mut covered = vec![false; n];
+        selection.chosen.iter().flat_map(|&j| &known[j].members).for_each(|&i| covered[i as usize] = true);
+        let uncovered: Vec<u32> = (0..n as u32).filter(|&i| !covered[i as usize]).collect();
+        rounds = round + 1;
+        told(&Round {
+            round: rounds,
+            of: ROUNDS,
+            candidates: known.len(),
+            chosen: selection.chosen.len(),
+            covered: 1.0 - uncovered.len() as f64 / n as f64,
+            cost: selection.cost,
+        });
+        ctx.progress.advance(1);
+        let few = uncovered.len() < FEWEST_UNCOVERED.max((LEAST_UNCOVERED * n as f64) as usize);
+        ids = if few { (0..n as u32).collect() } else { uncovered };
+        best = Some((selection, known.len()));
+    }
+    let nothing = || {
+        StageError::Failed(
+            "No groups stand out among these texts under this goal. Try another goal, or ask for more explanations."
+                .into(),
+        )
+    };
+    let (selection, candidates) = best.ok_or_else(nothing)?;
+    let chosen: Vec<&Candidate> = selection.chosen.iter().map(|&j| &known[j]).collect();
+    if chosen.is_empty() {
+        return Err(nothing());
+    }
+    let report = SelectionReport {
+        status: in_words(selection.status).into(),
+        candidates,
+        rounds,
+        cost: selection.cost,
+        bound: selection.bound,
+        gap: selection.gap,
+        greedy_cost: selection.greedy_cost,
+    };
+    ctx.progress.begin("Refining explanations", "rounds", REFINEMENTS as u64, 0);
+    let (labels, k) = start(smooth, &chosen, params, ctx)?;
+    let refined = refine(texts, labels, k, REFINEMENTS, ctx)?;
+    let (refined, given) = ordered(texts, refined, &known, ctx)?;
+    Ok(Found { refined, given, selection: Some(report) })
+}
+
+fn choose(known: &[Candidate], n: usize, params: &GoalParams, ctx: &Ctx) -> Result<Selection, StageError> {
+    let members: Vec<Vec<u32>> = known.iter().map(|candidate| candidate.members.clone()).collect();
+    let own = |candidate: &Candidate| candidate.from != From::Part;
+    let choice = Choice {
+        k: params.k,
+        lambda: params.lambda,
+        mu: params.mu,
+        price: Some(PRICE * n as f64),
+        costs: known.iter().map(Candidate::cost).collect(),
+        pinned: (0..known.len()).filter(|&j| own(&known[j])).collect(),
+        accepted_gap: ACCEPTED_GAP,
+        work: WORK,
+        seed: params.seed,
+        ..Choice::default()
+    };
+    Ok(select(&Membership::new(n, &members), &choice, ctx)?)
+}
+
+fn in_words(status: Status) -> &'static str {
+    match status {
+        Status::Best => "best",
+        Status::Near => "near",
+        Status::OutOfWork => "out of work",
+        Status::OutOfTime => "out of time",
+    }
+}
+
+/// One label a text, from the chosen candidates' members; from plain clusters where these are clearly tighter, or
+/// where there are fewer candidates than asked for.
+fn start(
+    smooth: &Matrix,
+    chosen: &[&Candidate],
+    params: &GoalParams,
+    ctx: &Ctx,
+) -> Result<(Vec<u32>, usize), StageError> {
+    let (n, dim) = (smooth.rows(), smooth.dim());
+    let k = params.k.unwrap_or(chosen.len()).max(chosen.len());
+    if k == 1 {
+        let mut labels = vec![UNCLUSTERED; n];
+        chosen[0].members.iter().for_each(|&i| labels[i as usize] = 0);
+        return Ok((labels, 1));
+    }
+    let plain = || {
+        let params = KMeansParams {
+            k,
+            seed: params.seed,
+            restarts: RESTARTS,
+            centre: false,
+            metric: Metric::Euclidean,
+            ..KMeansParams::default()
+        };
+        let found = kmeans(smooth, &params, &ctx.untold())?;
+        Ok::<_, StageError>((found.labels, found.count))
+    };
+    if chosen.len() < k {
+        return plain();
+    }
+    let mut centres = vec![0.0f32; k * dim];
+    for (candidate, centre) in chosen.iter().zip(centres.chunks_exact_mut(dim.max(1))) {
+        let share = 1.0 / candidate.members.len() as f32;
+        for &i in &candidate.members {
+            centre.iter_mut().zip(smooth.row(i as usize).iter()).for_each(|(sum, x)| *sum += share * x);
+        }
+    }
+    let labels = lloyd(smooth, centres, k, ctx)?;
+    // A person's predicates are not given up for tighter clusters.
+    if chosen.iter().any(|candidate| candidate.from != From::Part) {
+        return Ok((labels, k));
+    }
+    let (others, count) = plain()?;
+    let looser = inertia(smooth, &labels, k, ctx)? > WORSE * inertia(smooth, &others, count, ctx)?;
+    Ok(if looser { (others, count) } else { (labels, k) })
+}
+
+/// Puts larger clusters first, but a person's predicates before all others in their order; empty clusters go.
+fn ordered(
+    texts: Texts<'_>,
+    refined: Refined,
+    known: &[Candidate],
+    ctx: &Ctx,
+) -> Result<(Refined, Vec<Option<usize>>), StageError> {
+    let (labels, k) = Clusters::ordered(&refined.labels);
+    let mut given = vec![None; k];
+    for candidate in known {
+        let From::Words(number) = candidate.from else { continue };
+        // The cluster that holds most of its members, as a share of the cluster.
+        let mut hits = vec![0usize; k];
+        let mut sizes = vec![0usize; k];
+        labels.iter().filter(|l| **l != UNCLUSTERED).for_each(|&label| sizes[label as usize] += 1);
+        for &i in &candidate.members {
+            if let Some(hits) = hits.get_mut(labels[i as usize] as usize) {
+                *hits += 1;
+            }
+        }
+        let share = |c: usize| hits[c] as f64 / (sizes[c] + candidate.members.len()) as f64;
+        let free = (0..k).filter(|&c| given[c].is_none());
+        if let Some(c) = free.max_by(|&a, &b| share(a).total_cmp(&share(b)).then(b.cmp(&a))) {
+            given[c] = Some(number);
+        }
+    }
+    let mut order: Vec<usize> = (0..k).collect();
+    order.sort_by_key(|&c| (given[c].unwrap_or(usize::MAX), c));
+    let mut place = vec![0u32; k];
+    order.iter().enumerate().for_each(|(new, &old)| place[old] = new as u32);
+    let labels: Vec<u32> =
+        labels.iter().map(|&label| place.get(label as usize).copied().unwrap_or(UNCLUSTERED)).collect();
+    let given = order.iter().map(|&old| given[old]).collect();
+    let (model, scores) = Model::of(texts, &labels, k, ctx)?;
+    Ok((Refined { labels, model, scores }, given))
+}
+
+/// Each text goes to the nearest of the given predicates, which refine from there: starting anew would forget the
+/// words.
+fn from_predicates(texts: Texts<'_>, given: &[f32], k: usize, ctx: &Ctx) -> Result<Found, StageError> {
+    ctx.progress.begin("Refining explanations", "rounds", REFINEMENTS as u64, 0);
+    let mut scores = products(texts.rows, given, ctx)?;
+    standardise(&mut scores, k);
+    let refined = refine(texts, best_labels(&scores, k), k, REFINEMENTS, ctx)?;
+    Ok(Found { refined, given: (0..k).map(Some).collect(), selection: None })
+}
+
+/// Makes each of `k` columns of mean zero and deviation one.
+fn standardise(scores: &mut [f32], k: usize) {
+    let n = (scores.len() / k.max(1)).max(1) as f64;
+    for c in 0..k {
+        let column = || scores.iter().skip(c).step_by(k).map(|&x| f64::from(x));
+        let mean = column().sum::<f64>() / n;
+        let deviation = (column().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt().max(1e-9);
+        let (mean, factor) = (mean as f32, (1.0 / deviation) as f32);
+        scores.iter_mut().skip(c).step_by(k).for_each(|x| *x = (*x - mean) * factor);
+    }
+}
+
+/// Clusters once number `which` points in another direction: its scores are replaced, and all refine a few rounds.
+pub(super) fn redirected(
+    texts: Texts<'_>,
+    before: &Refined,
+    which: usize,
+    direction: &[f32],
+    ctx: &Ctx,
+) -> Result<Refined, StageError> {
+    let k = before.model.k;
+    let mut own = products(texts.rows, direction, ctx)?;
+    standardise(&mut own, 1);
+    let mut scores = before.scores.clone();
+    scores.iter_mut().skip(which).step_by(k).zip(own).for_each(|(score, new)| *score = new);
+    let labels = if k > 1 {
+        best_labels(&scores, k)
+    } else {
+        // Alone it has whoever lies above the split of its scores.
+        let split = crate::math::goal_threshold::otsu(&scores);
+        scores.iter().map(|score| if *score >= split { 0 } else { UNCLUSTERED }).collect()
+    };
+    Ok(refine(texts, labels, k, ROUNDS_AFTER_EDIT, ctx)?)
+}
