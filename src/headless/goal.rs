@@ -7,11 +7,10 @@ use serde_json::{Value, json};
 
 use crate::data::{Clusters, Corpus, GoalView, Goals, Layout, Names};
 use crate::io::cache::Cache;
-use crate::io::read::ReadOptions;
-use crate::io::{atomic, clusters_csv};
+use crate::io::{atomic, clusters_csv, line_list};
 use crate::job::Ctx;
 use crate::stage::goal::{self, GoalParams, Inputs};
-use crate::stage::{self, Params, Tools, map, open};
+use crate::stage::{self, Params, Tools, map};
 
 use super::arguments::GoalArguments;
 use super::files;
@@ -32,7 +31,7 @@ pub fn run(arguments: &GoalArguments) -> anyhow::Result<()> {
     let ctx = reporter.ctx.clone();
     files::folder(&arguments.out)?;
     atomic::check_writable(&arguments.out.join(CLUSTERS))?;
-    let wanted = wanted(arguments, &ctx)?;
+    let wanted = wanted(arguments)?;
 
     let (cache, on) = (Cache::open(None)?, arguments.common.computers());
     cache.remark().into_iter().for_each(|remark| ctx.warn(remark));
@@ -67,7 +66,7 @@ pub fn run(arguments: &GoalArguments) -> anyhow::Result<()> {
 }
 
 /// What is asked for.
-fn wanted(arguments: &GoalArguments, ctx: &Ctx) -> anyhow::Result<GoalParams> {
+fn wanted(arguments: &GoalArguments) -> anyhow::Result<GoalParams> {
     let view = arguments.view.as_deref().map(|view| match view {
         "meaning" => GoalView::Meaning,
         "language" => GoalView::Language,
@@ -79,18 +78,16 @@ fn wanted(arguments: &GoalArguments, ctx: &Ctx) -> anyhow::Result<GoalParams> {
         k: arguments.k,
         lambda: arguments.overlap,
         mu: arguments.missed,
-        predicates: arguments.predicates.as_deref().map_or(Ok(Vec::new()), |path| predicates(path, ctx))?,
+        predicates: arguments.predicates.as_deref().map_or(Ok(Vec::new()), predicates)?,
         view,
         nuisance: arguments.nuisance.clone(),
         seed: arguments.common.seed,
     })
 }
 
-/// The lines of a file that are not empty.
-fn predicates(path: &Path, ctx: &Ctx) -> anyhow::Result<Vec<String>> {
-    let corpus = open::corpus(path, &ReadOptions::default(), ctx)?;
-    let lines = (0..corpus.len()).map(|i| corpus.text(i).trim().to_owned());
-    let predicates: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
+/// The predicates in a file.
+fn predicates(path: &Path) -> anyhow::Result<Vec<String>> {
+    let predicates = line_list::read(path)?;
     anyhow::ensure!(!predicates.is_empty(), "{} holds no predicate: write one a line", path.display());
     Ok(predicates)
 }

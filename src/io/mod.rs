@@ -9,6 +9,7 @@ mod edits_form;
 pub mod error;
 mod exact;
 mod journal;
+pub mod line_list;
 pub mod machine;
 pub mod mapped;
 pub mod npy;

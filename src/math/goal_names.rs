@@ -32,8 +32,6 @@ const MOST_KEYNESS: f32 = 8.0;
 /// A word below either is no name.
 const LEAST_KEYNESS: f32 = 2.0;
 const LEAST_AREA: f32 = 0.6;
-/// Two words of which one begins with the other are the same word where it has so many letters.
-const CLEAR_PREFIX: usize = 4;
 /// Words whose vectors are nearer than this say the same.
 const ALIKE: f32 = 0.8;
 /// Parts of a cluster that a name must hold for, of at least so many members.
@@ -162,13 +160,6 @@ fn keyness(inside: u32, size: usize, outside: u32, others: usize) -> f32 {
         return 0.0;
     }
     ((a / rest_a).ln() - (b / rest_b).ln()) / (1.0 / a + 1.0 / b).sqrt()
-}
-
-/// Whether one of two stems goes on from the other: "tech" and "technolog", "art" and "arts".
-fn repeats(one: &str, other: &str) -> bool {
-    let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
-    long.strip_prefix(short)
-        .is_some_and(|rest| short.chars().count() >= CLEAR_PREFIX || matches!(rest, "" | "s"))
 }
 
 /// Standard deviations from the mean.
@@ -306,9 +297,7 @@ impl Naming<'_> {
         let used: Vec<String> = chosen.iter().flat_map(|&w| stems(&self.words[w].word)).collect();
         let new = |w: &usize| {
             !chosen.contains(w)
-                && !stems(&self.words[*w].word)
-                    .iter()
-                    .any(|stem| used.iter().any(|other| repeats(stem, other)))
+                && !stems(&self.words[*w].word).iter().any(|stem| used.contains(stem))
                 && chosen.iter().all(|&other| dot(self.vector(*w), self.vector(other)) <= ALIKE)
         };
         let judged = pool.iter().copied().filter(new).map(|w| (worth(w, chosen), w));
@@ -385,12 +374,6 @@ mod tests {
         let found = named(&words, &[[1.0, 0.0, 0.0], [1.0, 0.1, 0.5], [1.0, 0.0, 0.02]]);
         assert_eq!(found[0].len(), 1, "{found:?}");
         assert!(found[1].is_empty());
-    }
-
-    #[test]
-    fn words_that_go_on_from_each_other_repeat_each_other() {
-        assert!(repeats("tech", "technolog") && repeats("arts", "art") && repeats("x", "x"));
-        assert!(!repeats("car", "card") && !repeats("market", "marine"));
     }
 
     #[test]

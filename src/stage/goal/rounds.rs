@@ -27,8 +27,7 @@ const WORSE: f64 = 1.01;
 /// Nothing more is proposed once there are so many candidates: the solver would only take longer.
 const ENOUGH_CANDIDATES: usize = 400;
 
-/// The solver stops this near to the best choice, or after this work in each round (a second or two).
-const ACCEPTED_GAP: f64 = 2e-4;
+/// The solver stops after this work in each round (a second or two).
 const WORK: u64 = 1 << 31;
 
 /// How one round ended.
@@ -143,7 +142,6 @@ fn choose(known: &[Candidate], n: usize, params: &GoalParams, ctx: &Ctx) -> Resu
         price: Some(PRICE * n as f64),
         costs: known.iter().map(Candidate::cost).collect(),
         pinned: (0..known.len()).filter(|&j| own(&known[j])).collect(),
-        accepted_gap: ACCEPTED_GAP,
         work: WORK,
         seed: params.seed,
         ..Choice::default()
