@@ -10,12 +10,15 @@
 //! how many classes' names hold a content word of the gold description or a synonym of one. `table`: the same for a
 //! table with a column of labels. `vectors`: seconds for a whole corpus whose vectors `semascope embed` wrote. `edit`: seconds to re-assign TEXTS texts (100,000) after a predicate's edit.
 
+#[path = "../tests/common/texts.rs"]
+mod texts;
+
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use semascope::data::{Column, Corpus, Key, Matrix, ReadReport, Typed, UNCLUSTERED};
+use semascope::data::{Key, Matrix, UNCLUSTERED};
 use semascope::embed::{EmbedParams, Embedder, Texts};
 use semascope::io::npy;
 use semascope::io::read::ReadOptions;
@@ -30,6 +33,7 @@ use semascope::math::stop_words::stop_words;
 use semascope::model::{DevicePreference, ModelSource, wordnet};
 use semascope::stage::goal::{self, Explained, GoalParams, Inputs};
 use semascope::stage::{Computers, Tools, neighbours, open};
+use texts::corpus;
 
 fn main() -> Result<()> {
     // `cargo bench` adds a flag of its own.
@@ -142,20 +146,6 @@ fn whole(file: &Path, text: &str, vectors: &Path, params: GoalParams) -> Result<
         println!("  edited in {:.2} s", started.elapsed().as_secs_f64());
     }
     Ok(())
-}
-
-fn corpus(texts: &[String]) -> Corpus {
-    let text = Column { name: "text".into(), cells: texts.iter().collect(), typed: Typed::Text };
-    let mut corpus = Corpus {
-        key: Key::of("none", 0).finish(),
-        name: "bench".into(),
-        source: None,
-        columns: vec![text],
-        text_columns: vec![0],
-        report: ReadReport::default(),
-    };
-    corpus.key = corpus.content_key();
-    corpus
 }
 
 fn embedded(embedder: &Embedder, texts: &[String]) -> Result<Matrix> {

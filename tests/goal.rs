@@ -2,34 +2,24 @@
 
 mod common;
 
+#[path = "common/texts.rs"]
+mod texts;
+
 use std::path::Path;
 use std::sync::Mutex;
 
 use common::{SMALL, small_corpus};
-use semascope::data::{Column, Corpus, GoalView, Key, Matrix, ReadReport, Typed, UNCLUSTERED};
+use semascope::data::{Corpus, GoalView, Key, Matrix, UNCLUSTERED};
 use semascope::embed::{EmbedParams, Embedder, Texts};
 use semascope::io::read::ReadOptions;
 use semascope::job::Ctx;
 use semascope::model::{DevicePreference, ModelSource};
 use semascope::stage::goal::{self, Explained, GoalParams, Inputs};
 use semascope::stage::{Computers, StageError, Tools, open};
+use texts::corpus;
 
 fn embedder() -> Embedder {
     Embedder::load(&ModelSource::Builtin, DevicePreference::Cpu).unwrap()
-}
-
-fn corpus(texts: &[String]) -> Corpus {
-    let text = Column { name: "text".into(), cells: texts.iter().collect(), typed: Typed::Text };
-    let mut corpus = Corpus {
-        key: Key::of("none", 0).finish(),
-        name: "test".into(),
-        source: None,
-        columns: vec![text],
-        text_columns: vec![0],
-        report: ReadReport::default(),
-    };
-    corpus.key = corpus.content_key();
-    corpus
 }
 
 fn embedded(corpus: &Corpus, embedder: &Embedder) -> Matrix {
