@@ -132,10 +132,10 @@ fn whole(file: &Path, text: &str, vectors: &Path, params: GoalParams) -> Result<
     println!("{} texts: neighbours after {:.1} s", corpus.len(), started.elapsed().as_secs_f64());
     let started = Instant::now();
     let inputs = Inputs { corpus: &corpus, matrix: &matrix, knn: Some(&knn), embedder: &embedder };
-    let told = |round: &goal::Round| {
+    let told = |round: goal::Round| {
         println!("  {:.1} s: {round:?}", started.elapsed().as_secs_f64());
     };
-    let found = goal::run(&inputs, &params, tools, &told, &Ctx::quiet())?;
+    let found = goal::run(&inputs, &params, tools, goal::Watch { told: &told, ..goal::Watch::NONE }, &Ctx::quiet())?;
     println!("  explained after {:.1} s {:?}", started.elapsed().as_secs_f64(), found.goals.nuisances);
     for e in &found.goals.explanations {
         println!("    {} ({}; {:?})", e.predicate, e.members.len(), e.held_out.map(|held| held.accuracy));
@@ -168,7 +168,7 @@ fn measure(set: &Set, k: usize, seeds: u64, embedder: &Embedder) -> Result<()> {
     let on = Computers::new(DevicePreference::Cpu, None);
     let explain = |params: &GoalParams| -> Result<(Explained, f64)> {
         let started = Instant::now();
-        let found = goal::run(&inputs, params, Tools { cache: None, on: &on }, &|_| {}, &Ctx::quiet())?;
+        let found = goal::run(&inputs, params, Tools { cache: None, on: &on }, goal::Watch::NONE, &Ctx::quiet())?;
         Ok((found, started.elapsed().as_secs_f64()))
     };
     println!("{}: {} texts, {}", set.name, set.texts.len(), set.goal);
@@ -344,7 +344,7 @@ fn edit(n: usize) -> Result<()> {
         (0..n).map(|_| (0..30).map(|_| word(random.below(20_000))).collect::<Vec<_>>().join(" ")).collect();
     let words = TextWords::of(n, |i| Cow::Borrowed(texts[i].as_str()), &Ctx::quiet())?;
     let labels: Vec<u32> = (0..n).map(|_| random.below(K) as u32).collect();
-    let texts = GoalTexts { rows: &rows, words: &words, fixed: &[] };
+    let texts = GoalTexts { rows: &rows, words: &words, fixed: &[], barred: &[] };
     for _ in 0..3 {
         let started = Instant::now();
         let refined = refine(texts, labels.clone(), K, ROUNDS_AFTER_EDIT, &Ctx::quiet())?;

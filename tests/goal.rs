@@ -48,7 +48,7 @@ fn explained(corpus: &Corpus, params: &GoalParams) -> Result<Explained, StageErr
     let matrix = embedded(corpus, &embedder);
     let inputs = Inputs { corpus, matrix: &matrix, knn: None, embedder: &embedder };
     let on = Computers::new(DevicePreference::Cpu, None);
-    goal::run(&inputs, params, Tools { cache: None, on: &on }, &|_| {}, &Ctx::quiet())
+    goal::run(&inputs, params, Tools { cache: None, on: &on }, goal::Watch::NONE, &Ctx::quiet())
 }
 
 fn by(goal: &str) -> GoalParams {
@@ -94,8 +94,8 @@ fn a_goal_for_topics_finds_the_subjects_and_tells_of_every_round() {
     let on = Computers::new(DevicePreference::Cpu, None);
     let rounds = Mutex::new(Vec::new());
     let params = GoalParams { k: Some(4), ..by("what is talked about?") };
-    let told = |round: &goal::Round| rounds.lock().unwrap().push(round.clone());
-    let found = goal::run(&inputs, &params, Tools { cache: None, on: &on }, &told, &Ctx::quiet()).unwrap();
+    let told = |round: goal::Round| rounds.lock().unwrap().push(round.clone());
+    let found = goal::run(&inputs, &params, Tools { cache: None, on: &on }, goal::Watch { told: &told, ..goal::Watch::NONE }, &Ctx::quiet()).unwrap();
     let goals = &found.goals;
     assert_eq!((goals.view.clone(), goals.explanations.len()), (GoalView::Meaning, 4));
     assert!(agreeing(&goals.best, &subjects) > SMALL * 8 / 10, "{}", agreeing(&goals.best, &subjects));
@@ -299,7 +299,7 @@ fn a_stopped_goal_stops() {
     let on = Computers::new(DevicePreference::Cpu, None);
     let ctx = Ctx::quiet();
     let stop = ctx.cancel.clone();
-    let told = move |_: &goal::Round| stop.cancel();
-    let found = goal::run(&inputs, &by("by topic"), Tools { cache: None, on: &on }, &told, &ctx);
+    let told = move |_: goal::Round| stop.cancel();
+    let found = goal::run(&inputs, &by("by topic"), Tools { cache: None, on: &on }, goal::Watch { told: &told, ..goal::Watch::NONE }, &ctx);
     assert!(matches!(found, Err(StageError::Cancelled)));
 }

@@ -28,17 +28,21 @@ pub struct HeldOutFigures {
 }
 
 /// One explanation.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
+    /// Among the explanations of its goal, whatever becomes of the others.
+    pub id: u32,
     /// "has a topic of sport, team": can be checked on one text.
     pub predicate: String,
     /// Its words alone.
     pub title: String,
     /// Documents that satisfy it, ascending.
+    #[serde(skip)]
     pub members: Vec<u32>,
     /// How many satisfy no other.
     pub only: usize,
     /// How surely each document satisfies it, in [0, 1]; members have 0.5 or more. A document without text has 0.
+    #[serde(skip)]
     pub scores: Vec<f32>,
     /// Members that show it best, best first.
     pub exemplars: Vec<u32>,
@@ -49,6 +53,10 @@ pub struct Explanation {
     /// The share of pairs of a member and another document in which the member is nearer to the name's words, where
     /// the name was made from words: 0.5 is chance.
     pub name_area: Option<f32>,
+    /// Who proposed it, in words.
+    pub proposed_by: String,
+    /// Whether it stays whatever else is proposed when the goal is explained again.
+    pub pinned: bool,
 }
 
 /// How the explanations were selected among the candidates.
@@ -66,7 +74,7 @@ pub struct SelectionReport {
 }
 
 /// What a goal gave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Goals {
     pub key: Key,
     pub goal: String,
@@ -77,6 +85,7 @@ pub struct Goals {
     pub nuisances: Vec<String>,
     pub explanations: Vec<Explanation>,
     /// For each document the number of the best explanation that it satisfies, or [`super::UNCLUSTERED`].
+    #[serde(skip)]
     pub best: Vec<u32>,
     /// Where explanations were selected among candidates.
     pub selection: Option<SelectionReport>,
@@ -86,6 +95,66 @@ pub struct Goals {
 }
 
 impl Goals {
+    /// Where an explanation stands.
+    pub fn place(&self, id: u32) -> Option<usize> {
+        self.explanations.iter().position(|explanation| explanation.id == id)
+    }
+
+    /// How many explanations each document satisfies.
+    pub fn satisfied(&self) -> Vec<u32> {
+        let mut satisfied = vec![0u32; self.best.len()];
+        let members = self.explanations.iter().flat_map(|explanation| &explanation.members);
+        members.for_each(|&i| {
+            if let Some(count) = satisfied.get_mut(i as usize) {
+                *count += 1;
+            }
+        });
+        satisfied
+    }
+
+    /// Counts for each explanation the documents that satisfy no other.
+    pub fn count_only(&mut self) {
+        let satisfied = self.satisfied();
+        for explanation in &mut self.explanations {
+            let alone = explanation.members.iter().filter(|&&i| satisfied[i as usize] == 1);
+            explanation.only = alone.count();
+        }
+    }
+
+    /// Documents that satisfy no explanation, ascending.
+    pub fn uncovered_documents(&self) -> Vec<u32> {
+        let none = self.best.iter().enumerate().filter(|(_, best)| **best == super::UNCLUSTERED);
+        none.map(|(i, _)| i as u32).collect()
+    }
+
+    /// The documents by their best explanation, as clusters.
+    pub fn clusters(&self) -> super::Clusters {
+        let strength = |(i, &best): (usize, &u32)| match self.explanations.get(best as usize) {
+            Some(explanation) => explanation.scores.get(i).copied().unwrap_or(0.0),
+            None => 0.0,
+        };
+        super::Clusters {
+            key: Key::of("goal's clusters", 1).input(self.key).finish(),
+            labels: self.best.clone(),
+            count: self.explanations.len(),
+            strengths: self.best.iter().enumerate().map(strength).collect(),
+            method: "goal".into(),
+        }
+    }
+
+    /// What those clusters are called.
+    pub fn names(&self) -> super::Names {
+        let name = |explanation: &Explanation| super::ClusterName {
+            title: explanation.title.clone(),
+            keywords: Vec::new(),
+            exemplars: explanation.exemplars.clone(),
+        };
+        super::Names {
+            key: Key::of("goal's names", 1).input(self.key).finish(),
+            clusters: self.explanations.iter().map(name).collect(),
+        }
+    }
+
     /// Documents that satisfy no explanation.
     pub fn uncovered(&self) -> usize {
         self.best.iter().filter(|&&best| best == super::UNCLUSTERED).count()

@@ -3,6 +3,7 @@
 //! Nothing here opens a file or computes: see `io` for where they come from and `stage` for how they follow
 //! from each other.
 
+mod asked;
 mod clusters;
 mod corpus;
 mod edits;
@@ -16,6 +17,7 @@ mod names;
 mod row_map;
 mod strings;
 
+pub use asked::{Asked, GoalDeed, GoalParams, MISSED_COST, OVERLAP_COST, Seed};
 pub use clusters::{Clusters, UNCLUSTERED};
 pub use corpus::{Column, ColumnKind, Corpus, DATE_EMPTY, NO_CODE, ReadReport, SkippedRow, Typed};
 pub use edits::{Edits, EditsChange, MadeBy, Members, Part, Regrouping, Source, Standing};

@@ -42,14 +42,16 @@ pub fn run(arguments: &GoalArguments) -> anyhow::Result<()> {
     let knn = stage::neighbours::run(&matrix, &params.neighbours, tools, &ctx)?;
     let inputs = Inputs { corpus: &corpus, matrix: &matrix, knn: Some(&knn), embedder: &embedder };
     let mut rounds = std::sync::Mutex::new(Vec::new());
-    let told = |round: &goal::Round| {
+    let told = |round: goal::Round| {
         let round = json!({
             "round": round.round, "candidates": round.candidates, "chosen": round.chosen,
             "covered": round.covered, "cost": round.cost,
         });
         rounds.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(round);
     };
-    let goals = goal::run(&inputs, &wanted, tools, &told, &ctx)?.goals;
+    let watch = goal::Watch { told: &told, ..goal::Watch::NONE };
+    let explained = goal::run(&inputs, &wanted, tools, watch, &ctx)?;
+    let goals = explained.goals;
     let rounds = std::mem::take(rounds.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner));
 
     let map_inputs = map::Inputs { matrix: &matrix, knn: &knn, search: Some(&params.neighbours) };
@@ -82,6 +84,7 @@ fn wanted(arguments: &GoalArguments) -> anyhow::Result<GoalParams> {
         view,
         nuisance: arguments.nuisance.clone(),
         seed: arguments.common.seed,
+        ..GoalParams::default()
     })
 }
 

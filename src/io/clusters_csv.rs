@@ -260,6 +260,9 @@ mod tests {
     fn a_goal_adds_two_columns_an_explanation_and_the_best_one() {
         let corpus = corpus(&[("body", vec!["a".into(), "b".into()])]);
         let explanation = |title: &str, members: Vec<u32>, scores: Vec<f32>| Explanation {
+            id: 0,
+            proposed_by: String::new(),
+            pinned: false,
             predicate: format!("is about {title}"),
             title: title.into(),
             only: members.len(),

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::goal_refine::{Model, ROUNDS, Refined, Texts, refine};
+use super::goal_refine::{ROUNDS, Refined, Texts, refine};
 use super::goal_space::gathered;
 use super::goal_threshold::{best_threshold, calibrated, slope};
 use super::random::Random;
@@ -82,16 +82,6 @@ pub fn of_refined(refined: &Refined) -> Memberships {
     memberships(&refined.scores, borders)
 }
 
-/// Who satisfies one explanation after its direction or threshold changed: a product and a comparison a text.
-pub fn reassigned(
-    model: &Model,
-    texts: Texts<'_>,
-    borders: Vec<Border>,
-    ctx: &Ctx,
-) -> Result<Memberships, Cancelled> {
-    Ok(memberships(&model.scores(texts, ctx)?, borders))
-}
-
 /// Refines the clusters on a random half of the texts alone and compares what that half says of the others with
 /// their labels.
 pub fn held_out(
@@ -110,10 +100,10 @@ pub fn held_out(
         (gathered(texts.rows, ids), texts.words.gathered(ids), labels)
     };
     let (rows, words, half_labels) = half(known);
-    let refined = refine(Texts { rows: &rows, words: &words, fixed: &[] }, half_labels, k, ROUNDS, ctx)?;
+    let refined = refine(Texts { rows: &rows, words: &words, fixed: &[], barred: &[] }, half_labels, k, ROUNDS, ctx)?;
     let borders = borders(&refined.scores, &refined.labels, k);
     let (rows, words, truth) = half(others);
-    let scores = refined.model.scores(Texts { rows: &rows, words: &words, fixed: &[] }, ctx)?;
+    let scores = refined.model.scores(Texts { rows: &rows, words: &words, fixed: &[], barred: &[] }, ctx)?;
     let judged = |c: usize| {
         let (mut right, mut hits, mut found, mut true_ones) = (0usize, 0usize, 0usize, 0usize);
         for (row, label) in scores.chunks_exact(k.max(1)).zip(&truth) {
@@ -226,7 +216,7 @@ mod tests {
         make_unit(&mut values, 2);
         let rows = Matrix::from_vec(Key::of("test", 1).finish(), "test", true, 2, values);
         let words = TextWords::none(200);
-        let texts = Texts { rows: &rows, words: &words, fixed: &[] };
+        let texts = Texts { rows: &rows, words: &words, fixed: &[], barred: &[] };
         let labels: Vec<u32> = (0..200).map(|i| i % 2).collect();
         let judged = held_out(texts, &labels, 2, 1, &Ctx::quiet()).unwrap();
         assert!(judged.iter().all(|held| held.accuracy == 1.0 && held.f1 == 1.0));

@@ -33,11 +33,33 @@ pub struct Texts<'a> {
     pub words: &'a TextWords,
     /// Texts whose cluster a person decided, [`UNCLUSTERED`] for the others; empty where there is none.
     pub fixed: &'a [u32],
+    /// Texts (rows) and clusters that they are not in, as a person said; ascending.
+    pub barred: &'a [(u32, u32)],
 }
 
 impl Texts<'_> {
     fn fixed(&self, text: usize) -> Option<u32> {
         self.fixed.get(text).copied().filter(|&label| label != UNCLUSTERED)
+    }
+
+    /// Lets hold what a person decided: `scores` (texts × `k`) say what comes next where a cluster is barred.
+    fn decide(&self, labels: &mut [u32], scores: Option<&[f32]>, k: usize) {
+        for (text, label) in labels.iter_mut().enumerate() {
+            if let Some(fixed) = self.fixed(text) {
+                *label = fixed;
+            }
+        }
+        for barred in self.barred.chunk_by(|a, b| a.0 == b.0) {
+            let text = barred[0].0 as usize;
+            let is_barred = |c: usize| barred.iter().any(|&(_, cluster)| cluster as usize == c);
+            if !labels.get(text).is_some_and(|&label| is_barred(label as usize)) {
+                continue;
+            }
+            let score = |c: usize| scores.map_or(0.0, |scores| scores[text * k + c]);
+            let others = (0..k).filter(|&c| !is_barred(c));
+            let next = others.max_by(|&a, &b| score(a).total_cmp(&score(b)).then(b.cmp(&a)));
+            labels[text] = next.map_or(UNCLUSTERED, |c| c as u32);
+        }
     }
 }
 
@@ -160,14 +182,7 @@ pub fn refine(
     rounds: usize,
     ctx: &Ctx,
 ) -> Result<Refined, Cancelled> {
-    let fix = |labels: &mut Vec<u32>| {
-        for (text, label) in labels.iter_mut().enumerate() {
-            if let Some(fixed) = texts.fixed(text) {
-                *label = fixed;
-            }
-        }
-    };
-    fix(&mut labels);
+    texts.decide(&mut labels, None, k);
     let mut round = 0;
     loop {
         let (model, scores) = Model::of(texts, &labels, k, ctx)?;
@@ -176,7 +191,7 @@ pub fn refine(
             return Ok(Refined { labels, model, scores });
         }
         let mut next = best_labels(&scores, k);
-        fix(&mut next);
+        texts.decide(&mut next, Some(&scores), k);
         let settled = next == labels;
         labels = next;
         if settled || round >= rounds {
@@ -255,7 +270,7 @@ mod tests {
         // One text begins on the wrong side.
         let start: Vec<u32> = (0..23).map(|i| u32::from(i == 5 || (12..22).contains(&i))).collect();
         let with = |words: &TextWords| {
-            let texts = Texts { rows: &rows, words, fixed: &[] };
+            let texts = Texts { rows: &rows, words, fixed: &[], barred: &[] };
             refine(texts, start.clone(), 2, ROUNDS, &Ctx::quiet()).unwrap().labels
         };
         let labels = with(&words);
@@ -270,13 +285,26 @@ mod tests {
         let start: Vec<u32> = (0..23).map(|i| u32::from(i >= 12)).collect();
         let mut fixed = vec![UNCLUSTERED; 23];
         fixed[22] = 0;
-        let texts = Texts { rows: &rows, words: &words, fixed: &fixed };
+        let texts = Texts { rows: &rows, words: &words, fixed: &fixed, barred: &[] };
         let found = refine(texts, start, 2, ROUNDS, &Ctx::quiet()).unwrap();
         assert_eq!(found.labels[22], 0);
         let free = Texts { fixed: &[], ..texts };
         let (before, _) = Model::of(free, &found.labels, 2, &Ctx::quiet()).unwrap();
         let scores = |model: &Model| model.scores(free, &Ctx::quiet()).unwrap();
         assert!(scores(&found.model)[44] > scores(&before)[44], "its words count more than once");
+    }
+
+    #[test]
+    fn a_text_barred_from_its_cluster_goes_to_the_next_best() {
+        let (rows, words) = two_kinds();
+        let start: Vec<u32> = (0..23).map(|i| u32::from(i >= 12)).collect();
+        let found = |barred: &[(u32, u32)]| {
+            let texts = Texts { rows: &rows, words: &words, fixed: &[], barred };
+            refine(texts, start.clone(), 2, ROUNDS, &Ctx::quiet()).unwrap().labels
+        };
+        assert_eq!((found(&[])[3], found(&[(3, 0)])[3]), (0, 1));
+        assert_eq!(found(&[(3, 0), (3, 1)])[3], UNCLUSTERED);
+        assert_eq!(found(&[(3, 1)]), found(&[]));
     }
 
     #[test]
@@ -292,7 +320,7 @@ mod tests {
     #[test]
     fn one_cluster_has_scores_without_rivals() {
         let (rows, words) = two_kinds();
-        let texts = Texts { rows: &rows, words: &words, fixed: &[] };
+        let texts = Texts { rows: &rows, words: &words, fixed: &[], barred: &[] };
         let labels: Vec<u32> = (0..23).map(|i| if i < 12 { 0 } else { UNCLUSTERED }).collect();
         let found = refine(texts, labels.clone(), 1, ROUNDS, &Ctx::quiet()).unwrap();
         assert_eq!(found.labels, labels);

@@ -27,6 +27,8 @@ const STRETCHES: usize = 8;
 pub struct TextWords {
     /// How many different words there are.
     pub words: usize,
+    /// The words as numbers that mean the same everywhere, ascending.
+    hashes: Vec<u64>,
     starts: Vec<usize>,
     ids: Vec<u32>,
 }
@@ -48,18 +50,19 @@ fn for_each_word(text: &str, mut each: impl FnMut(&str)) {
     }
 }
 
+/// The same on every machine: FNV-1a.
+fn hash(word: &str) -> u64 {
+    word.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
+    })
+}
+
 impl TextWords {
     /// The words of `n` texts that stand in at least three of them and at most half.
     pub fn of<'a, F>(n: usize, text: F, ctx: &Ctx) -> Result<Self, Cancelled>
     where
         F: Fn(usize) -> Cow<'a, str> + Sync,
     {
-        let hash = |word: &str| {
-            // The same on every machine: FNV-1a.
-            word.bytes().fold(0xCBF2_9CE4_8422_2325u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
-            })
-        };
         let starts: Vec<usize> = (0..n).step_by(BATCH).collect();
         let batches = starts.into_par_iter().map(|start| {
             ctx.cancel.check()?;
@@ -83,7 +86,7 @@ impl TextWords {
             .collect();
         known.sort_unstable();
         let number: HashMap<u64, u32> = known.iter().zip(0..).map(|(word, at)| (*word, at)).collect();
-        let mut found = Self { words: known.len(), starts: vec![0], ids: Vec::new() };
+        let mut found = Self { words: known.len(), hashes: known, starts: vec![0], ids: Vec::new() };
         for list in lists {
             found.ids.extend(list.iter().filter_map(|word| number.get(word)));
             found.starts.push(found.ids.len());
@@ -93,7 +96,7 @@ impl TextWords {
 
     /// No words of `n` texts, where words are not to count.
     pub fn none(n: usize) -> Self {
-        Self { words: 0, starts: vec![0; n + 1], ids: Vec::new() }
+        Self { words: 0, hashes: Vec::new(), starts: vec![0; n + 1], ids: Vec::new() }
     }
 
     /// The words of a text.
@@ -112,7 +115,7 @@ impl TextWords {
 
     /// The words of some of the texts, numbered as they are here.
     pub fn gathered(&self, texts: &[u32]) -> Self {
-        let mut found = Self { words: self.words, starts: vec![0], ids: Vec::new() };
+        let mut found = Self { words: self.words, hashes: self.hashes.clone(), starts: vec![0], ids: Vec::new() };
         for &text in texts {
             found.ids.extend(self.of_text(text as usize));
             found.starts.push(found.ids.len());
@@ -144,6 +147,49 @@ impl TextWords {
         };
         stretches.into_par_iter().map(count).reduce_with(add).unwrap_or_else(|| vec![0; self.words * k])
     }
+
+    /// For each of `k` labels up to `most` words that stand in its texts more than in others, the most telling first.
+    pub fn marked(&self, labels: &[u32], k: usize, most: usize) -> Vec<Vec<u32>> {
+        let counts = self.counts(labels, k, |_| 1);
+        let mut sizes = vec![0u32; k];
+        labels.iter().filter(|&&label| (label as usize) < k).for_each(|&label| sizes[label as usize] += 1);
+        let all: u32 = sizes.iter().sum();
+        let of_label = |c: usize| {
+            let told = |word: usize| {
+                let row = &counts[word * k..(word + 1) * k];
+                let (here, anywhere) = (f64::from(row[c]), f64::from(row.iter().sum::<u32>()));
+                let expected = anywhere * f64::from(sizes[c]) / f64::from(all.max(1));
+                // How much the label says about the word, in the texts that have it.
+                (row[c] >= FEWEST_TEXTS && here > expected).then(|| here * (here / expected).ln())
+            };
+            let mut ranked: Vec<(f64, u32)> =
+                (0..self.words).filter_map(|word| Some((told(word)?, word as u32))).collect();
+            ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            ranked.truncate(most);
+            ranked.into_iter().map(|(_, word)| word).collect()
+        };
+        (0..k).map(of_label).collect()
+    }
+
+    /// Fills in how words are written (in lower case), as far as they stand in the texts.
+    pub fn spell<'a>(&self, sought: &mut HashMap<u32, Option<String>>, text: impl Fn(usize) -> Cow<'a, str>) {
+        let mut left = sought.values().filter(|spelled| spelled.is_none()).count();
+        for i in 0..self.len() {
+            if left == 0 {
+                break;
+            }
+            if !self.of_text(i).iter().any(|word| matches!(sought.get(word), Some(None))) {
+                continue;
+            }
+            for_each_word(&text(i), |word| {
+                let Ok(at) = self.hashes.binary_search(&hash(word)) else { return };
+                if let Some(spelled @ None) = sought.get_mut(&(at as u32)) {
+                    *spelled = Some(word.to_owned());
+                    left -= 1;
+                }
+            });
+        }
+    }
 }
 
 #[cfg(test)]
@@ -170,6 +216,17 @@ mod tests {
         counts.sort_unstable();
         assert_eq!(counts, [0, 1, 3, 10]);
         assert_eq!(words.gathered(&[7, 0]).of_text(1), words.of_text(0));
+    }
+
+    #[test]
+    fn the_words_that_mark_a_label_can_be_spelled() {
+        let texts = ["Red dog", "red cat", "red cat", "blue dog", "Blue cat", "blue dog"];
+        let words = of(&texts);
+        let marked = words.marked(&[0, 0, 0, 1, 1, 1], 2, 1);
+        let mut sought = marked.iter().flatten().map(|&word| (word, None)).collect();
+        words.spell(&mut sought, |i| Cow::Borrowed(texts[i]));
+        let said: Vec<&str> = marked.iter().map(|words| sought[&words[0]].as_deref().unwrap()).collect();
+        assert_eq!(said, ["red", "blue"]);
     }
 
     #[test]

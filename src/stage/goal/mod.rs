@@ -1,28 +1,31 @@
 //! A goal in plain words to clusters with explanations that can be checked on single texts: propose, assign, select,
-//! again (Wang, Shang & Zhong 2023), with nothing but the embedder.
+//! again (Wang, Shang & Zhong 2023), with nothing but the embedder; and what a person does to them then.
 
+mod assemble;
+mod compared;
 mod naming;
 mod rounds;
+mod steer;
+mod steer_read;
 mod view;
 
 use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::data::{Corpus, Explanation, GoalView, Goals, HeldOutFigures, Key, Knn, Matrix, UNCLUSTERED};
+use crate::data::{Asked, Corpus, GoalView, Goals, Key, Knn, Matrix};
+pub use crate::data::{GoalDeed, GoalParams};
 use crate::embed::{EmbedParams, Embedder, Texts as Batch};
 use crate::job::Ctx;
-use crate::math::goal_membership::{Memberships, evidence, held_out, of_refined};
 use crate::math::goal_names::JUDGED_ON;
 use crate::math::goal_passages::{deciding, passages};
-use crate::math::goal_refine::{Refined, Texts};
-use crate::math::goal_space::{centred, make_unit, smoothed};
-use crate::math::goal_words::TextWords;
-use crate::math::neighbours::NeighbourParams;
-use crate::math::{select, vector};
+use crate::math::goal_refine::Model;
+use crate::math::goal_space::make_unit;
+use crate::math::vector;
 
 use super::{StageError, Tools};
-use naming::Named;
+use assemble::{About, Meta};
+use compared::Compared;
 pub use rounds::Round;
 use view::Seen;
 
@@ -30,45 +33,10 @@ use view::Seen;
 pub const FEWEST_TEXTS: usize = 20;
 /// Texts that each explanation asked for needs on average.
 const TEXTS_AN_EXPLANATION: usize = 4;
-/// Exemplars and near misses of each explanation.
-const SHOWN: usize = 5;
-/// Two texts nearer than this show the same.
-const SAME: f32 = 0.98;
-
-/// What a person asks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct GoalParams {
-    pub goal: String,
-    /// How many explanations; as many as are worth their price where it is `None`.
-    pub k: Option<usize>,
-    /// λ: what it costs that several explanations hold for a text.
-    pub lambda: f64,
-    /// μ: what it costs that none does.
-    pub mu: f64,
-    /// Predicates of the person's own, which are chosen in any case. They are all there are, unless `k` is larger.
-    pub predicates: Vec<String>,
-    /// Instead of the view that the goal's words are nearest to.
-    pub view: Option<GoalView>,
-    /// Beside the language: a column whose groups' means are subtracted.
-    pub nuisance: Option<String>,
-    pub seed: u64,
-}
-
-impl Default for GoalParams {
-    fn default() -> Self {
-        Self {
-            goal: String::new(),
-            k: None,
-            lambda: select::LAMBDA,
-            mu: select::MU,
-            predicates: Vec::new(),
-            view: None,
-            nuisance: None,
-            seed: 0,
-        }
-    }
-}
+/// Documents whose vectors are made again to see whether they are the model's.
+const CHECKED: usize = 6;
+/// Their cosine to the vectors that are there, at least: half precision and cut texts cost little.
+const SAME_MODEL: f32 = 0.9;
 
 /// What a goal starts from.
 #[derive(Clone, Copy)]
@@ -81,53 +49,101 @@ pub struct Inputs<'a> {
     pub embedder: &'a Embedder,
 }
 
+/// What a goal's work tells and hears while it runs.
+#[derive(Clone, Copy)]
+pub struct Watch<'a> {
+    /// Hears of each round.
+    pub told: &'a dyn Fn(Round),
+    /// Whether the rounds so far are enough: the explanations are made of what is there.
+    pub enough: &'a dyn Fn() -> bool,
+}
+
+impl Watch<'_> {
+    /// Nobody looks.
+    pub const NONE: Watch<'static> = Watch { told: &|_| {}, enough: &|| false };
+}
+
 /// A goal's explanations, and what is kept to change them.
+#[derive(Clone)]
 pub struct Explained {
-    pub goals: Goals,
-    /// None where explanations were read from the corpus (languages, columns).
-    pub working: Option<Working>,
+    /// What they were made for.
+    pub asked: Asked,
+    pub goals: Arc<Goals>,
+    /// None where explanations were read from the corpus (languages, columns), or come from a file.
+    pub working: Option<Arc<Working>>,
 }
 
-/// The space in which a goal's texts were compared.
+/// A goal's clusters in the space in which its texts were compared.
+#[derive(Clone)]
 pub struct Working {
-    /// The documents that have text, ascending; what follows is about these.
-    pub documents: Vec<u32>,
-    rows: Matrix,
-    words: TextWords,
-    refined: Refined,
-    memberships: Memberships,
-    /// The mean that was taken from each text's vector, by its group; none where rows are no vectors of texts.
-    means: Vec<Vec<f32>>,
-    groups: Vec<u32>,
+    compared: Arc<Compared>,
+    /// Each text's best cluster.
+    labels: Vec<u32>,
+    model: Model,
+    /// The explanation that each cluster is, by its id; those that were banned are still clusters.
+    ids: Vec<u32>,
+    banned: Vec<u32>,
+    /// What a person said of single texts.
+    judged: Vec<Judged>,
     /// What all words that were compared with texts have in common.
-    word_mean: Vec<f32>,
+    word_mean: Arc<Vec<f32>>,
+    next_id: u32,
 }
 
-/// Explains `inputs` by a goal. `told` hears of each round.
+/// What a person said of one text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Judged {
+    row: u32,
+    id: u32,
+    satisfies: bool,
+}
+
+/// Explains by a goal and does what a person did since. `from` is what was there before, if anything: where it leads
+/// to `asked`, only what is new is done.
+pub fn evaluate(
+    inputs: &Inputs<'_>,
+    asked: &Asked,
+    from: Option<&Explained>,
+    tools: Tools<'_>,
+    watch: Watch<'_>,
+    ctx: &Ctx,
+) -> Result<Explained, StageError> {
+    let usable = |before: &&Explained| {
+        let read = matches!(before.goals.view, GoalView::Language | GoalView::Column(_));
+        before.asked.leads_to(asked) && (before.working.is_some() || read)
+    };
+    let mut now = match from.filter(usable) {
+        Some(before) => before.clone(),
+        None => {
+            let mut made = run(inputs, &asked.params, tools, watch, ctx)?;
+            made.asked = Asked { deeds: Vec::new(), ..asked.clone() };
+            made
+        }
+    };
+    for deed in &asked.deeds[now.asked.deeds.len()..] {
+        ctx.cancel.check()?;
+        now = steer::steered(inputs, &now, deed, ctx)?;
+    }
+    Ok(now)
+}
+
+/// Explains `inputs` by a goal.
 pub fn run(
     inputs: &Inputs<'_>,
     params: &GoalParams,
     tools: Tools<'_>,
-    told: &dyn Fn(&Round),
+    watch: Watch<'_>,
     ctx: &Ctx,
 ) -> Result<Explained, StageError> {
     let &Inputs { corpus, matrix, embedder, .. } = inputs;
-    if params.goal.trim().is_empty() && params.predicates.is_empty() && params.view.is_none() {
+    if params.goal.trim().is_empty() && params.own() == 0 && params.view.is_none() {
         return Err(StageError::Failed(
             "The goal is empty. Say by what the texts are to be told apart, such as “by topic” or “why do customers \
              complain?”."
                 .into(),
         ));
     }
-    if matrix.dim() != embedder.dim() {
-        return Err(StageError::Failed(format!(
-            "The vectors have {} components, those of {} have {}. A goal compares words with texts: embed the texts \
-             with the same model.",
-            matrix.dim(),
-            embedder.name(),
-            embedder.dim()
-        )));
-    }
+    check_model(inputs, ctx)?;
     let documents = with_text(matrix, ctx)?;
     check_counts(documents.len(), params)?;
     let text = |i: usize| corpus.text(documents[i] as usize);
@@ -139,165 +155,96 @@ pub fn run(
         GoalView::Column(name) => return seen.by_column(name, why),
         GoalView::Meaning | GoalView::Style => {}
     }
+    let compared = Arc::new(Compared::of(inputs, params, &chosen, documents, languages, tools, ctx)?);
+    let seen = compared.seen(inputs, params, ctx);
     let style = chosen == GoalView::Style;
-    let (rows, means, groups, nuisances, features) = if style {
-        let (rows, features) = seen.styles()?;
-        (rows, Vec::new(), Vec::new(), Vec::new(), Some(features))
-    } else {
-        let own = crate::math::goal_space::gathered(matrix, &documents);
-        let (groups, names) = seen.nuisances()?;
-        let centred = centred(&own, Some(&groups), ctx)?;
-        let nuisances = centred.subtracted.iter().map(|group| names[*group as usize].clone()).collect();
-        (centred.rows, centred.means, centred.texts, nuisances, None)
+    let mut given = naming::given(&seen, &compared.rows, style)?;
+    given.extend(compared.directions(params.seeds.iter().map(|seed| seed.documents.as_slice())));
+    let banned = compared.directions(params.banned.iter().map(Vec::as_slice));
+    let told = |mut round: Round| {
+        round.words = compared.spelled(&round.best, round.chosen, inputs.corpus);
+        round.best = compared.of_documents(&round.best, corpus.len());
+        (watch.told)(round);
     };
-    if (0..rows.rows()).all(|i| vector::inverse_norm(&rows.row(i)) == 0.0) {
-        return Err(StageError::Failed(format!(
-            "All {} texts are equal as far as this goal can tell, so nothing sets groups of them apart.",
-            rows.rows()
-        )));
-    }
-    let words = if style { TextWords::none(rows.rows()) } else { TextWords::of(rows.rows(), text, ctx)? };
-    let smooth = if style {
-        rows.clone()
-    } else {
-        // Neighbours before nuisances were taken away would bring them back.
-        let known = inputs.knn.filter(|knn| nuisances.is_empty() && knn.len() == rows.rows());
-        let own;
-        let knn = match known {
-            Some(knn) => knn,
-            None => {
-                let search = NeighbourParams { seed: params.seed, ..NeighbourParams::default() };
-                own = super::neighbours::run(&rows, &search, Tools { cache: None, ..tools }, ctx)?;
-                &own
-            }
-        };
-        smoothed(&rows, knn, ctx)?
-    };
-    let texts = Texts { rows: &rows, words: &words, fixed: &[] };
-    let given = naming::given(&seen, &rows, style)?;
-    let found = rounds::run(texts, &smooth, &given, params, told, ctx)?;
-    ctx.progress.begin("Judging explanations", "texts", rows.rows() as u64, 0);
-    let memberships = of_refined(&found.refined);
+    let seeds = rounds::Seeds { given: &given, banned: &banned };
+    let watch = Watch { told: &told, ..watch };
+    let found = rounds::run(compared.texts(&[], &[]), &compared.smooth, &seeds, params, watch, ctx)?;
+    let (named, word_mean) = naming::named(&seen, &compared, &found)?;
     let k = found.refined.model.k;
-    let held_out = held_out(texts, &found.refined.labels, k, params.seed, ctx)?;
-    let same = |a: u32, b: u32| {
-        let (a, b) = (rows.row(a as usize), rows.row(b as usize));
-        vector::dot(&a, &b) * vector::inverse_norm(&a) * vector::inverse_norm(&b) > SAME
-    };
-    let evidence = evidence(&found.refined.scores, &memberships, SHOWN, same);
-    let (named, word_mean) = match &features {
-        Some(features) => (naming::by_style(features, &found, params), Vec::new()),
-        None => naming::by_words(&seen, &rows, &found, params)?,
-    };
-    let n = corpus.len();
-    let explanations = (0..k).map(|c| {
-        let Named { predicate, title, area } = named[c].clone();
-        let mut scores = vec![0.0f32; n];
-        documents.iter().zip(&memberships.scores[c]).for_each(|(&i, score)| scores[i as usize] = *score);
-        let in_corpus = |ids: &[u32]| ids.iter().map(|&i| documents[i as usize]).collect::<Vec<u32>>();
-        Explanation {
-            predicate,
-            title,
-            members: in_corpus(&memberships.members[c]),
-            only: 0,
-            scores,
-            exemplars: in_corpus(&evidence[c].exemplars),
-            near_misses: in_corpus(&evidence[c].near_misses),
-            held_out: Some(HeldOutFigures { accuracy: held_out[c].accuracy, f1: held_out[c].f1 }),
-            name_area: area,
-        }
-    });
-    let explanations: Vec<Explanation> = explanations.collect();
-    let mut best = vec![UNCLUSTERED; n];
-    documents.iter().zip(&memberships.best).for_each(|(&i, label)| best[i as usize] = *label);
-    let goals = Goals {
+    let metas: Vec<Meta> = (0..k)
+        .map(|c| Meta {
+            id: c as u32,
+            named: named[c].clone(),
+            proposed_by: proposed_by(found.given[c], params, style),
+            pinned: found.given[c].is_some(),
+        })
+        .collect();
+    let about = About {
         key: key(inputs, params),
         goal: params.goal.clone(),
         view: chosen,
         why,
-        nuisances,
-        explanations: with_only(explanations, n),
-        best,
+        nuisances: compared.nuisances.clone(),
         selection: found.selection.clone(),
-        proposed_by: proposed_by(style, rows.rows(), embedder),
+        proposed_by: proposer(style, compared.rows.rows(), embedder),
         assigned_by: if style { "style".into() } else { format!("{} and words", embedder.name()) },
     };
-    let working =
-        Working { rows, words, refined: found.refined, memberships, means, groups, word_mean, documents };
-    Ok(Explained { goals, working: Some(working) })
+    let refined = found.refined;
+    let working = Working {
+        compared,
+        labels: refined.labels,
+        model: refined.model,
+        ids: (0..k as u32).collect(),
+        banned: Vec::new(),
+        judged: Vec::new(),
+        word_mean: Arc::new(word_mean),
+        next_id: k as u32,
+    };
+    let goals = assemble::goals(&working, &refined.scores, &metas, about, params.seed, corpus.len(), ctx)?;
+    let asked = Asked { id: 0, params: Arc::new(params.clone()), deeds: Vec::new() };
+    Ok(Explained { asked, goals: Arc::new(goals), working: Some(Arc::new(working)) })
 }
 
 /// The key of what a goal gives.
 pub fn key(inputs: &Inputs<'_>, params: &GoalParams) -> Key {
-    let key = Key::of("goal", 1).input(inputs.corpus.key).input(inputs.matrix.key);
+    let key = Key::of("goal", 2).input(inputs.corpus.key).input(inputs.matrix.key);
     key.input(inputs.embedder.key()).params(params).finish()
 }
 
 impl Working {
-    /// Where the passage of a document's text lies that decided that it satisfies explanation `which`. None for a document without text, or where no vectors were compared.
+    /// Where the passage of a document's text lies that decided whether it satisfies explanation `id`. None for a
+    /// document without text, or where no vectors were compared.
     pub fn deciding_passage(
         &self,
         corpus: &Corpus,
         document: u32,
-        which: usize,
+        id: u32,
         embedder: &Embedder,
         ctx: &Ctx,
-    ) -> Result<Option<std::ops::Range<usize>>, StageError> {
-        let Ok(row) = self.documents.binary_search(&document) else { return Ok(None) };
-        let Some(mean) = self.groups.get(row).and_then(|&group| self.means.get(group as usize)) else {
-            return Ok(None);
-        };
-        let dim = self.rows.dim();
+    ) -> Result<Option<Range<usize>>, StageError> {
+        let compared = &self.compared;
+        let Some(which) = self.ids.iter().position(|&other| other == id) else { return Ok(None) };
+        let Some(mean) = compared.mean_of(document) else { return Ok(None) };
+        let dim = compared.rows.dim();
         let text = corpus.text(document as usize);
         let ranges = passages(&text);
+        if ranges.len() < 2 {
+            return Ok(ranges.first().cloned());
+        }
         let sentences: Vec<String> = ranges.iter().map(|range| text[range.clone()].to_owned()).collect();
         let vectors = embedded(embedder, &sentences, ctx)?;
-        let centre = &self.refined.model.centres[which * dim..(which + 1) * dim];
+        let centre = &self.model.centres[which * dim..(which + 1) * dim];
         Ok(deciding(&vectors, mean, centre).map(|at| ranges[at].clone()))
     }
 
-    /// For each of [`Working::documents`] the explanation that fits best, whether it satisfies it or not.
+    /// The documents that have text, ascending.
+    pub fn documents(&self) -> &[u32] {
+        &self.compared.documents
+    }
+
+    /// For each of [`Working::documents`] the cluster that fits best, whether it satisfies the explanation or not.
     pub fn labels(&self) -> &[u32] {
-        &self.refined.labels
-    }
-
-    /// Who satisfies which explanation, by rows of [`Working::documents`].
-    pub fn memberships(&self) -> &Memberships {
-        &self.memberships
-    }
-
-    /// The memberships once explanation `which` is said in other words; the others refine around it. None where
-    /// explanations are not compared with words (style).
-    pub fn edited(
-        &self,
-        which: usize,
-        predicate: &str,
-        embedder: &Embedder,
-        ctx: &Ctx,
-    ) -> Result<Option<Self>, StageError> {
-        if self.word_mean.is_empty() {
-            return Ok(None);
-        }
-        let mut direction = embedded(embedder, &[predicate.to_owned()], ctx)?;
-        direction.iter_mut().zip(&self.word_mean).for_each(|(x, mean)| *x -= mean);
-        make_unit(&mut direction, self.rows.dim());
-        Ok(Some(self.with_direction(which, &direction, ctx)?))
-    }
-
-    /// The same with explanation `which` pointing in another direction, a unit vector.
-    pub fn with_direction(&self, which: usize, direction: &[f32], ctx: &Ctx) -> Result<Self, StageError> {
-        let texts = Texts { rows: &self.rows, words: &self.words, fixed: &[] };
-        let refined = rounds::redirected(texts, &self.refined, which, direction, ctx)?;
-        Ok(Self {
-            documents: self.documents.clone(),
-            rows: self.rows.clone(),
-            words: self.words.clone(),
-            memberships: of_refined(&refined),
-            refined,
-            means: self.means.clone(),
-            groups: self.groups.clone(),
-            word_mean: self.word_mean.clone(),
-        })
+        &self.labels
     }
 }
 
@@ -320,14 +267,14 @@ fn check_counts(texts: usize, params: &GoalParams) -> Result<(), StageError> {
             "{texts} texts are too few for a goal: groups of them would be chance. At least {FEWEST_TEXTS} are needed."
         ));
     }
-    let k = params.k.unwrap_or(params.predicates.len());
+    let k = params.k.unwrap_or(params.own());
     if params.k == Some(0) {
         return failed("At least one explanation has to be asked for.".into());
     }
-    if params.predicates.len() > k {
+    if params.own() > k {
         return failed(format!(
-            "{} predicates were given but {k} explanations asked for. Give fewer, or ask for more.",
-            params.predicates.len()
+            "{} explanations of your own were given but {k} asked for. Give fewer, or ask for more.",
+            params.own()
         ));
     }
     if k * TEXTS_AN_EXPLANATION > texts {
@@ -340,7 +287,7 @@ fn check_counts(texts: usize, params: &GoalParams) -> Result<(), StageError> {
 }
 
 /// Who proposed the predicates, in words.
-fn proposed_by(style: bool, texts: usize, embedder: &Embedder) -> String {
+fn proposer(style: bool, texts: usize, embedder: &Embedder) -> String {
     if style {
         return "parts of the texts by style, named by marked features".into();
     }
@@ -349,14 +296,48 @@ fn proposed_by(style: bool, texts: usize, embedder: &Embedder) -> String {
     format!("parts of the texts by {}, named by WordNet and phrases{judged}", embedder.name())
 }
 
-/// Counts the documents that satisfy one explanation alone.
-fn with_only(mut explanations: Vec<Explanation>, n: usize) -> Vec<Explanation> {
-    let mut satisfied = vec![0u32; n];
-    explanations.iter().flat_map(|e| &e.members).for_each(|&i| satisfied[i as usize] += 1);
-    for explanation in &mut explanations {
-        explanation.only = explanation.members.iter().filter(|&&i| satisfied[i as usize] == 1).count();
+/// Who proposed one explanation, in words; `given` is its number among the person's own.
+fn proposed_by(given: Option<usize>, params: &GoalParams, style: bool) -> String {
+    match given {
+        Some(at) if at < params.predicates.len() => "your words".into(),
+        Some(_) => "your examples".into(),
+        None if style => "a part of the texts by style".into(),
+        None => "a part of the texts".into(),
     }
-    explanations
+}
+
+/// Words can be compared with texts only where one model made the vectors of both.
+fn check_model(inputs: &Inputs<'_>, ctx: &Ctx) -> Result<(), StageError> {
+    let &Inputs { corpus, matrix, embedder, .. } = inputs;
+    let other = |how: String| {
+        Err(StageError::Failed(format!(
+            "{how} A goal compares words with texts, so one model has to make the vectors of both: embed the texts \
+             with {}.",
+            embedder.name()
+        )))
+    };
+    if matrix.dim() != embedder.dim() {
+        return other(format!(
+            "The vectors have {} components, those of {} have {}.",
+            matrix.dim(),
+            embedder.name(),
+            embedder.dim()
+        ));
+    }
+    let n = matrix.rows();
+    let some = (0..CHECKED.min(n)).map(|at| at * n / CHECKED.min(n));
+    let some: Vec<usize> = some.filter(|&i| !corpus.text(i).trim().is_empty()).collect();
+    let texts: Vec<String> = some.iter().map(|&i| corpus.text(i).into_owned()).collect();
+    let made = embedded(embedder, &texts, ctx)?;
+    let near = some.iter().zip(made.chunks_exact(embedder.dim().max(1))).filter(|(i, made)| {
+        let row = matrix.row(**i);
+        let factor = vector::inverse_norm(&row);
+        factor == 0.0 || vector::dot(&row, made) * factor >= SAME_MODEL
+    });
+    if near.count() * 2 < some.len() {
+        return other(format!("The vectors ({}) are not those of {}.", matrix.made_by, embedder.name()));
+    }
+    Ok(())
 }
 
 /// Unit vectors of some texts, end to end.

@@ -12,6 +12,7 @@ use crate::math::style::Style;
 use crate::model::wordnet;
 
 use super::super::StageError;
+use super::compared::Compared;
 use super::rounds::Found;
 use super::view::Seen;
 use super::{GoalParams, embedded};
@@ -41,7 +42,7 @@ pub(super) struct Named {
 }
 
 impl Named {
-    fn given(predicate: &str) -> Self {
+    pub fn given(predicate: &str) -> Self {
         Self { predicate: predicate.to_owned(), title: predicate.to_owned(), area: None }
     }
 }
@@ -91,8 +92,20 @@ fn mean(vectors: &[f32], dim: usize) -> Vec<f32> {
     mean
 }
 
+/// Names by words that tell members from others (see [`by_words`]), or by how they are written.
+pub(super) fn named(
+    seen: &Seen<'_>,
+    compared: &Compared,
+    found: &Found,
+) -> Result<(Vec<Named>, Vec<f32>), StageError> {
+    match &compared.features {
+        Some(features) => Ok((by_style(features, found, seen.params), Vec::new())),
+        None => by_words(seen, &compared.rows, found, seen.params),
+    }
+}
+
 /// Names by words that tell members from others, and the mean of the words' vectors in the goal's form.
-pub(super) fn by_words(
+fn by_words(
     seen: &Seen<'_>,
     rows: &Matrix,
     found: &Found,
@@ -131,8 +144,8 @@ pub(super) fn by_words(
     let sizes: Vec<usize> = members.iter().map(Vec::len).collect();
     let names = names(rows, labels, &sizes, &words, &vectors, params.seed, seen.ctx)?;
     let said = |name: &Name, c: usize| {
-        if let Some(given) = found.given[c] {
-            return Named::given(&params.predicates[given]);
+        if let Some(words) = found.given[c].and_then(|given| params.own_words(given)) {
+            return Named::given(words);
         }
         if !name.words.is_empty() {
             let title = name.words.iter().map(|&w| plain[w].as_str()).collect::<Vec<_>>().join(", ");
@@ -154,11 +167,11 @@ fn one_token(seen: &Seen<'_>, words: &[&str]) -> Vec<bool> {
 }
 
 /// Names by the features of style that are most marked among the members.
-pub(super) fn by_style(style: &Style, found: &Found, params: &GoalParams) -> Vec<Named> {
+fn by_style(style: &Style, found: &Found, params: &GoalParams) -> Vec<Named> {
     let (labels, k) = (&found.refined.labels, found.refined.model.k);
     let of = |c: usize| {
-        if let Some(given) = found.given[c] {
-            return Named::given(&params.predicates[given]);
+        if let Some(words) = found.given[c].and_then(|given| params.own_words(given)) {
+            return Named::given(words);
         }
         let members: Vec<u32> =
             (0..labels.len() as u32).filter(|&i| labels[i as usize] == c as u32).collect();

@@ -11,7 +11,7 @@ use crate::math::kmeans::{KMeansParams, Metric, kmeans};
 use crate::math::select::{Choice, Membership, Selection, Status, select};
 
 use super::super::StageError;
-use super::GoalParams;
+use super::{GoalParams, Watch};
 
 /// Rounds of proposing at most.
 const ROUNDS: usize = 5;
@@ -27,6 +27,8 @@ const WORSE: f64 = 1.01;
 /// Nothing more is proposed once there are so many candidates: the solver would only take longer.
 const ENOUGH_CANDIDATES: usize = 400;
 
+/// A candidate that shares more of its texts than this (Jaccard) with a banned explanation is that again.
+const LIKE_BANNED: f64 = 0.5;
 /// The solver stops after this work in each round (a second or two).
 const WORK: u64 = 1 << 31;
 
@@ -41,6 +43,20 @@ pub struct Round {
     /// The share of texts that a chosen candidate holds for.
     pub covered: f64,
     pub cost: f64,
+    /// How many documents each chosen candidate holds for.
+    pub members: Vec<usize>,
+    /// A few words that mark each; they are no names yet.
+    pub words: Vec<String>,
+    /// For each document a chosen candidate that holds for it, or [`UNCLUSTERED`].
+    pub best: Vec<u32>,
+}
+
+/// What the rounds start from besides the texts: directions end to end.
+pub(super) struct Seeds<'a> {
+    /// Of the person's own explanations.
+    pub given: &'a [f32],
+    /// Of those that are not to come again.
+    pub banned: &'a [f32],
 }
 
 /// Clusters, and which of a person's predicates each stands for.
@@ -51,26 +67,29 @@ pub(super) struct Found {
     pub selection: Option<SelectionReport>,
 }
 
-/// Explains `texts`; `given` are directions of the person's own predicates, end to end. `smooth` are the rows that are
-/// clustered.
+/// Explains `texts`. `smooth` are the rows that are clustered.
 pub(super) fn run(
     texts: Texts<'_>,
     smooth: &Matrix,
-    given: &[f32],
+    seeds: &Seeds<'_>,
     params: &GoalParams,
-    told: &dyn Fn(&Round),
+    watch: Watch<'_>,
     ctx: &Ctx,
 ) -> Result<Found, StageError> {
-    let own = params.predicates.len();
+    let own = params.own();
     if own > 1 && params.k.is_none_or(|k| k == own) {
-        return from_predicates(texts, given, own, ctx);
+        return from_predicates(texts, seeds.given, own, ctx);
     }
     let rows = texts.rows;
     let n = rows.rows();
     let dim = rows.dim();
     let mut known: Vec<Candidate> = Vec::new();
-    for (number, direction) in given.chunks_exact(dim.max(1)).enumerate() {
+    for (number, direction) in seeds.given.chunks_exact(dim.max(1)).enumerate() {
         known.extend(from_direction(rows, direction.to_vec(), number, ctx)?);
+    }
+    let mut banned: Vec<Candidate> = Vec::new();
+    for direction in seeds.banned.chunks_exact(dim.max(1)) {
+        banned.extend(from_direction(rows, direction.to_vec(), usize::MAX, ctx)?);
     }
     let largest_share = Choice::largest_share_for(params.k);
     let mut ids: Vec<u32> = (0..n as u32).collect();
@@ -78,27 +97,34 @@ pub(super) fn run(
     let mut rounds = 0;
     ctx.progress.begin("Proposing explanations", "rounds", ROUNDS as u64, 0);
     for round in 0..ROUNDS {
-        if known.len() >= ENOUGH_CANDIDATES {
+        if known.len() >= ENOUGH_CANDIDATES || (best.is_some() && (watch.enough)()) {
             break;
         }
         let seed = params.seed.wrapping_mul(7).wrapping_add(round as u64);
-        let new = from_parts(rows, smooth, &ids, &parts(params.k), seed, ctx)?;
+        let mut new = from_parts(rows, smooth, &ids, &parts(params.k), seed, ctx)?;
+        new.retain(|candidate| !banned.iter().any(|banned| alike(&candidate.members, &banned.members)));
         add_new(&mut known, new, n, largest_share);
         if known.is_empty() {
             break;
         }
         let selection = choose(&known, n, params, ctx)?;
-        let mut covered = vec![false; n];
-        selection.chosen.iter().flat_map(|&j| &known[j].members).for_each(|&i| covered[i as usize] = true);
-        let uncovered: Vec<u32> = (0..n as u32).filter(|&i| !covered[i as usize]).collect();
+        let mut best_of = vec![UNCLUSTERED; n];
+        for (place, &j) in selection.chosen.iter().enumerate().rev() {
+            known[j].members.iter().for_each(|&i| best_of[i as usize] = place as u32);
+        }
+        let uncovered: Vec<u32> =
+            (0..n as u32).filter(|&i| best_of[i as usize] == UNCLUSTERED).collect();
         rounds = round + 1;
-        told(&Round {
+        (watch.told)(Round {
             round: rounds,
             of: ROUNDS,
             candidates: known.len(),
             chosen: selection.chosen.len(),
             covered: 1.0 - uncovered.len() as f64 / n as f64,
             cost: selection.cost,
+            members: selection.chosen.iter().map(|&j| known[j].members.len()).collect(),
+            words: Vec::new(),
+            best: best_of,
         });
         ctx.progress.advance(1);
         let few = uncovered.len() < FEWEST_UNCOVERED.max((LEAST_UNCOVERED * n as f64) as usize);
@@ -147,6 +173,12 @@ fn choose(known: &[Candidate], n: usize, params: &GoalParams, ctx: &Ctx) -> Resu
         ..Choice::default()
     };
     Ok(select(&Membership::new(n, &members), &choice, ctx)?)
+}
+
+/// Whether two candidates hold for much the same texts.
+fn alike(a: &[u32], b: &[u32]) -> bool {
+    let both = a.iter().filter(|i| b.binary_search(i).is_ok()).count();
+    both as f64 > LIKE_BANNED * (a.len() + b.len() - both) as f64
 }
 
 fn in_words(status: Status) -> &'static str {
@@ -264,25 +296,30 @@ fn standardise(scores: &mut [f32], k: usize) {
     }
 }
 
-/// Clusters once number `which` points in another direction: its scores are replaced, and all refine a few rounds.
-pub(super) fn redirected(
+/// Clusters once another one, or the existing one `which`, is told by `own`, a score for each text: all refine a few
+/// rounds. `scores` are those of the `k` clusters there are.
+pub(super) fn with_scores(
     texts: Texts<'_>,
-    before: &Refined,
-    which: usize,
-    direction: &[f32],
+    scores: &[f32],
+    k: usize,
+    which: Option<usize>,
+    mut own: Vec<f32>,
     ctx: &Ctx,
 ) -> Result<Refined, StageError> {
-    let k = before.model.k;
-    let mut own = products(texts.rows, direction, ctx)?;
     standardise(&mut own, 1);
-    let mut scores = before.scores.clone();
-    scores.iter_mut().skip(which).step_by(k).zip(own).for_each(|(score, new)| *score = new);
-    let labels = if k > 1 {
-        best_labels(&scores, k)
+    let all = k + usize::from(which.is_none());
+    let column = which.unwrap_or(k);
+    let mut wider = vec![0.0f32; own.len() * all];
+    for ((row, old), own) in wider.chunks_exact_mut(all).zip(scores.chunks(k.max(1))).zip(own) {
+        row[..k].copy_from_slice(old);
+        row[column] = own;
+    }
+    let labels = if all > 1 {
+        best_labels(&wider, all)
     } else {
         // Alone it has whoever lies above the split of its scores.
-        let split = crate::math::goal_threshold::otsu(&scores);
-        scores.iter().map(|score| if *score >= split { 0 } else { UNCLUSTERED }).collect()
+        let split = crate::math::goal_threshold::otsu(&wider);
+        wider.iter().map(|score| if *score >= split { 0 } else { UNCLUSTERED }).collect()
     };
-    Ok(refine(texts, labels, k, ROUNDS_AFTER_EDIT, ctx)?)
+    Ok(refine(texts, labels, all, ROUNDS_AFTER_EDIT, ctx)?)
 }

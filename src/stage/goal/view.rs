@@ -1,6 +1,7 @@
 //! The view that a goal picks, and explanations that are read from the corpus: languages and columns.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use whatlang::Lang;
 
@@ -13,7 +14,8 @@ use crate::math::style::{FEATURES, Style, style};
 use crate::math::text_languages::english_name;
 
 use super::super::StageError;
-use super::{Explained, GoalParams, SHOWN, embedded, with_only};
+use super::assemble::SHOWN;
+use super::{Asked, Explained, GoalParams, embedded};
 
 /// A language or a value with a smaller share of the texts is no group of its own.
 const LEAST_SHARE: f64 = 0.02;
@@ -121,6 +123,7 @@ impl Seen<'_> {
         let mut numbers = BTreeMap::<(Option<u8>, Option<u32>), u32>::new();
         let mut names = Vec::new();
         let groups = self.documents.iter().zip(self.languages).map(|(&document, language)| {
+            let language = language.as_ref().filter(|_| self.params.by_language);
             let code = column.map(|column| column.codes[document as usize]).filter(|&code| code != NO_CODE);
             if language.is_none() && code.is_none() {
                 return u32::MAX;
@@ -210,11 +213,17 @@ impl Seen<'_> {
                 _ => "None of the given predicates names a language of these texts in English.".into(),
             }));
         }
+        let source = match &view {
+            GoalView::Column(name) => format!("the column “{name}”"),
+            _ => "language detection".into(),
+        };
         let n = self.corpus.len();
         let mut best = vec![UNCLUSTERED; n];
         let mut explanations: Vec<Explanation> = groups
             .iter()
-            .map(|(_, name, _)| Explanation {
+            .zip(0u32..)
+            .map(|((_, name, _), id)| Explanation {
+                id,
                 predicate: format!("{form} {name}"),
                 title: name.clone(),
                 members: Vec::new(),
@@ -224,6 +233,8 @@ impl Seen<'_> {
                 near_misses: Vec::new(),
                 held_out: None,
                 name_area: None,
+                proposed_by: source.clone(),
+                pinned: false,
             })
             .collect();
         for (i, &document) in self.documents.iter().enumerate() {
@@ -240,24 +251,22 @@ impl Seen<'_> {
             sure.truncate(SHOWN);
             explanation.exemplars = sure;
         }
-        let source = match &view {
-            GoalView::Column(name) => format!("the column “{name}”"),
-            _ => "language detection".into(),
-        };
         let key = Key::of("goal read", 1).input(self.corpus.key).params(params).finish();
-        let goals = Goals {
+        let mut goals = Goals {
             key,
             goal: params.goal.clone(),
             view,
             why,
             nuisances: Vec::new(),
-            explanations: with_only(explanations, n),
+            explanations,
             best,
             selection: None,
             proposed_by: source.clone(),
             assigned_by: source,
         };
-        Ok(Explained { goals, working: None })
+        goals.count_only();
+        let asked = Asked { id: 0, params: Arc::new(params.clone()), deeds: Vec::new() };
+        Ok(Explained { asked, goals: Arc::new(goals), working: None })
     }
 }
 

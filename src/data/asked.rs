@@ -1,0 +1,241 @@
+//! What a person asks of a goal, and what they did to its explanations since.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{GoalView, Key};
+
+/// λ: what it costs that several explanations hold for a text.
+pub const OVERLAP_COST: f64 = 0.5;
+/// μ: what it costs that none does.
+pub const MISSED_COST: f64 = 1.0;
+
+/// An explanation to start from: documents that satisfy it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Seed {
+    /// Its words, where a person chose them; else it is named like the others.
+    pub predicate: Option<String>,
+    /// Documents that show it, ascending.
+    pub documents: Vec<u32>,
+}
+
+/// What a person asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GoalParams {
+    pub goal: String,
+    /// How many explanations; as many as are worth their price where it is `None`.
+    pub k: Option<usize>,
+    /// λ: what it costs that several explanations hold for a text.
+    pub lambda: f64,
+    /// μ: what it costs that none does.
+    pub mu: f64,
+    /// Predicates of the person's own, which are chosen in any case. They are all there are, unless `k` is larger.
+    pub predicates: Vec<String>,
+    /// The same in examples.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub seeds: Vec<Seed>,
+    /// Documents of explanations that are not to come again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub banned: Vec<Vec<u32>>,
+    /// Instead of the view that the goal's words are nearest to.
+    pub view: Option<GoalView>,
+    /// Whether the mean of each language's texts is subtracted, where texts are compared by meaning.
+    pub by_language: bool,
+    /// Beside the language: a column whose groups' means are subtracted.
+    pub nuisance: Option<String>,
+    pub seed: u64,
+}
+
+impl Default for GoalParams {
+    fn default() -> Self {
+        Self {
+            goal: String::new(),
+            k: None,
+            lambda: OVERLAP_COST,
+            mu: MISSED_COST,
+            predicates: Vec::new(),
+            seeds: Vec::new(),
+            banned: Vec::new(),
+            view: None,
+            by_language: true,
+            nuisance: None,
+            seed: 0,
+        }
+    }
+}
+
+impl GoalParams {
+    /// How many explanations are a person's own.
+    pub fn own(&self) -> usize {
+        self.predicates.len() + self.seeds.len()
+    }
+
+    /// The words of one of a person's own explanations: predicates come first, then seeds.
+    pub fn own_words(&self, at: usize) -> Option<&str> {
+        match self.predicates.get(at) {
+            Some(predicate) => Some(predicate),
+            None => self.seeds.get(at - self.predicates.len())?.predicate.as_deref(),
+        }
+    }
+}
+
+/// Something that a person does to the explanations of a goal. Explanations are meant by
+/// [`super::Explanation::id`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "deed")]
+pub enum GoalDeed {
+    /// Says an explanation in other words; its members follow the words.
+    Reword { which: u32, predicate: String },
+    /// Gives it other words and leaves its members.
+    Rename { which: u32, predicate: String },
+    /// Makes one of several.
+    Merge { which: Vec<u32> },
+    /// Parts one into finer ones.
+    Split { which: u32, parts: usize },
+    /// Takes one away; like it, none comes again.
+    Ban { which: u32 },
+    /// Keeps one whatever is proposed when the goal is explained again, or no longer.
+    Pin { which: u32, pinned: bool },
+    /// Adds one in words of one's own.
+    Add { predicate: String },
+    /// Adds one that shows in these documents.
+    AddLike { documents: Vec<u32> },
+    /// Adds the clearest of what no explanation covers.
+    AddMissing,
+    /// Adds the clearest of what lies just outside of one.
+    AddBeside { which: u32 },
+    /// Says whether a document satisfies one.
+    Judge { document: u32, which: u32, satisfies: bool },
+}
+
+impl GoalDeed {
+    /// What it is called where it can be taken back.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Reword { .. } => "Reword an explanation",
+            Self::Rename { .. } => "Rename an explanation",
+            Self::Merge { .. } => "Merge explanations",
+            Self::Split { .. } => "Split an explanation",
+            Self::Ban { .. } => "Ban an explanation",
+            Self::Pin { pinned: true, .. } => "Pin an explanation",
+            Self::Pin { pinned: false, .. } => "Unpin an explanation",
+            Self::Add { .. } | Self::AddLike { .. } | Self::AddMissing | Self::AddBeside { .. } => {
+                "Add an explanation"
+            }
+            Self::Judge { .. } => "Judge a document",
+        }
+    }
+
+    /// The same about documents that are numbered anew; `None` where it is about one that is gone.
+    fn renumbered(&self, new_of: &[Option<u32>]) -> Option<Self> {
+        Some(match self {
+            Self::Judge { document, which, satisfies } => {
+                let document = (*new_of.get(*document as usize)?)?;
+                Self::Judge { document, which: *which, satisfies: *satisfies }
+            }
+            Self::AddLike { documents } => Self::AddLike { documents: renumbered(documents, new_of) },
+            other => other.clone(),
+        })
+    }
+}
+
+/// A goal that was asked for, and what was done to its explanations, in this order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Among the goals of a corpus.
+    pub id: u32,
+    pub params: Arc<GoalParams>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deeds: Vec<Arc<GoalDeed>>,
+}
+
+impl Asked {
+    /// Of what its explanations are computed from, beside the texts.
+    pub fn key(&self) -> Key {
+        Key::of("asked", 1).params(&self.params).params(&self.deeds).finish()
+    }
+
+    /// Whether `other` is this with more deeds, or the same.
+    pub fn leads_to(&self, other: &Self) -> bool {
+        (Arc::ptr_eq(&self.params, &other.params) || self.params == other.params)
+            && other.deeds.len() >= self.deeds.len()
+            && self.deeds.iter().zip(&other.deeds).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
+    }
+
+    /// The same with one deed more.
+    pub fn with(&self, deed: GoalDeed) -> Self {
+        let mut asked = self.clone();
+        asked.deeds.push(Arc::new(deed));
+        asked
+    }
+
+    /// The same of documents that are numbered anew.
+    pub fn renumbered(&self, new_of: &[Option<u32>]) -> Self {
+        let mut params = (*self.params).clone();
+        for seed in &mut params.seeds {
+            seed.documents = renumbered(&seed.documents, new_of);
+        }
+        params.seeds.retain(|seed| !seed.documents.is_empty());
+        for banned in &mut params.banned {
+            *banned = renumbered(banned, new_of);
+        }
+        params.banned.retain(|banned| !banned.is_empty());
+        let deeds = self.deeds.iter().filter_map(|deed| deed.renumbered(new_of).map(Arc::new)).collect();
+        Self { id: self.id, params: Arc::new(params), deeds }
+    }
+}
+
+fn renumbered(documents: &[u32], new_of: &[Option<u32>]) -> Vec<u32> {
+    let mut found: Vec<u32> =
+        documents.iter().filter_map(|&id| *new_of.get(id as usize)?).collect();
+    found.sort_unstable();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked() -> Asked {
+        let params = GoalParams {
+            goal: "by topic".into(),
+            seeds: vec![Seed { predicate: None, documents: vec![0, 2] }],
+            banned: vec![vec![1]],
+            ..GoalParams::default()
+        };
+        Asked { id: 1, params: Arc::new(params), deeds: Vec::new() }
+    }
+
+    #[test]
+    fn a_goal_leads_to_itself_with_more_deeds_and_to_nothing_else() {
+        let before = asked();
+        let after = before.with(GoalDeed::Ban { which: 2 });
+        assert!(before.leads_to(&after) && before.leads_to(&before) && !after.leads_to(&before));
+        let mut other = after.clone();
+        other.params = Arc::new(GoalParams::default());
+        assert!(!before.leads_to(&other));
+        assert_ne!(before.key(), after.key());
+    }
+
+    #[test]
+    fn deeds_about_documents_that_are_gone_are_gone() {
+        let asked = asked()
+            .with(GoalDeed::Judge { document: 1, which: 0, satisfies: true })
+            .with(GoalDeed::Judge { document: 2, which: 0, satisfies: false });
+        let moved = asked.renumbered(&[Some(4), None, Some(3)]);
+        assert_eq!(moved.params.seeds[0].documents, [3, 4]);
+        assert!(moved.params.banned.is_empty());
+        assert_eq!(*moved.deeds[0], GoalDeed::Judge { document: 3, which: 0, satisfies: false });
+        assert_eq!(moved.deeds.len(), 1);
+    }
+
+    #[test]
+    fn what_was_asked_comes_back_from_json() {
+        let asked = asked().with(GoalDeed::AddMissing).with(GoalDeed::Merge { which: vec![1, 2] });
+        let text = serde_json::to_string(&asked).unwrap();
+        assert_eq!(serde_json::from_str::<Asked>(&text).unwrap(), asked);
+    }
+}
