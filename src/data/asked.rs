@@ -158,6 +158,11 @@ impl Asked {
         Key::of("asked", 1).params(&self.params).params(&self.deeds).finish()
     }
 
+    /// Whether these are the explanations that it asks for.
+    pub fn answers(&self, goals: &super::Goals) -> bool {
+        goals.asked == self.key()
+    }
+
     /// Whether `other` is this with more deeds, or the same.
     pub fn leads_to(&self, other: &Self) -> bool {
         (Arc::ptr_eq(&self.params, &other.params) || self.params == other.params)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Clusters, Key, Pins};
+use super::{Asked, Clusters, Key, Pins};
 
 /// Document ids, ascending and without repeats.
 #[derive(Clone, Debug)]
@@ -180,6 +180,8 @@ pub struct Edits {
     pub tags: BTreeMap<String, Members>,
     /// Documents that hold still on the map.
     pub pins: Pins,
+    /// Goals that were asked for, in this order, and what was done to their explanations.
+    pub goals: Vec<Arc<Asked>>,
 }
 
 /// What turns one [`Edits`] into another, in the size of what was changed.
@@ -193,19 +195,28 @@ pub struct EditsChange {
     pub tags: BTreeMap<String, Option<Members>>,
     /// Changed pins; `None`: released.
     pub pins: BTreeMap<u32, Option<[f32; 2]>>,
+    /// All goals, where any was changed: they are few.
+    pub goals: Option<Vec<Arc<Asked>>>,
 }
 
 impl EditsChange {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.gone.is_empty() && self.new.is_empty() && self.tags.is_empty() && self.pins.is_empty()
+        self.gone.is_empty()
+            && self.new.is_empty()
+            && self.tags.is_empty()
+            && self.pins.is_empty()
+            && self.goals.is_none()
     }
 }
 
 impl Edits {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
-        self.regroupings.is_empty() && self.tags.is_empty() && self.pins.is_empty()
+        self.regroupings.is_empty()
+            && self.tags.is_empty()
+            && self.pins.is_empty()
+            && self.goals.is_empty()
     }
 
     /// Gives a cluster a title, or its computed one back.
@@ -362,7 +373,8 @@ impl Edits {
         let set = other.pins.iter().filter(|(id, place)| self.pins.get(id) != Some(place));
         let released = self.pins.keys().filter(|id| !other.pins.contains_key(id));
         let pins = set.map(|(id, place)| (*id, Some(*place))).chain(released.map(|id| (*id, None))).collect();
-        EditsChange { gone, new, tags, pins }
+        let goals = (self.goals != other.goals).then(|| other.goals.clone());
+        EditsChange { gone, new, tags, pins, goals }
     }
 
     /// Makes the change that [`Edits::change_to`] found.
@@ -385,6 +397,36 @@ impl Edits {
                 None => edits.pins.remove(id),
             };
         }
+        if let Some(goals) = &change.goals {
+            edits.goals.clone_from(goals);
+        }
+        edits
+    }
+
+    /// A goal that was asked for.
+    pub fn goal(&self, id: u32) -> Option<&Arc<Asked>> {
+        self.goals.iter().find(|asked| asked.id == id)
+    }
+
+    /// Asks for a goal: a new one, or one that was asked for before in other words.
+    pub fn ask(&self, asked: Asked) -> Self {
+        let mut edits = self.clone();
+        match edits.goals.iter_mut().find(|other| other.id == asked.id) {
+            Some(other) => *other = Arc::new(asked),
+            None => edits.goals.push(Arc::new(asked)),
+        }
+        edits
+    }
+
+    /// An id that no goal has had.
+    pub fn new_goal(&self) -> u32 {
+        self.goals.iter().map(|asked| asked.id + 1).max().unwrap_or(0)
+    }
+
+    /// Asks for a goal no longer.
+    pub fn forget_goal(&self, id: u32) -> Self {
+        let mut edits = self.clone();
+        edits.goals.retain(|asked| asked.id != id);
         edits
     }
 
@@ -410,6 +452,7 @@ impl Edits {
                 .iter()
                 .filter_map(|(id, place)| Some(((*new_of.get(*id as usize)?)?, *place)))
                 .collect(),
+            goals: self.goals.iter().map(|asked| Arc::new(asked.renumbered(new_of))).collect(),
         }
     }
 }
@@ -448,7 +491,8 @@ mod tests {
             .pin(5, [1.0, 1.0])
             .regroup(base(), &BTreeSet::from([0]), vec![part(None, &[1, 5])], Standing::Follows)
             .tag("even", &Members::new(vec![2]))
-            .untag("odd", &Members::new(vec![1, 3]));
+            .untag("odd", &Members::new(vec![1, 3]))
+            .ask(Asked { id: 0, params: Arc::default(), deeds: Vec::new() });
         for (from, to) in [(&a, &b), (&b, &a), (&a, &a)] {
             let change = from.change_to(to);
             assert_eq!(&from.apply(&change), to);

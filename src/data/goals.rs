@@ -27,6 +27,9 @@ pub struct HeldOutFigures {
     pub f1: f32,
 }
 
+/// How a title begins that no word sets apart: with a text that stands for it.
+pub const QUOTING: &str = "like “";
+
 /// One explanation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
@@ -77,6 +80,8 @@ pub struct SelectionReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Goals {
     pub key: Key,
+    /// Of what was asked ([`super::Asked::key`]).
+    pub asked: Key,
     pub goal: String,
     pub view: GoalView,
     /// Why this view, in a sentence.
@@ -127,32 +132,37 @@ impl Goals {
         none.map(|(i, _)| i as u32).collect()
     }
 
-    /// The documents by their best explanation, as clusters.
+    /// How many labels [`Goals::clusters`] has: explanations keep their ids as labels whatever becomes of the others.
+    fn labels(&self) -> usize {
+        self.explanations.iter().map(|explanation| explanation.id as usize + 1).max().unwrap_or(0)
+    }
+
+    /// The documents by their best explanation, as clusters labelled with the explanations' ids.
     pub fn clusters(&self) -> super::Clusters {
-        let strength = |(i, &best): (usize, &u32)| match self.explanations.get(best as usize) {
-            Some(explanation) => explanation.scores.get(i).copied().unwrap_or(0.0),
-            None => 0.0,
+        let best = |place: u32| self.explanations.get(place as usize);
+        let strength = |(i, &place): (usize, &u32)| {
+            best(place).and_then(|explanation| explanation.scores.get(i).copied()).unwrap_or(0.0)
         };
+        let label = |&place: &u32| best(place).map_or(super::UNCLUSTERED, |explanation| explanation.id);
         super::Clusters {
             key: Key::of("goal's clusters", 1).input(self.key).finish(),
-            labels: self.best.clone(),
-            count: self.explanations.len(),
+            labels: self.best.iter().map(label).collect(),
+            count: self.labels(),
             strengths: self.best.iter().enumerate().map(strength).collect(),
             method: "goal".into(),
         }
     }
 
-    /// What those clusters are called.
+    /// What those clusters are called; nothing where there is no explanation of an id.
     pub fn names(&self) -> super::Names {
-        let name = |explanation: &Explanation| super::ClusterName {
-            title: explanation.title.clone(),
-            keywords: Vec::new(),
-            exemplars: explanation.exemplars.clone(),
-        };
-        super::Names {
-            key: Key::of("goal's names", 1).input(self.key).finish(),
-            clusters: self.explanations.iter().map(name).collect(),
+        let none = super::ClusterName { title: String::new(), keywords: Vec::new(), exemplars: Vec::new() };
+        let mut clusters = vec![none; self.labels()];
+        for explanation in &self.explanations {
+            let name = &mut clusters[explanation.id as usize];
+            name.title.clone_from(&explanation.title);
+            name.exemplars.clone_from(&explanation.exemplars);
         }
+        super::Names { key: Key::of("goal's names", 1).input(self.key).finish(), clusters }
     }
 
     /// Documents that satisfy no explanation.

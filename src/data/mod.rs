@@ -22,7 +22,7 @@ pub use clusters::{Clusters, UNCLUSTERED};
 pub use corpus::{Column, ColumnKind, Corpus, DATE_EMPTY, NO_CODE, ReadReport, SkippedRow, Typed};
 pub use edits::{Edits, EditsChange, MadeBy, Members, Part, Regrouping, Source, Standing};
 pub use gather::TypedRows;
-pub use goals::{Explanation, GoalView, Goals, HeldOutFigures, SelectionReport};
+pub use goals::{Explanation, GoalView, Goals, HeldOutFigures, QUOTING, SelectionReport};
 pub use key::{KEY_BYTES, Key, KeyBuilder};
 pub use knn::{Knn, Recall};
 pub use layout::{Layout, MapQuality, Pins};

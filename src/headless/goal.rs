@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::data::{Clusters, Corpus, GoalView, Goals, Layout, Names};
 use crate::io::cache::Cache;
-use crate::io::{atomic, clusters_csv, line_list};
+use crate::io::{atomic, clusters_csv, explanations_json, line_list};
 use crate::job::Ctx;
 use crate::stage::goal::{self, GoalParams, Inputs};
 use crate::stage::{self, Params, Tools, map};
@@ -19,7 +19,6 @@ use super::run::read_corpus;
 
 /// Names of results.
 const CLUSTERS: &str = "clusters.csv";
-const EXPLANATIONS: &str = "explanations.json";
 
 /// `goal FILE --goal … --out DIR`
 pub fn run(arguments: &GoalArguments) -> anyhow::Result<()> {
@@ -62,7 +61,7 @@ pub fn run(arguments: &GoalArguments) -> anyhow::Result<()> {
     let warnings = reporter.stop();
     let seconds = started.elapsed().as_secs_f64();
     let report = report(&corpus, &goals, &wanted, rounds, embedder.name(), &warnings, seconds);
-    files::json(&arguments.out.join(EXPLANATIONS), &report)?;
+    files::json(&arguments.out.join(explanations_json::NAME), &report)?;
     reporter.finish(&report);
     Ok(())
 }
@@ -107,6 +106,7 @@ fn write(
     Ok(clusters_csv::write(&path, corpus, Some(layout), Some(clusters), Some(names), options, ctx)?)
 }
 
+/// What a goal gave, with what only the command line knows.
 fn report(
     corpus: &Corpus,
     goals: &Goals,
@@ -116,33 +116,11 @@ fn report(
     warnings: &[String],
     seconds: f64,
 ) -> Value {
-    let shown = |ids: &[u32]| -> Vec<Value> {
-        ids.iter().map(|&i| json!({"row": i, "text": corpus.text(i as usize)})).collect()
-    };
-    let explanations: Vec<Value> = goals
-        .explanations
-        .iter()
-        .enumerate()
-        .map(|(at, e)| {
-            json!({
-                "explanation": at + 1, "predicate": e.predicate, "title": e.title, "documents": e.members.len(),
-                "only": e.only, "held_out": e.held_out, "name_area": e.name_area,
-                "exemplars": shown(&e.exemplars), "near_misses": shown(&e.near_misses),
-            })
-        })
-        .collect();
-    let documents = goals.best.len();
-    let covered = documents - goals.uncovered();
-    let once: usize = goals.explanations.iter().map(|e| e.only).sum();
-    json!({
-        "semascope": env!("CARGO_PKG_VERSION"),
-        "goal": goals.goal,
-        "view": {"kind": goals.view, "why": goals.why, "subtracted": goals.nuisances},
-        "documents": documents, "covered": covered, "covered_once": once,
-        "explanations": explanations,
-        "overlaps": goals.overlaps(),
-        "selection": goals.selection, "rounds": rounds,
-        "proposed_by": goals.proposed_by, "assigned_by": goals.assigned_by, "model": model,
-        "parameters": params, "warnings": warnings, "seconds": seconds,
-    })
+    let mut report = explanations_json::report(corpus, goals);
+    report["rounds"] = rounds.into();
+    report["model"] = model.into();
+    report["parameters"] = json!(params);
+    report["warnings"] = json!(warnings);
+    report["seconds"] = seconds.into();
+    report
 }

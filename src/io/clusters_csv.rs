@@ -274,6 +274,7 @@ mod tests {
             name_area: None,
         };
         let goals = Goals {
+            asked: Key::of("test", 1).finish(),
             key: corpus.key,
             goal: "by topic".into(),
             view: GoalView::Meaning,

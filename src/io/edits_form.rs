@@ -1,14 +1,14 @@
 //! Edits as JSON. Long lists of documents are kept beside it, by whoever writes it: a project file in one array, a
 //! work folder in a file each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::tensors::Damage;
-use crate::data::{Edits, EditsChange, Key, Members, Part, Regrouping, Standing};
+use crate::data::{Asked, Edits, EditsChange, Key, Members, Part, Regrouping, Standing};
 
 /// Writes a list of documents somewhere and says where, as JSON.
 pub(super) type PutMembers<'p, E> = dyn FnMut(&Members) -> Result<Value, E> + 'p;
@@ -41,6 +41,8 @@ struct EditsForm {
     regroupings: Vec<RegroupingForm>,
     tags: BTreeMap<String, Value>,
     pins: Vec<(u32, [f32; 2])>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    goals: Vec<Asked>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -54,6 +56,8 @@ struct ChangeForm {
     tags: BTreeMap<String, Option<Value>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pins: Vec<(u32, Option<[f32; 2]>)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goals: Option<Vec<Asked>>,
 }
 
 fn form_of<E>(regrouping: &Regrouping, put: &mut PutMembers<'_, E>) -> Result<RegroupingForm, E> {
@@ -95,6 +99,7 @@ pub(super) fn edits_to_json<E>(edits: &Edits, put: &mut PutMembers<'_, E>) -> Re
         form.tags.insert(tag.clone(), put(members)?);
     }
     form.pins = edits.pins.iter().map(|(id, place)| (*id, *place)).collect();
+    form.goals = edits.goals.iter().map(|asked| (**asked).clone()).collect();
     // Strings, numbers and keys always serialise.
     Ok(serde_json::to_value(form).unwrap_or_default())
 }
@@ -113,6 +118,7 @@ pub(super) fn edits_from_json(value: &Value, get: &mut GetMembers<'_>) -> Result
         edits.tags.insert(tag, get(&members).ok_or_else(lost)?);
     }
     edits.pins = form.pins.into_iter().filter(|(_, place)| is_place(place)).collect();
+    edits.goals = goals_of(form.goals);
     Ok(edits)
 }
 
@@ -127,6 +133,7 @@ pub(super) fn change_to_json<E>(change: &EditsChange, put: &mut PutMembers<'_, E
         form.tags.insert(tag.clone(), members);
     }
     form.pins = change.pins.iter().map(|(id, place)| (*id, *place)).collect();
+    form.goals = change.goals.as_ref().map(|goals| goals.iter().map(|asked| (**asked).clone()).collect());
     // Strings, numbers and keys always serialise.
     Ok(serde_json::to_value(form).unwrap_or_default())
 }
@@ -143,7 +150,14 @@ pub(super) fn change_from_json(value: &Value, get: &mut GetMembers<'_>) -> Resul
         change.tags.insert(tag, members);
     }
     change.pins = form.pins.into_iter().filter(|(_, place)| place.as_ref().is_none_or(is_place)).collect();
+    change.goals = form.goals.map(goals_of);
     Ok(change)
+}
+
+/// Goals with ids of their own: a file may hold anything.
+fn goals_of(goals: Vec<Asked>) -> Vec<Arc<Asked>> {
+    let mut seen = BTreeSet::new();
+    goals.into_iter().filter(|asked| seen.insert(asked.id)).map(Arc::new).collect()
 }
 
 /// A number too large for a coordinate is read as infinite.
@@ -161,7 +175,8 @@ mod tests {
         let edits = Edits::default()
             .rename(None, base, Members::new(vec![4, 2]), Some("Cards".into()))
             .tag("read", &Members::new(vec![1]))
-            .pin(3, [0.1, -7.25]);
+            .pin(3, [0.1, -7.25])
+            .ask(Asked { id: 4, params: Arc::default(), deeds: Vec::new() });
         let mut sets = Vec::new();
         let mut put = |members: &Members| {
             sets.push(members.clone());

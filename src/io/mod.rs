@@ -8,6 +8,8 @@ mod corpus_part;
 mod edits_form;
 pub mod error;
 mod exact;
+pub mod explanations_json;
+mod goals_form;
 mod journal;
 pub mod line_list;
 pub mod machine;

@@ -17,11 +17,12 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::edits_form::{edits_from_json, edits_to_json};
 use super::exact::{self, Exact};
+use super::goals_form::{read_goals, write_goals};
 use super::stored_zip::StoredZip;
 use super::tensors::{self, Damage};
 use super::{FileError, atomic, corpus_part, npy, withheld};
 use crate::data::{
-    Bytes, Clusters, Column, Corpus, Edits, Key, Knn, Layout, MapQuality, Matrix, Members, Names, ReadReport,
+    Bytes, Clusters, Column, Corpus, Edits, Goals, Key, Knn, Layout, MapQuality, Matrix, Members, Names, ReadReport,
     Typed,
 };
 use crate::job::Ctx;
@@ -41,6 +42,9 @@ const QUALITY: &str = "quality.safetensors";
 const CLUSTERS: &str = "clusters.safetensors";
 const MEMBERS: &str = "members.safetensors";
 
+/// How the parts with goals' explanations begin.
+const GOALS: &str = "goals-";
+
 /// Where the manifest holds the parameters, and what the window showed.
 const PARAMS: &str = "/params";
 const VIEW: &str = "/view";
@@ -50,6 +54,9 @@ const MOST_VALUES: usize = 8_000_000;
 
 /// Things that cannot be had are told one by one up to this many.
 const MOST_MISSING: usize = 20;
+
+/// Goals with explanations that a file can hold.
+const MOST_GOALS: usize = 1000;
 
 /// Characters of an unknown part's name that are told.
 const LONGEST_NAME: usize = 60;
@@ -76,6 +83,8 @@ pub struct Project {
     pub edits: Arc<Edits>,
     /// Computed names of the clusters that the edits make of `clusters`, if they make others.
     pub edited_names: Option<Arc<Names>>,
+    /// What came of the goals that `edits` asks for.
+    pub goals: Vec<Arc<Goals>>,
     /// Selected documents, ascending.
     pub selection: Arc<Vec<u32>>,
     /// Values, by the names of their owners, that do not belong to the present parameters.
@@ -100,6 +109,7 @@ impl Project {
             topics: Vec::new(),
             edits: Arc::default(),
             edited_names: None,
+            goals: Vec::new(),
             selection: Arc::default(),
             stale: BTreeSet::new(),
             params: Value::Null,
@@ -228,7 +238,8 @@ fn parts_of(project: &Project) -> Vec<String> {
         (!lists_of(project).lists.is_empty(), MEMBERS),
     ];
     let single = there.into_iter().filter(|(there, _)| *there).map(|(_, part)| part.to_owned());
-    single.chain((0..project.topics.len()).map(topics_part)).collect()
+    let topics = (0..project.topics.len()).map(topics_part);
+    single.chain(topics).chain((0..project.goals.len()).map(goals_part)).collect()
 }
 
 /// The lists of documents of a project's edits and selection, and the JSON that refers to them by number.
@@ -257,6 +268,10 @@ fn lists_of(project: &Project) -> Lists {
 
 fn topics_part(level: usize) -> String {
     format!("topics-{}.safetensors", level + 1)
+}
+
+fn goals_part(number: usize) -> String {
+    format!("{GOALS}{}.safetensors", number + 1)
 }
 
 /// The [`Opened::id`] that a project's file will have.
@@ -328,6 +343,11 @@ fn write_part(
         QUALITY => project.quality.iter().try_for_each(|quality| tensors::write_quality(sink, quality)),
         CLUSTERS => project.clusters.iter().try_for_each(|clusters| tensors::write_clusters(sink, clusters)),
         MEMBERS => tensors::write_members(sink, &lists_of(project).lists),
+        _ if part.starts_with(GOALS) => {
+            let mut goals = project.goals.iter().enumerate();
+            let goals = goals.find(|(number, _)| goals_part(*number) == part);
+            goals.map_or(Ok(()), |(_, goals)| write_goals(sink, goals, options.with_texts))
+        }
         _ => {
             let mut levels = project.topics.iter().enumerate();
             let level = levels.find(|(level, _)| topics_part(*level) == part);
@@ -397,6 +417,12 @@ pub fn open(path: &Path, ctx: &Ctx) -> Result<Opened, FileError> {
         })?;
         topics.extend(of_level);
     }
+    let mut goals = Vec::new();
+    let answered = manifest.parts.iter().filter(|part| part.starts_with(GOALS)).count().min(MOST_GOALS);
+    for number in 0..answered {
+        let of_goal = take.part(&goals_part(number), "explanations of a goal", |_, bytes| read_goals(bytes, n))?;
+        goals.extend(of_goal.map(Arc::new));
+    }
     let named = clusters.as_ref().filter(|_| !manifest.names.is_null());
     let names = named.and_then(|clusters| missing.note("names", names_of(&manifest.names, clusters, n)));
     let lists = lists.unwrap_or_default();
@@ -415,7 +441,7 @@ pub fn open(path: &Path, ctx: &Ctx) -> Result<Opened, FileError> {
         let names = Names::deserialize(names).map_err(|error| Damage::new(error.to_string()));
         missing.note("names of edited clusters", names.and_then(|names| exemplars_within(names, n)))
     });
-    missing.unknown(&file, manifest.topics.len());
+    missing.unknown(&file, manifest.topics.len(), answered);
     let project = Project {
         corpus: Arc::new(corpus),
         matrix: matrix.map(Arc::new),
@@ -427,6 +453,7 @@ pub fn open(path: &Path, ctx: &Ctx) -> Result<Opened, FileError> {
         topics,
         edits: Arc::new(edits),
         edited_names: edited_names.map(Arc::new),
+        goals,
         selection,
         stale: manifest.stale,
         params: manifest.params,
@@ -552,9 +579,13 @@ impl Missing {
     }
 
     /// Notes the parts that this version knows nothing about.
-    fn unknown(&mut self, file: &StoredZip<'_>, levels: usize) {
+    fn unknown(&mut self, file: &StoredZip<'_>, levels: usize, goals: usize) {
         let parts = [MANIFEST, CELLS, TYPED, VECTORS, NEIGHBOURS, LAYOUT, QUALITY, CLUSTERS, MEMBERS];
-        let known: HashSet<String> = (0..levels).map(topics_part).chain(parts.map(str::to_owned)).collect();
+        let known: HashSet<String> = (0..levels)
+            .map(topics_part)
+            .chain((0..goals).map(goals_part))
+            .chain(parts.map(str::to_owned))
+            .collect();
         let unknown = file.names().filter(|name| !known.contains(*name));
         // The name comes from the file: it may hold anything.
         let shown = |name: &str| name.escape_debug().take(LONGEST_NAME).collect::<String>();

@@ -49,7 +49,7 @@ struct Sealed<M> {
 }
 
 /// One array to be written.
-struct Tensor<'a> {
+pub(super) struct Tensor<'a> {
     name: String,
     dtype: Dtype,
     shape: Vec<usize>,
@@ -57,7 +57,7 @@ struct Tensor<'a> {
 }
 
 impl<'a> Tensor<'a> {
-    fn new<T: Pod>(name: impl Into<String>, dtype: Dtype, shape: &[usize], values: &'a [T]) -> Self {
+    pub(super) fn new<T: Pod>(name: impl Into<String>, dtype: Dtype, shape: &[usize], values: &'a [T]) -> Self {
         Self { name: name.into(), dtype, shape: shape.to_vec(), data: bytemuck::cast_slice(values) }
     }
 }
@@ -80,7 +80,7 @@ fn header<M: Serialize>(sealed: &Sealed<M>, tensors: &[(String, Dtype, Vec<usize
 }
 
 /// Writes arrays and what is to be known about them. The widest types must come first (alignment).
-fn write<M: Serialize>(sink: &mut impl Write, about: M, tensors: &[Tensor<'_>]) -> io::Result<()> {
+pub(super) fn write<M: Serialize>(sink: &mut impl Write, about: M, tensors: &[Tensor<'_>]) -> io::Result<()> {
     let check = Some(checksum(tensors.iter().map(|tensor| tensor.data)));
     let shapes: Vec<_> = tensors.iter().map(|t| (t.name.clone(), t.dtype, t.shape.clone())).collect();
     sink.write_all(&header(&Sealed { check, about }, &shapes)?)?;
@@ -96,7 +96,7 @@ fn checksum<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> String {
 }
 
 /// Arrays that were read, all present and with the right checksum.
-struct Part<'a> {
+pub(super) struct Part<'a> {
     metadata: Metadata,
     data: &'a [u8],
     /// Where `data` starts in the part.
@@ -104,7 +104,7 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn read<M: DeserializeOwned>(bytes: &'a [u8]) -> Result<(M, Self), Damage> {
+    pub(super) fn read<M: DeserializeOwned>(bytes: &'a [u8]) -> Result<(M, Self), Damage> {
         let (length, metadata) =
             SafeTensors::read_metadata(bytes).map_err(|error| Damage(error.to_string()))?;
         let ours = metadata.metadata().as_ref().and_then(|all| all.get(OURS));
@@ -124,13 +124,13 @@ impl<'a> Part<'a> {
     }
 
     /// The values of an array, of whatever length.
-    fn values<T: Pod>(&self, name: &str, dtype: Dtype) -> Result<Vec<T>, Damage> {
+    pub(super) fn values<T: Pod>(&self, name: &str, dtype: Dtype) -> Result<Vec<T>, Damage> {
         let (start, end) = self.info(name, dtype)?.data_offsets;
         Ok(bytemuck::pod_collect_to_vec(&self.data[start..end]))
     }
 
     /// The values of an array of this very shape.
-    fn shaped<T: Pod>(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<Vec<T>, Damage> {
+    pub(super) fn shaped<T: Pod>(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<Vec<T>, Damage> {
         if self.info(name, dtype)?.shape != shape {
             return Err(Damage(format!("the array {name} has another shape than it should have")));
         }
@@ -139,7 +139,7 @@ impl<'a> Part<'a> {
 }
 
 /// Turns a broken promise into the reason why a part cannot be used.
-fn ensure(holds: bool, otherwise: &str) -> Result<(), Damage> {
+pub(super) fn ensure(holds: bool, otherwise: &str) -> Result<(), Damage> {
     if holds { Ok(()) } else { Err(Damage::new(otherwise)) }
 }
 

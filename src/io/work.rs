@@ -11,6 +11,7 @@
 //! | `journal` | what the work started from, then one record a change |
 //! | `corpus-KEY.semascope` | the documents of a corpus that was not opened from a project: a project without values |
 //! | `PART-KEY.safetensors` | values, hard links to the cache where it has them |
+//! | `goals-KEY.safetensors` | explanations of a goal |
 //! | `names-KEY.json`, `members-KEY.u32` | names; lists of documents that edits are about |
 
 use std::fs::{self, File, OpenOptions};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::edits_form::change_from_json;
+use super::goals_form::{read_goals, write_goals};
 use super::project::{self, Opened, Project};
 use super::tensors::{self, Damage};
 use super::work::Sources;
@@ -160,6 +161,15 @@ impl Store<'_> {
                 levels.map(|(clusters, names)| Ok(json!([self.clusters(clusters)?, self.names(names)?])));
             made.insert("topics".into(), levels.collect::<Result<Vec<Value>, FileError>>()?.into());
         }
+        let keys = |project: &Project| -> Vec<Key> { project.goals.iter().map(|goals| goals.key).collect() };
+        if keys(before) != keys(wanted) {
+            let each = wanted.goals.iter().map(|goals| {
+                let name = format!("goals-{}.safetensors", goals.key);
+                self.put(&name, |sink| write_goals(sink, goals, true))?;
+                Ok(json!({ "file": name }))
+            });
+            made.insert("goals".into(), each.collect::<Result<Vec<Value>, FileError>>()?.into());
+        }
         if !made.is_empty() {
             record.insert("made".into(), made.into());
         }
@@ -302,6 +312,13 @@ fn take(folder: &Path, project: &mut Project, part: &str, value: &Value, n: usiz
                 let clusters = read_clusters(folder, &level[0], n)?;
                 let names = read_names(folder, &level[1])?;
                 project.topics.push((Arc::new(clusters), Arc::new(names)));
+            }
+        }
+        "goals" => {
+            project.goals.clear();
+            for goals in value.as_array().into_iter().flatten() {
+                let goals = read_goals((*bytes_of(folder, goals)?).as_ref(), n)?;
+                project.goals.push(Arc::new(goals));
             }
         }
         // What a newer version has added is not for this one.

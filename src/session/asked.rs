@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::space::Space;
-use super::{Colouring, Import, Notice, Session, Step, StepState, StepStatus};
+use super::{Colouring, GoalState, LiveRound, Import, Notice, Session, Step, StepState, StepStatus};
 use crate::data::{Clusters, Corpus, Edits, Key, Knn, Layout, MapQuality, Matrix, Names};
 use crate::io::settings::Settings;
 use crate::io::work::Unfinished;
@@ -141,6 +141,26 @@ impl Session {
     /// Work that was left behind, newest first.
     pub fn unfinished(&self) -> &[Unfinished] {
         &self.unfinished
+    }
+
+    /// The goals that were asked for.
+    pub fn goals(&self) -> impl Iterator<Item = GoalState<'_>> {
+        self.space.iter().flat_map(Space::goals)
+    }
+
+    /// One of them.
+    pub fn goal(&self, id: u32) -> Option<GoalState<'_>> {
+        self.space.as_ref()?.goal(id)
+    }
+
+    /// The last round of a goal whose explanations are being made now.
+    pub fn live_round(&self, goal: u32) -> Option<Arc<LiveRound>> {
+        self.space.as_ref()?.live_round(goal)
+    }
+
+    /// The explanation looked at: its goal and its id.
+    pub fn focus_explanation(&self) -> Option<(u32, u32)> {
+        self.space.as_ref()?.focus_explanation
     }
 
     /// Density topics with their names, coarse to fine; empty until the map rests.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::data::{ColumnKind, Key, Standing};
+use crate::data::{ColumnKind, GoalDeed, GoalParams, Key, Standing};
 use crate::io::read::ReadOptions;
 use crate::stage::Params;
 use crate::stage::append::Duplicates;
@@ -86,6 +86,20 @@ pub enum Command {
     SettleEdit(Key, Standing),
     /// Forget an edit.
     ForgetEdit(Key),
+    /// Explain the documents by a goal: a new one, or the one with this id anew (what was done to its explanations is
+    /// left behind).
+    AskGoal(Option<u32>, Box<GoalParams>),
+    /// Do something to the explanations of a goal.
+    SteerGoal(u32, Box<GoalDeed>),
+    /// Make the explanations of what a goal's rounds have found so far.
+    FinishGoal(u32),
+    /// Stop the work on a goal, or try again.
+    StopGoal(u32),
+    TryGoal(u32),
+    /// Explain by a goal no longer.
+    ForgetGoal(u32),
+    /// Look at an explanation of a goal (or none).
+    FocusExplanation(Option<(u32, u32)>),
     /// Put a tag on documents, or take it off.
     Tag(String, Vec<u32>),
     Untag(String, Vec<u32>),
@@ -108,6 +122,8 @@ pub enum Command {
     Save,
     /// Write `clusters.csv`.
     ExportClusters(PathBuf),
+    /// Write `clusters.csv` with the explanations of a goal.
+    ExportGoal(u32, PathBuf),
     /// Write the project file.
     SaveProject(PathBuf),
     /// Write a project file without texts beside the project, which keeps its own file.
@@ -133,6 +149,10 @@ impl Command {
             Self::GroupDocuments(..) => ("Make a cluster", false),
             Self::UneditCluster(_) | Self::ForgetEdit(_) => ("Drop an edit", false),
             Self::SettleEdit(..) => ("Settle an edit", false),
+            Self::AskGoal(None, _) => ("Ask for a goal", false),
+            Self::AskGoal(Some(_), _) => ("Explain again", false),
+            Self::SteerGoal(_, deed) => (deed.name(), false),
+            Self::ForgetGoal(_) => ("Close a goal", false),
             Self::Tag(..) => ("Tag documents", false),
             Self::Untag(..) => ("Remove a tag", false),
             Self::Pin { .. } => ("Pin a point", true),

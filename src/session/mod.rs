@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use command::Command;
+pub use space::{Answer, GoalState, LiveRound};
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState, StepStatus,
 };
@@ -318,6 +319,7 @@ impl Session {
             Command::StopAll => {
                 if let Some(space) = &self.space {
                     Step::ALL.into_iter().for_each(|step| space.stop(step));
+                    space.stop_goals();
                 }
                 self.stop_growing();
                 if self.loading.take().is_some() {
@@ -356,6 +358,7 @@ impl Session {
             Command::DiscardWork(folder) => self.discard_work(&folder),
             Command::Revert => self.revert(),
             Command::ExportClusters(path) => self.export_clusters(path),
+            Command::ExportGoal(id, path) => self.export_goal(id, path),
             Command::ExportWithoutTexts(path) => self.export_without_texts(path),
             Command::ClearCache => self.clear_cache(),
             Command::RenameCluster(..)
@@ -365,6 +368,9 @@ impl Session {
             | Command::UneditCluster(_)
             | Command::SettleEdit(..)
             | Command::ForgetEdit(_)
+            | Command::AskGoal(..)
+            | Command::SteerGoal(..)
+            | Command::ForgetGoal(_)
             | Command::Tag(..)
             | Command::Untag(..)
             | Command::Pin { .. }
@@ -376,12 +382,17 @@ impl Session {
                     && let Some(edits) = space.edited(&command)
                 {
                     space.edits = Arc::new(edits);
+                    space.meet_goals(&command);
                 }
             }
+            Command::FinishGoal(id) => self.space.iter().for_each(|space| space.finish_goal(id)),
+            Command::StopGoal(id) => self.space.iter().for_each(|space| space.stop_goal(id)),
+            Command::TryGoal(id) => self.space.iter_mut().for_each(|space| space.try_goal(id)),
             Command::MoveCache(folder) => self.move_cache(folder),
             Command::ForgetRecent(path) => self.forget_recent(&path),
             Command::Focus(_)
             | Command::FocusCluster(_)
+            | Command::FocusExplanation(_)
             | Command::Select(_)
             | Command::SetColour(_)
             | Command::ToggleEntry(_)

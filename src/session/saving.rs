@@ -1,10 +1,11 @@
 //! What goes out: the project file, exports, and the state that is kept as it changes.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::data::Key;
-use crate::io::clusters_csv;
+use crate::data::{Goals, Key};
+use crate::io::{clusters_csv, explanations_json};
 use crate::io::project::{self, Project, SaveOptions};
 use crate::io::work::{Base, ProjectLock};
 use crate::job::{Ctx, Job, Outcome};
@@ -246,6 +247,19 @@ impl Session {
     }
 
     pub(super) fn export_clusters(&mut self, path: PathBuf) {
+        self.export(path, None);
+    }
+
+    /// Writes `clusters.csv` with the explanations of a goal, and `explanations.json` beside it.
+    pub(super) fn export_goal(&mut self, id: u32, path: PathBuf) {
+        let answer = self.space.as_ref().and_then(|space| space.goal(id)?.answer.cloned());
+        match answer {
+            Some(answer) => self.export(path, Some(answer.goals().clone())),
+            None => self.say(Severity::Info, "This goal has no explanations yet.", None),
+        }
+    }
+
+    fn export(&mut self, path: PathBuf, goals: Option<Arc<Goals>>) {
         let Some(space) = &self.space else { return };
         let (corpus, layout) = (space.corpus.clone(), space.layout().cloned());
         let (clusters, names) = (space.clusters().cloned(), space.names().cloned());
@@ -257,10 +271,17 @@ impl Session {
                 layout.as_deref(),
                 clusters.as_deref(),
                 names.as_deref(),
-                clusters_csv::Options { raw, edits: Some(&edits), goals: None },
+                clusters_csv::Options { raw, edits: Some(&edits), goals: goals.as_deref() },
                 ctx,
             )
             .map_err(StageError::failed)?;
+            if let Some(goals) = &goals {
+                let report = explanations_json::report(&corpus, goals);
+                let beside = path.with_file_name(explanations_json::NAME);
+                explanations_json::write(&beside, &report).map_err(StageError::failed)?;
+                let text = format!("{} rows and {} were written.", corpus.len(), explanations_json::NAME);
+                return Ok((text, path));
+            }
             Ok((format!("{} rows were written.", corpus.len()), path))
         });
     }

@@ -95,6 +95,10 @@ pub enum ColourBy {
     Column(usize),
     /// The share of each point's neighbours that the map keeps.
     Kept,
+    /// The best explanation of a goal, by the goal's id.
+    Goal(u32),
+    /// How surely documents satisfy one explanation of a goal: their ids.
+    Explanation(u32, u32),
     /// One colour for all.
     Nothing,
 }

@@ -115,6 +115,8 @@ pub fn run(
     project.selection = Arc::new(came.rows.carry_rows(&project.selection));
     project.quality = None;
     project.topics.clear();
+    // Goals are explained again, new documents among them.
+    project.goals.clear();
     project.edited_names = None;
     project.matrix = matrix.clone();
     let mut told = came.told;

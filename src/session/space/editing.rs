@@ -216,6 +216,9 @@ impl Space {
                 self.edits.pin(*document, *place)
             }
             Command::Unpin(documents) => self.edits.unpin(documents),
+            Command::AskGoal(..) | Command::SteerGoal(..) | Command::ForgetGoal(_) => {
+                self.goals_edited(command)?
+            }
             Command::Untag(tag, documents) => self.edits.untag(tag, &Members::new(documents.clone())),
             _ => return None,
         };

@@ -19,6 +19,12 @@ impl Space {
                     self.focus_cluster = None;
                 }
             }
+            Command::FocusExplanation(explanation) => {
+                self.focus_explanation = explanation;
+                if explanation.is_some() {
+                    (self.focus, self.focus_cluster) = (None, None);
+                }
+            }
             Command::FocusCluster(cluster) => {
                 self.focus_cluster = cluster;
                 if cluster.is_some() {
@@ -68,7 +74,8 @@ impl Space {
                 Some(Typed::Category { levels, .. } | Typed::List { levels, .. }) => levels.len(),
                 _ => 0,
             },
-            ColourBy::Kept | ColourBy::Nothing => 0,
+            ColourBy::Goal(goal) => self.goal_clusters(goal).map_or(0, |(clusters, _)| clusters.count),
+            ColourBy::Kept | ColourBy::Explanation(..) | ColourBy::Nothing => 0,
         };
         (0..count as u32).chain([NO_CODE]).collect()
     }

@@ -4,6 +4,7 @@
 //! another request is stale and starts again; nothing else does.
 
 mod editing;
+mod goals;
 mod look;
 mod status;
 mod steps;
@@ -25,6 +26,8 @@ use super::cell::{Cell, News};
 use super::{Colouring, Notice, NoticeAction, Severity, Step};
 
 pub(super) use editing::Grouped;
+pub use goals::{Answer, GoalState, LiveRound};
+use goals::GoalWorks;
 use editing::ShownNames;
 use steps::model;
 pub(super) use stored::Waking;
@@ -91,6 +94,7 @@ pub(super) struct Space {
     topics: Cell<NamedTopics>,
     grouped: Cell<Grouped>,
     edited_names: Cell<Arc<Names>>,
+    goal_work: GoalWorks,
     shown_names: Option<ShownNames>,
     /// Names of edited clusters that came with a project, until their clusters are there.
     kept_names: Option<Arc<Names>>,
@@ -108,6 +112,8 @@ pub(super) struct Space {
     counted: std::cell::Cell<Option<(Key, usize)>>,
     pub focus: Option<u32>,
     pub focus_cluster: Option<u32>,
+    /// An explanation of a goal.
+    pub focus_explanation: Option<(u32, u32)>,
     pub selection: Arc<Vec<u32>>,
     pub colouring: Colouring,
     /// What was done by hand.
@@ -136,6 +142,7 @@ impl Space {
             topics: Cell::remembering(EARLIER),
             grouped: Cell::remembering(EARLIER),
             edited_names: Cell::remembering(EARLIER),
+            goal_work: GoalWorks::new(),
             shown_names: None,
             kept_names: None,
             moving: None,
@@ -148,6 +155,7 @@ impl Space {
             counted: std::cell::Cell::new(None),
             focus: None,
             focus_cluster: None,
+            focus_explanation: None,
             selection: Arc::new(Vec::new()),
             colouring: Colouring::default(),
             edits: Arc::default(),
@@ -302,6 +310,7 @@ impl Space {
         look(told(self.topics.poll(), Step::Topics));
         look(told(self.grouped.poll(), Step::Clusters));
         look(told(self.edited_names.poll(), Step::Names));
+        made |= self.poll_goals(embedder, &mut notices);
         self.renew_names();
         (notices, made)
     }

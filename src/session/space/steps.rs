@@ -46,6 +46,7 @@ impl Space {
             });
         }
         self.start_editing(embedder, wake);
+        self.start_goals(params, tools, embedder);
         let request = self.topics_request(params);
         self.topics.recall(request);
         if let Some(key) = request.filter(|_| self.topics.needs(request))
@@ -264,6 +265,7 @@ impl Space {
             || self.topics.is_running()
             || self.grouped.is_running()
             || self.edited_names.is_running()
+            || self.works_on_goals()
     }
 }
 

@@ -64,6 +64,7 @@ impl Space {
         space.colouring = saved.colouring;
         space.fill(project, params);
         space.fill_edited(grouped, project.edited_names.clone());
+        space.fill_goals(&project.goals);
         if waking == Waking::Rests {
             space.rest(params);
         }
@@ -133,6 +134,7 @@ impl Space {
         self.names.rest(request);
         let request = self.topics_request(params);
         self.topics.rest(request);
+        self.rest_goals();
     }
 
     /// Everything as a project; `window` is the view state that the window keeps. Cheap: values are shared.
@@ -155,6 +157,7 @@ impl Space {
             topics: self.topics.value().cloned().unwrap_or_default(),
             edits: self.edits.clone(),
             edited_names: self.edited_names.value().cloned(),
+            goals: self.answers(),
             selection: self.selection.clone(),
             stale: self.stale(params),
             params: serde_json::to_value(params).unwrap_or_default(),

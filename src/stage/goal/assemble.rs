@@ -38,6 +38,7 @@ impl Meta {
 /// What is said of all explanations.
 pub(super) struct About {
     pub key: Key,
+    pub asked: Key,
     pub goal: String,
     pub view: GoalView,
     pub why: String,
@@ -48,9 +49,12 @@ pub(super) struct About {
 }
 
 impl About {
-    pub fn of(goals: &Goals, key: Key) -> Self {
-        let Goals { goal, view, why, nuisances, selection, proposed_by, assigned_by, .. } = goals.clone();
-        Self { key, goal, view, why, nuisances, selection, proposed_by, assigned_by }
+    pub fn of(goals: &Goals, key: Key, asked: Key) -> Self {
+        let Goals { goal, view, why, nuisances, selection, proposed_by, assigned_by, .. } = goals;
+        let (goal, view, why) = (goal.clone(), view.clone(), why.clone());
+        let (nuisances, selection) = (nuisances.clone(), selection.clone());
+        let (proposed_by, assigned_by) = (proposed_by.clone(), assigned_by.clone());
+        Self { key, asked, goal, view, why, nuisances, selection, proposed_by, assigned_by }
     }
 }
 
@@ -98,9 +102,10 @@ pub(super) fn goals(
     });
     let explanations: Vec<Explanation> = explanations.collect();
     let best: Vec<u32> = (0..rows.rows()).map(|row| best_of(row, &shown, scores, k, &found)).collect();
-    let About { key, goal, view, why, nuisances, selection, proposed_by, assigned_by } = about;
+    let About { key, asked, goal, view, why, nuisances, selection, proposed_by, assigned_by } = about;
     let mut goals = Goals {
         key,
+        asked,
         goal,
         view,
         why,

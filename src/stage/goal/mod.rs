@@ -179,8 +179,10 @@ pub fn run(
             pinned: found.given[c].is_some(),
         })
         .collect();
+    let asked = Asked { id: 0, params: Arc::new(params.clone()), deeds: Vec::new() };
     let about = About {
         key: key(inputs, params),
+        asked: asked.key(),
         goal: params.goal.clone(),
         view: chosen,
         why,
@@ -201,7 +203,6 @@ pub fn run(
         next_id: k as u32,
     };
     let goals = assemble::goals(&working, &refined.scores, &metas, about, params.seed, corpus.len(), ctx)?;
-    let asked = Asked { id: 0, params: Arc::new(params.clone()), deeds: Vec::new() };
     Ok(Explained { asked, goals: Arc::new(goals), working: Some(Arc::new(working)) })
 }
 
@@ -271,13 +272,16 @@ fn check_counts(texts: usize, params: &GoalParams) -> Result<(), StageError> {
     if params.k == Some(0) {
         return failed("At least one explanation has to be asked for.".into());
     }
+    if ![params.lambda, params.mu].iter().all(|cost| cost.is_finite() && *cost >= 0.0) {
+        return failed("What overlap and missed texts cost has to be a number from 0 on.".into());
+    }
     if params.own() > k {
         return failed(format!(
             "{} explanations of your own were given but {k} asked for. Give fewer, or ask for more.",
             params.own()
         ));
     }
-    if k * TEXTS_AN_EXPLANATION > texts {
+    if k.saturating_mul(TEXTS_AN_EXPLANATION) > texts {
         return failed(format!(
             "{k} explanations are too many for {texts} texts: ask for at most {}.",
             texts / TEXTS_AN_EXPLANATION

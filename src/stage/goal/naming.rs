@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::data::{Matrix, UNCLUSTERED};
+use crate::data::{Matrix, QUOTING, UNCLUSTERED};
 use crate::math::goal_name_words::{Kinds, kinds, name_words};
 use crate::math::goal_names::{Name, names, word_vectors};
 use crate::math::goal_noun::{GoalNoun, goal_noun};
@@ -154,7 +154,7 @@ fn by_words(
         // No word sets it apart: a text of it says more than a number.
         let example = labels.iter().position(|label| *label == c as u32).map(text).unwrap_or_default();
         let quoted: String = example.trim().chars().take(QUOTED).collect();
-        let title = format!("like “{quoted}”");
+        let title = format!("{QUOTING}{quoted}”");
         Named { predicate: format!("is {title}"), title, area: None }
     };
     Ok((names.iter().enumerate().map(|(c, name)| said(name, c)).collect(), word_mean))

@@ -37,12 +37,12 @@ pub(super) fn steered(
     let asked = before.asked.with((**deed).clone());
     let key = Key::of("goal steered", 1).input(before.goals.key).params(deed).finish();
     let Some(working) = &before.working else {
-        let goals = Arc::new(steer_read::steered(&before.goals, deed, key)?);
+        let goals = Arc::new(steer_read::steered(&before.goals, deed, (key, asked.key()))?);
         return Ok(Explained { asked, goals, working: None });
     };
     let metas = before.goals.explanations.iter().map(Meta::of).collect();
     let steering = Steering { inputs, before: &before.goals, working: (**working).clone(), metas, ctx };
-    let (working, goals) = steering.done(deed, key)?;
+    let (working, goals) = steering.done(deed, (key, asked.key()))?;
     Ok(Explained { asked, goals: Arc::new(goals), working: Some(Arc::new(working)) })
 }
 
@@ -56,7 +56,7 @@ struct Steering<'a> {
 }
 
 impl Steering<'_> {
-    fn done(mut self, deed: &GoalDeed, key: Key) -> Result<(Working, Goals), StageError> {
+    fn done(mut self, deed: &GoalDeed, (key, asked): (Key, Key)) -> Result<(Working, Goals), StageError> {
         self.ctx.progress.begin("Changing explanations", "texts", self.working.labels.len() as u64, 0);
         match deed {
             GoalDeed::Rename { which, predicate } => {
@@ -91,7 +91,7 @@ impl Steering<'_> {
         }
         let scores = self.working.model.scores(self.working.compared.texts(&[], &[]), self.ctx)?;
         let (working, seed) = (self.working, KMeansParams::default().seed);
-        let (n, about) = (self.inputs.corpus.len(), About::of(self.before, key));
+        let (n, about) = (self.inputs.corpus.len(), About::of(self.before, key, asked));
         let goals = goals(&working, &scores, &self.metas, about, seed, n, self.ctx)?;
         Ok((working, goals))
     }

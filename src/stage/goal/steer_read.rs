@@ -7,8 +7,12 @@ use super::naming::Named;
 use super::steer::{gone, joined, words};
 
 /// The explanations once `deed` was done to them.
-pub(super) fn steered(before: &Goals, deed: &GoalDeed, key: Key) -> Result<Goals, StageError> {
-    let mut goals = Goals { key, ..before.clone() };
+pub(super) fn steered(
+    before: &Goals,
+    deed: &GoalDeed,
+    (key, asked): (Key, Key),
+) -> Result<Goals, StageError> {
+    let mut goals = Goals { key, asked, ..before.clone() };
     match deed {
         GoalDeed::Rename { which, predicate } => {
             let words = words(predicate)?.to_owned();

@@ -252,8 +252,10 @@ impl Seen<'_> {
             explanation.exemplars = sure;
         }
         let key = Key::of("goal read", 1).input(self.corpus.key).params(params).finish();
+        let asked = Asked { id: 0, params: Arc::new(params.clone()), deeds: Vec::new() };
         let mut goals = Goals {
             key,
+            asked: asked.key(),
             goal: params.goal.clone(),
             view,
             why,
@@ -265,7 +267,6 @@ impl Seen<'_> {
             assigned_by: source,
         };
         goals.count_only();
-        let asked = Asked { id: 0, params: Arc::new(params.clone()), deeds: Vec::new() };
         Ok(Explained { asked, goals: Arc::new(goals), working: None })
     }
 }
