@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{GoalView, Key};
+use super::{GoalView, Goals, Key};
 
 /// λ: what it costs that several explanations hold for a text.
 pub const OVERLAP_COST: f64 = 0.5;
@@ -17,6 +17,9 @@ pub const MISSED_COST: f64 = 1.0;
 pub struct Seed {
     /// Its words, where a person chose them; else it is named like the others.
     pub predicate: Option<String>,
+    /// What it is called then; its words where nobody said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Documents that show it, ascending.
     pub documents: Vec<u32>,
 }
@@ -73,12 +76,40 @@ impl GoalParams {
         self.predicates.len() + self.seeds.len()
     }
 
-    /// The words of one of a person's own explanations: predicates come first, then seeds.
-    pub fn own_words(&self, at: usize) -> Option<&str> {
-        match self.predicates.get(at) {
-            Some(predicate) => Some(predicate),
-            None => self.seeds.get(at - self.predicates.len())?.predicate.as_deref(),
+    /// The predicate and the title of one of a person's own explanations: predicates come first, then seeds. None
+    /// where it has no words yet.
+    pub fn own_words(&self, at: usize) -> Option<(&str, &str)> {
+        if let Some(predicate) = self.predicates.get(at) {
+            return Some((predicate, predicate));
         }
+        let seed = self.seeds.get(at.checked_sub(self.predicates.len())?)?;
+        let predicate = seed.predicate.as_deref()?;
+        Some((predicate, seed.title.as_deref().unwrap_or(predicate)))
+    }
+
+    /// The same goal to be explained again: explanations that a person pinned come again, and none like those that
+    /// they banned.
+    pub fn again(&self, before: &Asked, goals: &Goals) -> Self {
+        let mut params = self.clone();
+        for explanation in goals.explanations.iter().filter(|explanation| explanation.pinned) {
+            let known = (0..params.own()).filter_map(|at| params.own_words(at));
+            if known.into_iter().any(|(predicate, _)| predicate == explanation.predicate) {
+                continue;
+            }
+            params.seeds.push(Seed {
+                predicate: Some(explanation.predicate.clone()),
+                title: Some(explanation.title.clone()),
+                documents: explanation.surest(),
+            });
+        }
+        for deed in &before.deeds {
+            if let GoalDeed::Ban { documents, .. } = &**deed
+                && !params.banned.contains(documents)
+            {
+                params.banned.push(documents.clone());
+            }
+        }
+        params
     }
 }
 
@@ -95,8 +126,8 @@ pub enum GoalDeed {
     Merge { which: Vec<u32> },
     /// Parts one into finer ones.
     Split { which: u32, parts: usize },
-    /// Takes one away; like it, none comes again.
-    Ban { which: u32 },
+    /// Takes one away; like these documents, which showed it best, none comes again.
+    Ban { which: u32, documents: Vec<u32> },
     /// Keeps one whatever is proposed when the goal is explained again, or no longer.
     Pin { which: u32, pinned: bool },
     /// Adds one in words of one's own.
@@ -136,6 +167,9 @@ impl GoalDeed {
                 let document = (*new_of.get(*document as usize)?)?;
                 Self::Judge { document, which: *which, satisfies: *satisfies }
             }
+            Self::Ban { which, documents } => {
+                Self::Ban { which: *which, documents: renumbered(documents, new_of) }
+            }
             Self::AddLike { documents } => Self::AddLike { documents: renumbered(documents, new_of) },
             other => other.clone(),
         })
@@ -159,7 +193,7 @@ impl Asked {
     }
 
     /// Whether these are the explanations that it asks for.
-    pub fn answers(&self, goals: &super::Goals) -> bool {
+    pub fn answers(&self, goals: &Goals) -> bool {
         goals.asked == self.key()
     }
 
@@ -207,7 +241,7 @@ mod tests {
     fn asked() -> Asked {
         let params = GoalParams {
             goal: "by topic".into(),
-            seeds: vec![Seed { predicate: None, documents: vec![0, 2] }],
+            seeds: vec![Seed { documents: vec![0, 2], ..Seed::default() }],
             banned: vec![vec![1]],
             ..GoalParams::default()
         };
@@ -217,7 +251,7 @@ mod tests {
     #[test]
     fn a_goal_leads_to_itself_with_more_deeds_and_to_nothing_else() {
         let before = asked();
-        let after = before.with(GoalDeed::Ban { which: 2 });
+        let after = before.with(GoalDeed::Ban { which: 2, documents: vec![0] });
         assert!(before.leads_to(&after) && before.leads_to(&before) && !after.leads_to(&before));
         let mut other = after.clone();
         other.params = Arc::new(GoalParams::default());

@@ -62,6 +62,21 @@ pub struct Explanation {
     pub pinned: bool,
 }
 
+/// So many documents are enough to tell what an explanation is about.
+const SUREST: usize = 200;
+
+impl Explanation {
+    /// The members that satisfy it most surely, ascending: enough of them to find it again.
+    pub fn surest(&self) -> Vec<u32> {
+        let mut members = self.members.clone();
+        let score = |document: u32| self.scores.get(document as usize).copied().unwrap_or(0.0);
+        members.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
+        members.truncate(SUREST);
+        members.sort_unstable();
+        members
+    }
+}
+
 /// How the explanations were selected among the candidates.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SelectionReport {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::space::Space;
 use super::{Colouring, GoalState, LiveRound, Import, Notice, Session, Step, StepState, StepStatus};
-use crate::data::{Clusters, Corpus, Edits, Key, Knn, Layout, MapQuality, Matrix, Names};
+use crate::data::{Clusters, Corpus, Edits, Goals, Key, Knn, Layout, MapQuality, Matrix, Names};
 use crate::io::settings::Settings;
 use crate::io::work::Unfinished;
 use crate::job::Snapshot;
@@ -156,6 +156,20 @@ impl Session {
     /// The last round of a goal whose explanations are being made now.
     pub fn live_round(&self, goal: u32) -> Option<Arc<LiveRound>> {
         self.space.as_ref()?.live_round(goal)
+    }
+
+    /// The documents by the best explanation of a goal: of its answer, or of the rounds so far.
+    pub fn goal_clusters(&self, goal: u32) -> Option<(Arc<Clusters>, Arc<Names>)> {
+        self.space.as_ref()?.goal_clusters(goal)
+    }
+
+    /// The explanations of a goal, once there are any; not while they are made anew.
+    pub fn explanations(&self, goal: u32) -> Option<&Arc<Goals>> {
+        let space = self.space.as_ref()?;
+        if space.live_round(goal).is_some() {
+            return None;
+        }
+        Some(space.goal(goal)?.answer?.goals())
     }
 
     /// The explanation looked at: its goal and its id.

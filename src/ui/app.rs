@@ -39,7 +39,7 @@ use super::shortcuts;
 use super::theme::{self, STATUS_BAR, TOP_BAR, Theme};
 use super::thumbnails::Thumbnails;
 use super::welcome::{self, Welcome};
-use super::wishes::{Action, Sheet, Wishes};
+use super::wishes::{Action, Mode, Sheet, Wishes};
 use super::{log_panel, status_bar, top_bar};
 
 /// Progress is looked at this often while something runs; otherwise only events repaint the window.
@@ -58,6 +58,7 @@ pub struct SemascopeApp {
     pipeline: PipelineState,
     table: TableState,
     inspector: InspectorState,
+    mode: Mode,
     welcome: Welcome,
     import: ImportState,
     dialogs: Dialogs,
@@ -116,6 +117,7 @@ impl SemascopeApp {
             pipeline: PipelineState::default(),
             table: TableState::default(),
             inspector: InspectorState::default(),
+            mode: Mode::default(),
             welcome: Welcome::default(),
             import: ImportState::default(),
             dialogs: Dialogs::default(),
@@ -193,7 +195,7 @@ impl SemascopeApp {
                 self.names.extend(problem_report::names_in([path]));
                 self.remember_view();
             }
-            Command::ExportClusters(path) => self.names.extend(problem_report::names_in([path])),
+            Command::ExportClusters(path) | Command::ExportGoal(_, path) => self.names.extend(problem_report::names_in([path])),
             Command::CloseCorpus => self.thumbnails.renew(&self.session, &self.wake),
             _ => {}
         }
@@ -224,6 +226,7 @@ impl SemascopeApp {
         self.table = TableState::restored(saved.table, self.session.focus());
         self.pipeline.open = saved.steps;
         self.inspector = InspectorState { page: saved.page, ..InspectorState::default() };
+        self.mode = saved.mode;
     }
 
     fn remember_view(&mut self) {
@@ -236,6 +239,7 @@ impl SemascopeApp {
             table: self.table.saved(),
             steps: self.pipeline.open.clone(),
             page: self.inspector.page,
+            mode: self.mode,
         };
         self.session.set_view_state(serde_json::to_value(saved).unwrap_or_default());
     }
@@ -245,7 +249,12 @@ impl SemascopeApp {
         let theme = Theme::of(ui);
         let bar = egui::Frame::new().fill(theme.panel).inner_margin(Margin::symmetric(12, 0));
         let Panes { left, right, bottom, .. } = &self.panes;
-        let open = top_bar::Open { pipeline: left.open, table: bottom.open, inspector: right.open };
+        let open = top_bar::Open {
+            mode: self.mode,
+            pipeline: left.open,
+            table: bottom.open,
+            inspector: right.open,
+        };
         Panel::top("top bar").exact_size(TOP_BAR).frame(bar).show(ui, |ui| {
             top_bar::show(ui, &self.session, open, wishes);
         });
@@ -290,7 +299,9 @@ impl SemascopeApp {
             // A panel would else become as narrow as what is in it.
             ui.take_available_width();
             let (session, facts, stack) = (&self.session, &self.facts, self.map.stack());
-            inspector::show(ui, session, facts, stack, &colours, &mut self.inspector, wishes);
+            let explanation = self.map.explanation_colours(session);
+            let colours = inspector::Colours { cluster: &colours, explanation };
+            inspector::show(ui, session, self.mode, facts, stack, colours, &mut self.inspector, wishes);
         }) {
             self.panes.right.size = shown.response.rect.width();
         }
@@ -449,7 +460,19 @@ impl SemascopeApp {
                 self.session.apply(Command::FocusCluster(Some(label)));
                 self.inspector.title.begin(&self.session, label);
             }
+            Action::Show(mode) => {
+                self.mode = mode;
+                if mode == Mode::Goals {
+                    self.panes.right.open = true;
+                    self.session.apply(Command::FocusCluster(None));
+                    self.session.apply(Command::Focus(None));
+                } else {
+                    self.session.apply(Command::FocusExplanation(None));
+                }
+            }
+            Action::PickGoalFile(goal) => self.ask(Question::GoalFile(goal), frame),
             Action::ShowEdits => {
+                self.mode = Mode::Map;
                 self.panes.right.open = true;
                 self.session.apply(Command::FocusCluster(None));
                 self.session.apply(Command::Focus(None));
@@ -501,6 +524,8 @@ impl SemascopeApp {
             Command::Focus(None)
         } else if self.session.focus_cluster().is_some() {
             Command::FocusCluster(None)
+        } else if self.session.focus_explanation().is_some() {
+            Command::FocusExplanation(None)
         } else if self.session.selection().is_some_and(|selection| !selection.is_empty()) {
             Command::Select(Vec::new())
         } else {

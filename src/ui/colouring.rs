@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::data::{Clusters, Corpus, DATE_EMPTY, Names, Typed, UNCLUSTERED};
+use crate::data::{Clusters, Corpus, DATE_EMPTY, Goals, Names, Typed, UNCLUSTERED};
 use crate::session::{ColourBy, Session};
 use crate::view::colour::{MapTheme, Packed, pack};
 use crate::view::palette::Palette;
@@ -11,6 +11,9 @@ use crate::view::ramp::{Ramp, RampKind, around_zero, colours_for_numbers, robust
 
 use super::derived::Same;
 use super::format;
+
+/// How much of the colour of its second explanation a document has.
+const SECOND: f32 = 0.4;
 
 /// One category or cluster of the legend.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +52,9 @@ enum Values {
     Labels(Same<Clusters>, Option<Same<Names>>),
     Column(Same<Corpus>, usize),
     Kept(Same<Vec<f32>>),
+    Goal(Same<Goals>),
+    /// How surely documents satisfy an explanation, by its id.
+    Explanation(Same<Goals>, u32),
 }
 
 /// Everything that the colours depend on.
@@ -79,6 +85,16 @@ impl Inputs {
             ColourBy::Kept => {
                 session.quality().map_or(plain, |quality| Values::Kept(Same(quality.kept.clone())))
             }
+            ColourBy::Goal(goal) => match session.explanations(goal) {
+                Some(goals) => Values::Goal(Same(goals.clone())),
+                None => session
+                    .goal_clusters(goal)
+                    .map_or(plain, |(clusters, names)| labels(&clusters, Some(&names))),
+            },
+            ColourBy::Explanation(goal, id) => match session.explanations(goal) {
+                Some(goals) if goals.place(id).is_some() => Values::Explanation(Same(goals.clone()), id),
+                _ => plain,
+            },
             ColourBy::Column(_) | ColourBy::Nothing => plain,
         };
         Some(Self { values, own: colouring.own_colours, dark })
@@ -124,6 +140,19 @@ impl Inputs {
                     numbers(&values, theme, |value| format::date(value as i64))
                 }
             },
+            Values::Goal(Same(goals)) => self.goal(goals, theme),
+            Values::Explanation(Same(goals), id) => {
+                let explanation = goals.explanations.iter().find(|explanation| explanation.id == *id);
+                let scores = explanation.map(|explanation| &explanation.scores);
+                let values: Vec<f64> = scores.into_iter().flatten().map(|&score| f64::from(score)).collect();
+                let ramp = Ramp::of(RampKind::Sequential, theme);
+                let (low, high) = ("does not satisfy it".into(), "satisfies it".into());
+                Paint {
+                    colours: Arc::new(colours_for_numbers(&values, (0.0, 1.0), ramp)),
+                    codes: None,
+                    legend: Legend::Ramp { kind: RampKind::Sequential, low, high, missing: 0 },
+                }
+            }
             Values::Kept(Same(kept)) => {
                 let values: Vec<f64> = kept.iter().map(|&share| f64::from(share)).collect();
                 let ramp = Ramp::of(RampKind::Sequential, theme);
@@ -135,6 +164,38 @@ impl Inputs {
                 }
             }
         }
+    }
+
+    /// Each document in the colour of its best explanation, mixed with that of the second where it satisfies
+    /// several.
+    fn goal(&self, goals: &Goals, theme: &MapTheme) -> Paint {
+        let (clusters, names) = (goals.clusters(), goals.names());
+        let none = format!("Not covered, {}", format::percent(clusters.left_out()));
+        let title = |code: u32| names.clusters[code as usize].title.clone();
+        let mut paint =
+            self.categories(theme, Arc::new(clusters.labels.clone()), clusters.count, title, &none);
+        let palette = Palette::of(theme);
+        let colour = |code: u32| self.own.get(&code).copied().unwrap_or_else(|| palette.colour(code));
+        let mut second: Vec<(f32, u32)> = vec![(0.0, UNCLUSTERED); clusters.labels.len()];
+        for explanation in &goals.explanations {
+            for &document in &explanation.members {
+                let i = document as usize;
+                let score = explanation.scores[i];
+                if clusters.labels[i] != explanation.id && score > second[i].0 {
+                    second[i] = (score, explanation.id);
+                }
+            }
+        }
+        let mut colours = (*paint.colours).clone();
+        for (i, &(_, other)) in second.iter().enumerate().filter(|(_, (_, other))| *other != UNCLUSTERED) {
+            let (own, other) = (colour(clusters.labels[i]), colour(other));
+            let mixed = std::array::from_fn(|c| {
+                (SECOND * f32::from(other[c]) + (1.0 - SECOND) * f32::from(own[c])).round() as u8
+            });
+            colours[i] = pack(mixed);
+        }
+        paint.colours = Arc::new(colours);
+        paint
     }
 
     fn categories(
@@ -194,7 +255,7 @@ fn numbers(values: &[f64], theme: &MapTheme, label: impl Fn(f64) -> String) -> P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Key;
+    use crate::data::{Explanation, GoalView, Key};
 
     fn inputs(labels: Vec<u32>, count: usize, own: &[(u32, [u8; 3])]) -> Inputs {
         let clusters = Clusters {
@@ -228,6 +289,49 @@ mod tests {
             assert_eq!(paint.colours[at], pack(entry.colour), "{}", entry.title);
         }
         assert_eq!(paint.colours[1], pack([1, 2, 3]));
+    }
+
+    #[test]
+    fn a_document_that_satisfies_several_explanations_has_the_colour_of_both() {
+        let explanation = |id: u32, members: Vec<u32>, scores: Vec<f32>| Explanation {
+            id,
+            predicate: format!("is {id}"),
+            title: format!("{id}"),
+            members,
+            only: 0,
+            scores,
+            exemplars: Vec::new(),
+            near_misses: Vec::new(),
+            held_out: None,
+            name_area: None,
+            proposed_by: String::new(),
+            pinned: false,
+        };
+        let goals = Goals {
+            key: Key::of("test", 1).finish(),
+            asked: Key::of("test", 2).finish(),
+            goal: "by topic".into(),
+            view: GoalView::Meaning,
+            why: String::new(),
+            nuisances: Vec::new(),
+            explanations: vec![
+                explanation(4, vec![0, 1], vec![0.9, 0.8, 0.0, 0.0]),
+                explanation(1, vec![1, 2], vec![0.0, 0.6, 0.9, 0.0]),
+            ],
+            best: vec![0, 0, 1, UNCLUSTERED],
+            selection: None,
+            proposed_by: String::new(),
+            assigned_by: String::new(),
+        };
+        let own = [(4, [200, 0, 0]), (1, [0, 100, 0])].into_iter().collect();
+        let values = Values::Goal(Same(Arc::new(goals)));
+        let paint = Inputs { values, own, dark: true }.paint();
+        let expected = [pack([200, 0, 0]), pack([120, 40, 0]), pack([0, 100, 0])];
+        assert_eq!(paint.colours[..3], expected);
+        assert_eq!(**paint.codes.as_ref().unwrap(), [4, 4, 1, UNCLUSTERED]);
+        let Legend::Entries(entries) = &paint.legend else { panic!() };
+        let titles: Vec<&str> = entries.iter().map(|entry| entry.title.as_str()).collect();
+        assert_eq!(titles, ["4", "1", "Not covered, 25.0%"]);
     }
 
     #[test]

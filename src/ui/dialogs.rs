@@ -36,6 +36,8 @@ pub enum Question {
     Open,
     ModelFolder,
     ClustersFile,
+    /// For a goal's explanations.
+    GoalFile(u32),
     PictureFile,
     ProjectFile,
     FileWithoutTexts,
@@ -93,6 +95,7 @@ impl Dialogs {
                 Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked)))
             }
             Question::ClustersFile
+            | Question::GoalFile(_)
             | Question::PictureFile
             | Question::ProjectFile
             | Question::FileWithoutTexts
@@ -101,6 +104,7 @@ impl Dialogs {
                 let stem = if question == Question::ReportFile { "semascope" } else { &stem };
                 let (title, kind, end) = match question {
                     Question::ClustersFile => ("Export clusters", "CSV", "-clusters.csv"),
+                    Question::GoalFile(_) => ("Export explanations", "CSV", "-explanations.csv"),
                     Question::PictureFile => ("Export the map", "PNG", "-map.png"),
                     Question::FileWithoutTexts => {
                         ("Save project without texts", "Project", "-without-texts.semascope")
@@ -161,6 +165,7 @@ fn answer(question: Question, mut paths: Vec<PathBuf>, wishes: &mut Wishes) {
         Question::WatchedFile | Question::WatchedFolder => wishes.push(Command::Watch(Some(path))),
         Question::CacheFolder => wishes.push(Command::MoveCache(Some(path))),
         Question::ClustersFile => wishes.push(Command::ExportClusters(file(path))),
+        Question::GoalFile(goal) => wishes.push(Command::ExportGoal(goal, file(path))),
         Question::PictureFile => wishes.act(Action::WritePicture(file(path))),
         Question::ProjectFile => wishes.push(Command::SaveProject(file(path))),
         Question::FileWithoutTexts => wishes.push(Command::ExportWithoutTexts(file(path))),
@@ -171,7 +176,7 @@ fn answer(question: Question, mut paths: Vec<PathBuf>, wishes: &mut Wishes) {
 /// The extension of the file that a question asks for.
 fn extension(question: Question) -> &'static str {
     match question {
-        Question::ClustersFile => "csv",
+        Question::ClustersFile | Question::GoalFile(_) => "csv",
         Question::PictureFile => "png",
         Question::ReportFile => "txt",
         _ => "semascope",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::data::Clusters;
+use crate::data::{Clusters, Goals};
 use crate::session::Session;
 use crate::view::disc::flags;
 
@@ -21,6 +21,8 @@ pub struct Inputs {
     /// The true neighbours of the focused document, which show with it.
     neighbours: Vec<u32>,
     cluster: Option<(Same<Clusters>, u32)>,
+    /// The explanation looked at, by its place.
+    explanation: Option<(Same<Goals>, usize)>,
 }
 
 impl Inputs {
@@ -39,6 +41,12 @@ impl Inputs {
             selection: selection.cloned().map(Same),
             focus: session.focus(),
             neighbours: neighbours.map(|(focus, knn)| knn.of(focus as usize).to_vec()).unwrap_or_default(),
+            explanation: session.focus_explanation().filter(|_| session.focus().is_none()).and_then(
+                |(goal, id)| {
+                    let goals = session.explanations(goal)?;
+                    Some((Same(goals.clone()), goals.place(id)?))
+                },
+            ),
             cluster: session.clusters().zip(cluster).map(|(clusters, label)| (Same(clusters.clone()), label)),
         }
     }
@@ -46,7 +54,12 @@ impl Inputs {
     /// Computes the flags; empty where nothing is flagged.
     pub fn flags(&self) -> Vec<u8> {
         let codes = self.codes.as_ref().filter(|_| !self.muted.is_empty());
-        if codes.is_none() && self.selection.is_none() && self.focus.is_none() && self.cluster.is_none() {
+        if codes.is_none()
+            && self.selection.is_none()
+            && self.focus.is_none()
+            && self.cluster.is_none()
+            && self.explanation.is_none()
+        {
             return Vec::new();
         }
         let mut all = vec![0u8; self.points];
@@ -65,6 +78,14 @@ impl Inputs {
         if let Some((Same(clusters), label)) = &self.cluster {
             for (flag, code) in all.iter_mut().zip(&clusters.labels) {
                 *flag |= if code == label { 0 } else { flags::DIMMED };
+            }
+        }
+        if let Some((Same(goals), place)) = &self.explanation
+            && let Some(explanation) = goals.explanations.get(*place)
+        {
+            let mut members = explanation.members.iter().peekable();
+            for (i, flag) in (0u32..).zip(all.iter_mut()) {
+                *flag |= if members.next_if_eq(&&i).is_some() { 0 } else { flags::DIMMED };
             }
         }
         if let Some(Same(selection)) = &self.selection {
@@ -105,6 +126,7 @@ mod tests {
             focus: None,
             neighbours: Vec::new(),
             cluster: None,
+            explanation: None,
         }
     }
 

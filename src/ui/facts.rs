@@ -1,9 +1,12 @@
 //! What panels show beside the session's own values, computed by workers as inputs change.
 
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::data::{Clusters, Corpus, Edits};
-use crate::session::{Session, Wake};
+use crate::data::{Clusters, Corpus, Edits, Goals};
+use crate::job::Ctx;
+use crate::session::{Answer, Session, Wake};
 
 use super::derived::{Derived, Same};
 use super::digest::{self, ClusterDigest, ColumnDigest};
@@ -12,6 +15,11 @@ use super::edit_digest::{self, EditDigest};
 type ClusterKey = (Same<Corpus>, Same<Clusters>, u32);
 /// The edits, the computed clusters, and the shown ones.
 type EditsKey = (Same<Edits>, Same<Clusters>, Same<Clusters>);
+
+/// A goal's explanations, and the id of one.
+type PassagesKey = (Same<Goals>, u32);
+/// Where in its text the passage of each document lies.
+type Passages = HashMap<u32, Range<usize>>;
 
 /// How large the clusters are.
 #[derive(Debug)]
@@ -44,6 +52,8 @@ pub struct Facts {
     sizes: Derived<Same<Clusters>, Sizes>,
     cluster: Derived<ClusterKey, ClusterDigest>,
     edits: Derived<EditsKey, Vec<EditDigest>>,
+    passages: Derived<PassagesKey, Passages>,
+    document_passage: Derived<(PassagesKey, u32), Option<String>>,
 }
 
 impl Default for Facts {
@@ -53,6 +63,8 @@ impl Default for Facts {
             sizes: Derived::new("cluster sizes"),
             cluster: Derived::new("cluster shapes"),
             edits: Derived::new("edits"),
+            passages: Derived::new("passages"),
+            document_passage: Derived::new("passage"),
         }
     }
 }
@@ -61,6 +73,7 @@ impl Facts {
     /// Asks for whatever the session's present values need; call it every frame.
     pub fn update(&mut self, session: &Session, wake: &Wake) {
         let Some(corpus) = session.corpus() else { return };
+        self.update_passages(session, wake);
         let shared = corpus.clone();
         self.columns.want(Same(corpus.clone()), wake, move |_| digest::of_corpus(&shared));
         let Some(clusters) = session.clusters() else { return };
@@ -76,6 +89,45 @@ impl Facts {
             let key = (Same(corpus.clone()), Same(clusters.clone()), label);
             self.cluster.want(key, wake, move |_| digest::of_cluster(&corpus, &clusters, label, &whole));
         }
+    }
+
+    /// Asks for the passages that decided, of the explanation that is looked at.
+    fn update_passages(&mut self, session: &Session, wake: &Wake) {
+        let (Some(corpus), Some((goal, id))) = (session.corpus(), session.focus_explanation()) else { return };
+        let Some(answer) = session.goal(goal).and_then(|goal| goal.answer.cloned()) else { return };
+        let key = (Same(answer.goals().clone()), id);
+        let of = move |corpus: &Corpus, answer: &Answer, document: u32, ctx: &Ctx| -> Option<Range<usize>> {
+            let (working, embedder) = (answer.explained.working.as_ref()?, answer.embedder()?);
+            working.deciding_passage(corpus, document, id, embedder, ctx).ok()?
+        };
+        let shared = (corpus.clone(), answer.clone());
+        self.passages.want(key.clone(), wake, move |ctx| {
+            let (corpus, answer) = shared;
+            let goals = answer.goals();
+            let explanation = goals.place(id).and_then(|place| goals.explanations.get(place));
+            let documents = explanation.into_iter().flat_map(|e| e.exemplars.iter().chain(&e.near_misses));
+            let found = documents.filter_map(|&document| Some((document, of(&corpus, &answer, document, ctx)?)));
+            found.collect()
+        });
+        let Some(document) = session.focus() else { return };
+        let corpus = corpus.clone();
+        self.document_passage.want((key, document), wake, move |ctx| {
+            let passage = of(&corpus, &answer, document, ctx)?;
+            corpus.text(document as usize).get(passage).map(str::to_owned)
+        });
+    }
+
+    /// Where the passage lies that decided about a document that shows an explanation (its goal and id).
+    pub fn passage(&self, session: &Session, (goal, id): (u32, u32), document: u32) -> Option<Range<usize>> {
+        let goals = session.explanations(goal)?;
+        self.passages.of(&(Same(goals.clone()), id))?.get(&document).cloned()
+    }
+
+    /// The passage of the document looked at that decided about the explanation looked at.
+    pub fn document_passage(&self, session: &Session) -> Option<String> {
+        let ((goal, id), document) = (session.focus_explanation()?, session.focus()?);
+        let key = ((Same(session.explanations(goal)?.clone()), id), document);
+        (**self.document_passage.of(&key)?).clone()
     }
 
     /// The shapes of the present corpus's columns.

@@ -3,11 +3,13 @@
 use egui::{Color32, Label, RichText, TextStyle, Ui};
 
 use crate::data::ColumnKind;
-use crate::session::Session;
+use crate::session::{ColourBy, Session};
 use crate::view::colour::unpack;
 
 use super::facts;
 use super::format;
+use super::goal_facts;
+use super::icons;
 use super::panels::columns::cell_text;
 use super::theme::{SPACE_4, Theme};
 use super::widgets::{self, SWATCH};
@@ -34,13 +36,21 @@ pub fn show(ui: &mut Ui, session: &Session, document: u32, colour: Option<u32>, 
     if let Some(label) = facts::cluster_of(session, document) {
         ui.add_space(SPACE_4);
         ui.horizontal(|ui| {
-            if let Some([r, g, b]) = colour.map(unpack) {
+            let by_cluster = session.colouring().is_some_and(|colouring| colouring.by == ColourBy::Cluster);
+            if let Some([r, g, b]) = colour.filter(|_| by_cluster).map(unpack) {
                 let (rect, _) = ui.allocate_exact_size(egui::Vec2::splat(SWATCH), egui::Sense::hover());
                 widgets::swatch(ui, rect.center(), Color32::from_rgb(r, g, b));
             }
             let title = RichText::new(facts::cluster_title(session, label)).text_style(TextStyle::Small);
             ui.add(Label::new(title).truncate());
         });
+    }
+    let goal = match session.colouring().map(|colouring| colouring.by) {
+        Some(ColourBy::Goal(goal) | ColourBy::Explanation(goal, _)) => Some(goal),
+        _ => None,
+    };
+    for (title, score) in goal.into_iter().flat_map(|goal| goal_facts::satisfied(session, goal, document)) {
+        widgets::caption(ui, format!("{} {title} · {}", icons::CHECK, format::percent(f64::from(score))));
     }
     let shown = corpus
         .columns

@@ -18,6 +18,7 @@ pub const CHECK: &str = "\u{e182}";
 pub const CLOUD_SLASH: &str = "\u{e1b6}";
 pub const CORNERS_OUT: &str = "\u{e1d0}";
 pub const CPU: &str = "\u{e610}";
+pub const DOTS_THREE: &str = "\u{e1fe}";
 pub const EXPORT: &str = "\u{eaf0}";
 pub const EYE: &str = "\u{e220}";
 pub const EYE_SLASH: &str = "\u{e224}";

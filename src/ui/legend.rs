@@ -11,7 +11,9 @@ use crate::view::ramp::{Ramp, RampKind};
 
 use super::cluster_menu;
 use super::colouring::{Entry, Legend, Paint};
+use super::explanation_menu;
 use super::format;
+use super::goal_facts;
 use super::icons;
 use super::theme::{self, ROW, SPACE_4, SPACE_8, Theme};
 use super::widgets::{self, SEARCHABLE, SWATCH, Side};
@@ -75,6 +77,7 @@ fn waiting(session: &Session) -> &'static str {
         ColourBy::Topic(_) => "Topics come when the map rests.",
         ColourBy::Kept => "Measured when the map rests.",
         ColourBy::Column(_) => "This column has no values to colour by.",
+        ColourBy::Goal(_) | ColourBy::Explanation(..) => "Explanations are not there yet.",
         ColourBy::Nothing => "One colour for all.",
     }
 }
@@ -93,6 +96,8 @@ fn name_of(session: &Session, by: ColourBy) -> String {
             .corpus()
             .and_then(|c| c.columns.get(i))
             .map_or("Column".into(), |column| column.name.clone()),
+        ColourBy::Goal(goal) => format!("Goal: {}", goal_facts::goal_title(session, goal)),
+        ColourBy::Explanation(goal, id) => goal_facts::explanation_title(session, goal, id),
         ColourBy::Kept => "Neighbours kept".into(),
         ColourBy::Nothing => "One colour".into(),
     }
@@ -107,6 +112,12 @@ fn colour_by(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     let by = session.colouring().map(|colouring| colouring.by).unwrap_or_default();
     let mut choices = vec![ColourBy::Cluster];
     choices.extend((0..session.topics().len()).map(ColourBy::Topic));
+    for goal in session.goals() {
+        choices.push(ColourBy::Goal(goal.asked.id));
+    }
+    if let ColourBy::Explanation(..) = by {
+        choices.push(by);
+    }
     if let Some(corpus) = session.corpus() {
         let colourable = |kind| kind != crate::data::ColumnKind::Text;
         let columns = corpus.columns.iter().enumerate().filter(|(_, c)| colourable(c.typed.kind()));
@@ -230,6 +241,10 @@ fn one(ui: &mut Ui, session: &Session, entry: &Entry, muted: bool, wishes: &mut 
     let by_cluster = session.colouring().is_some_and(|colouring| colouring.by == ColourBy::Cluster);
     if by_cluster && entry.code != UNCLUSTERED {
         response.context_menu(|ui| cluster_menu::show(ui, session, entry.code, &[], wishes));
+    } else if let Some(ColourBy::Goal(goal)) = session.colouring().map(|colouring| colouring.by)
+        && entry.code != UNCLUSTERED
+    {
+        response.context_menu(|ui| explanation_menu::show(ui, session, goal, entry.code, wishes));
     }
 }
 

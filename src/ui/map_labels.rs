@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::data::{Clusters, Names};
-use crate::session::Session;
+use crate::session::{ColourBy, Session};
 use crate::view::colour::Packed;
 use crate::view::labels::MapLabel;
 use crate::view::topic_labels::topic_labels;
@@ -12,9 +12,19 @@ use super::derived::Same;
 
 type Named = (Same<Clusters>, Same<Names>);
 
-/// What the names of topics depend on.
+/// What the names on the map are those of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamesOf {
+    Topics,
+    Clusters,
+    /// The explanations of a goal, by its id.
+    Goal(u32),
+}
+
+/// What the names of topics, or of a goal's explanations, depend on.
 #[derive(Clone, PartialEq)]
 pub struct Inputs {
+    pub of: NamesOf,
     topics: Vec<Named>,
     positions: Same<Vec<[f32; 2]>>,
 }
@@ -22,14 +32,21 @@ pub struct Inputs {
 impl Inputs {
     /// The topics of the map as it lies now; `None` while there are none.
     pub fn of(session: &Session) -> Option<Self> {
-        let topics: Vec<Named> = session
-            .topics()
-            .iter()
-            .map(|(topics, names)| (Same(topics.clone()), Same(names.clone())))
-            .collect();
+        let shown = |clusters: &Arc<Clusters>, names: &Arc<Names>| (Same(clusters.clone()), Same(names.clone()));
+        let goal = match session.colouring()?.by {
+            ColourBy::Goal(goal) | ColourBy::Explanation(goal, _) => session.goal_clusters(goal).zip(Some(goal)),
+            _ => None,
+        };
+        let (of, topics): (NamesOf, Vec<Named>) = match goal {
+            Some(((clusters, names), goal)) => (NamesOf::Goal(goal), vec![shown(&clusters, &names)]),
+            None => {
+                let topics = session.topics().iter().map(|(topics, names)| shown(topics, names));
+                (NamesOf::Topics, topics.collect())
+            }
+        };
         // While the map moves again its topics lie elsewhere.
         let positions = session.layout().map(|layout| Same(layout.positions.clone()))?;
-        (!topics.is_empty()).then_some(Self { topics, positions })
+        (!topics.is_empty()).then_some(Self { of, topics, positions })
     }
 
     /// Places the names of all levels, coarse to fine.

@@ -21,12 +21,13 @@ use super::colouring::{self, Legend, Paint};
 use super::contours::{self, Contours};
 use super::derived::{Derived, Same};
 use super::emphasis;
+use super::explanation_menu;
 use super::facts::{self, Facts};
 use super::format;
 use super::hover_card;
 use super::icons;
 use super::legend::{self, LegendState};
-use super::map_labels;
+use super::map_labels::{self, NamesOf};
 use super::pins;
 use super::shortcuts::{ZOOM_STEP, keys_for};
 use super::status_bar;
@@ -50,6 +51,8 @@ enum MenuOf {
     Cluster(u32),
     /// A level of the topics, and the topic's label.
     Topic(usize, u32),
+    /// An explanation of a goal: their ids.
+    Explanation(u32, u32),
     /// A document's point, and its cluster.
     Point(u32, Option<u32>),
     Ground,
@@ -68,7 +71,7 @@ pub struct MapPanel {
     view: MapView,
     paint: Derived<colouring::Inputs, Paint>,
     flags: Derived<emphasis::Inputs, Arc<Vec<u8>>>,
-    labels: Derived<map_labels::Inputs, Vec<MapLabel>>,
+    labels: Derived<map_labels::Inputs, (NamesOf, Arc<Vec<MapLabel>>)>,
     outlines: Derived<contours::Inputs, Arc<Vec<Outline>>>,
     /// Which contours show.
     pub contours: Contours,
@@ -127,7 +130,7 @@ impl MapPanel {
         match map_labels::Inputs::of(session) {
             Some(inputs) => {
                 let work = inputs.clone();
-                self.labels.want(inputs, wake, move |_| work.labels());
+                self.labels.want(inputs, wake, move |_| (work.of, Arc::new(work.labels())));
             }
             None => self.labels.clear(),
         }
@@ -171,6 +174,26 @@ impl MapPanel {
             }
         }
         move |label| colours.get(label as usize).copied().flatten()
+    }
+
+    /// The colour of an explanation on the map, while the map is coloured by its goal.
+    pub fn explanation_colours(
+        &self,
+        session: &Session,
+    ) -> impl Fn(u32, u32) -> Option<Color32> + use<> {
+        let goal = match session.colouring().map(|colouring| colouring.by) {
+            Some(ColourBy::Goal(goal)) => Some(goal),
+            _ => None,
+        };
+        let entries = match self.paint.latest().map(|paint| &paint.legend) {
+            Some(Legend::Entries(entries)) if goal.is_some() => entries.clone(),
+            _ => Vec::new(),
+        };
+        move |of, id| {
+            let entry = entries.iter().find(|entry| goal == Some(of) && entry.code == id)?;
+            let [r, g, b] = entry.colour;
+            Some(Color32::from_rgb(r, g, b))
+        }
     }
 
     /// Shows the whole map.
@@ -227,7 +250,7 @@ impl MapPanel {
             return;
         };
         let (colours, flags) = (self.colours(positions.len(), theme), self.flags(positions.len()));
-        let (labels, topics) = self.names(session, facts, &positions);
+        let (labels, names_of) = self.names(session, facts, &positions);
         let lines = lines(session);
         let outlines = self.outlines.latest().map(|outlines| (**outlines).clone()).unwrap_or_default();
         let name = name(session, positions.len(), self.contours.spoken().filter(|_| !outlines.is_empty()));
@@ -245,7 +268,7 @@ impl MapPanel {
         let response = self.view.show(ui, &scene);
         pins::paint(ui, rect, session, &self.view);
         self.card(ui, session, &response);
-        self.context_menu(session, &response, (&labels, topics), wishes);
+        self.context_menu(session, &response, (&labels, names_of), wishes);
         respond(session, &response, wishes);
         self.overlays(ui, rect, session, response.drawn, wishes);
     }
@@ -267,19 +290,24 @@ impl MapPanel {
         flags.map_or_else(emphasis::none, |flags| (**flags).clone())
     }
 
-    /// The names on the map, and whether they are those of topics rather than of clusters.
-    fn names(&self, session: &Session, facts: &Facts, positions: &Positions) -> (Arc<Vec<MapLabel>>, bool) {
+    /// The names on the map, and what they are names of.
+    fn names(
+        &self,
+        session: &Session,
+        facts: &Facts,
+        positions: &Positions,
+    ) -> (Arc<Vec<MapLabel>>, NamesOf) {
         let rests = session.layout().is_some_and(|layout| Arc::ptr_eq(&layout.positions, positions));
         // A map that settles about one point keeps its names.
         let topics = rests || session.map_settles();
-        if let Some(labels) = self.labels.latest().filter(|_| topics) {
-            return (labels.clone(), true);
+        if let Some((of, labels)) = self.labels.latest().filter(|_| topics).map(|labels| &**labels) {
+            return (labels.clone(), *of);
         }
         let labels = match session.names().zip(facts.sizes(session)) {
             Some((names, sizes)) => Arc::new(map_labels::of_clusters(positions, names, &sizes.of, |_| None)),
             None => Arc::default(),
         };
-        (labels, false)
+        (labels, NamesOf::Clusters)
     }
 
     /// The menu of a name, or of the cluster of a point.
@@ -287,7 +315,7 @@ impl MapPanel {
         &mut self,
         session: &Session,
         response: &MapResponse,
-        (labels, topics): (&[MapLabel], bool),
+        (labels, names_of): (&[MapLabel], NamesOf),
         wishes: &mut Wishes,
     ) {
         if response.response.secondary_clicked() {
@@ -295,14 +323,18 @@ impl MapPanel {
             let of_point = |document| MenuOf::Point(document, facts::cluster_of(session, document));
             let ground = session.edits().is_some_and(|edits| !edits.pins.is_empty());
             self.menu = match named {
-                Some(label) if topics => Some(MenuOf::Topic(usize::from(label.level), label.code)),
-                Some(label) => Some(MenuOf::Cluster(label.code)),
+                Some(label) => Some(match names_of {
+                    NamesOf::Topics => MenuOf::Topic(usize::from(label.level), label.code),
+                    NamesOf::Clusters => MenuOf::Cluster(label.code),
+                    NamesOf::Goal(goal) => MenuOf::Explanation(goal, label.code),
+                }),
                 None => response.context.map(of_point).or(ground.then_some(MenuOf::Ground)),
             };
         }
         let Some(menu) = self.menu else { return };
         let open = response.response.context_menu(|ui| match menu {
             MenuOf::Cluster(label) => cluster_menu::show(ui, session, label, &[], wishes),
+            MenuOf::Explanation(goal, id) => explanation_menu::show(ui, session, goal, id, wishes),
             MenuOf::Topic(level, code) => cluster_menu::show_topic(ui, session, (level, code), wishes),
             MenuOf::Point(document, cluster) => {
                 if let Some(label) = cluster {
@@ -487,6 +519,8 @@ fn respond(session: &Session, response: &MapResponse, wishes: &mut Wishes) {
             wishes.push(Command::Focus(None));
         } else if session.focus_cluster().is_some() {
             wishes.push(Command::FocusCluster(None));
+        } else if session.focus_explanation().is_some() {
+            wishes.push(Command::FocusExplanation(None));
         } else if session.selection().is_some_and(|selection| !selection.is_empty()) {
             wishes.push(Command::Select(Vec::new()));
         }

@@ -11,6 +11,7 @@ use super::contours::Contours;
 use super::panels::inspector::Page;
 use super::panels::table::SavedTable;
 use super::panes::Arrangement;
+use super::wishes::Mode;
 
 /// What is remembered. Selection, colours and what is looked at are the session's.
 #[derive(Default, Serialize, Deserialize)]
@@ -25,6 +26,7 @@ pub struct SavedView {
     /// The steps whose parameters show.
     pub steps: BTreeSet<Step>,
     pub page: Page,
+    pub mode: Mode,
 }
 
 /// Where the camera was.

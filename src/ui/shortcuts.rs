@@ -4,7 +4,7 @@ use egui::{Context, Event, Key, KeyboardShortcut, Modifiers, RichText, Ui, vec2}
 
 use super::theme::{self, SPACE_16, SPACE_24, Theme};
 use super::widgets;
-use super::wishes::{Action, Pane, Sheet, Wishes};
+use super::wishes::{Action, Mode, Pane, Sheet, Wishes};
 
 /// How the sheet is grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ const COMMAND: Modifiers = Modifiers::COMMAND;
 pub const ZOOM_STEP: f32 = 1.5;
 
 /// Every key the window listens to. Keys without a modifier rest while one types.
-pub static SHORTCUTS: [Shortcut; 20] = [
+pub static SHORTCUTS: [Shortcut; 22] = [
     shortcut(Group::File, COMMAND, Key::O, "Open files", Action::PickFiles),
     shortcut(Group::File, COMMAND, Key::S, "Save project", Action::Save),
     shortcut(Group::File, COMMAND.plus(Modifiers::SHIFT), Key::S, "Save project as", Action::PickProjectFile),
@@ -71,6 +71,8 @@ pub static SHORTCUTS: [Shortcut; 20] = [
     shortcut(Group::Map, NONE, Key::Space, "Stop or continue the layout", Action::StopOrContinue),
     shortcut(Group::Map, NONE, Key::Slash, "Search the legend", Action::Search),
     shortcut(Group::Map, NONE, Key::Escape, "Close, or clear what is chosen", Action::Escape),
+    shortcut(Group::Map, NONE, Key::M, "Show the map alone", Action::Show(Mode::Map)),
+    shortcut(Group::Map, NONE, Key::G, "Ask a goal, see explanations", Action::Show(Mode::Goals)),
     shortcut(Group::Window, COMMAND, Key::Num1, "Show or hide the pipeline", Action::Toggle(Pane::Pipeline)),
     shortcut(Group::Window, COMMAND, Key::Num2, "Show or hide the table", Action::Toggle(Pane::Table)),
     shortcut(

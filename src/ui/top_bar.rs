@@ -10,16 +10,19 @@ use super::icons;
 use super::shortcuts::keys_for;
 use super::theme::{self, SPACE_8, SPACE_16, Theme};
 use super::widgets::{self, menu_item as item};
-use super::wishes::{Action, Pane, Sheet, Wishes};
+use super::wishes::{Action, Mode, Pane, Sheet, Wishes};
 
+/// The modes in their order.
+const MODES: [(Mode, &str); 2] = [(Mode::Map, "Map"), (Mode::Goals, "Goals")];
 /// The longest corpus name shown whole.
 const NAME: usize = 48;
 /// The longest reason shown beside it.
 const WHY: usize = 44;
 
-/// Which panels are open, for their buttons.
+/// Which panels are open, for their buttons, and the mode.
 #[derive(Clone, Copy, Debug)]
 pub struct Open {
+    pub mode: Mode,
     pub pipeline: bool,
     pub table: bool,
     pub inspector: bool,
@@ -39,7 +42,11 @@ pub fn show(ui: &mut Ui, session: &Session, open: Open, wishes: &mut Wishes) {
         ui.add_space(SPACE_8);
         history(ui, session, wishes);
         ui.add_space(SPACE_16);
-        tab(ui, "Map", true);
+        for (mode, name) in MODES {
+            if tab(ui, name, open.mode == mode, mode) {
+                wishes.act(Action::Show(mode));
+            }
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| right(ui, session, open, wishes));
     });
 }
@@ -94,15 +101,19 @@ fn lower(deed: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-/// The modes of the map. There is one so far, so it says where one is rather than leading somewhere.
-fn tab(ui: &mut Ui, name: &str, current: bool) {
+/// A mode of the map; says whether it is wanted.
+fn tab(ui: &mut Ui, name: &str, current: bool, mode: Mode) -> bool {
     let theme = Theme::of(ui);
     let colour = if current { theme.text } else { theme.muted };
-    let response = ui.label(RichText::new(name).text_style(theme::strong()).color(colour));
+    let text = RichText::new(name).text_style(theme::strong()).color(colour);
+    let response = ui.add(Button::selectable(false, text).frame_when_inactive(false));
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Tab, true, current, name));
     let y = ui.max_rect().bottom() - 1.0;
     if current {
         ui.painter().hline(response.rect.x_range(), y, egui::Stroke::new(2.0, theme.accent));
     }
+    let keys = keys_for(ui.ctx(), |action| matches!(action, Action::Show(other) if *other == mode));
+    response.on_hover_text(format!("{name}  ·  {keys}")).clicked()
 }
 
 fn right(ui: &mut Ui, session: &Session, open: Open, wishes: &mut Wishes) {
@@ -220,6 +231,12 @@ fn export_menu(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
             wishes.act(Action::PickClustersFile);
         }
     });
+    for goal in session.goals().filter(|goal| goal.answer.is_some()) {
+        let name = format!("Explanations “{}” as CSV…", super::goal_facts::goal_title(session, goal.asked.id));
+        if item(ui, icons::FILE_CSV, &name, "") {
+            wishes.act(Action::PickGoalFile(goal.asked.id));
+        }
+    }
     ui.add_enabled_ui(session.positions().is_some(), |ui| {
         if item(ui, icons::IMAGE, "Map as PNG…", &picture) {
             wishes.act(Action::PickPictureFile);

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::io::settings::Settings;
 use crate::session::{Command, Notice};
 
@@ -14,6 +16,15 @@ pub enum Pane {
     Inspector,
     Table,
     Log,
+}
+
+/// What the map shows and the panel at the right asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    #[default]
+    Map,
+    Goals,
 }
 
 /// A sheet over the page.
@@ -57,6 +68,10 @@ pub enum Action {
     Rename(u32),
     /// Show what was done by hand.
     ShowEdits,
+    /// Show a mode.
+    Show(Mode),
+    /// Ask where `clusters.csv` with the explanations of a goal goes.
+    PickGoalFile(u32),
     /// Write the report of a problem that is on show.
     WriteReport(PathBuf),
     /// Say something.

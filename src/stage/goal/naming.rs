@@ -144,8 +144,8 @@ fn by_words(
     let sizes: Vec<usize> = members.iter().map(Vec::len).collect();
     let names = names(rows, labels, &sizes, &words, &vectors, params.seed, seen.ctx)?;
     let said = |name: &Name, c: usize| {
-        if let Some(words) = found.given[c].and_then(|given| params.own_words(given)) {
-            return Named::given(words);
+        if let Some((predicate, title)) = found.given[c].and_then(|given| params.own_words(given)) {
+            return Named { predicate: predicate.to_owned(), title: title.to_owned(), area: None };
         }
         if !name.words.is_empty() {
             let title = name.words.iter().map(|&w| plain[w].as_str()).collect::<Vec<_>>().join(", ");
@@ -170,8 +170,8 @@ fn one_token(seen: &Seen<'_>, words: &[&str]) -> Vec<bool> {
 fn by_style(style: &Style, found: &Found, params: &GoalParams) -> Vec<Named> {
     let (labels, k) = (&found.refined.labels, found.refined.model.k);
     let of = |c: usize| {
-        if let Some(words) = found.given[c].and_then(|given| params.own_words(given)) {
-            return Named::given(words);
+        if let Some((predicate, title)) = found.given[c].and_then(|given| params.own_words(given)) {
+            return Named { predicate: predicate.to_owned(), title: title.to_owned(), area: None };
         }
         let members: Vec<u32> =
             (0..labels.len() as u32).filter(|&i| labels[i as usize] == c as u32).collect();

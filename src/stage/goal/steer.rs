@@ -64,7 +64,7 @@ impl Steering<'_> {
                 self.meta(*which)?.named = Named::given(predicate);
             }
             GoalDeed::Pin { which, pinned } => self.meta(*which)?.pinned = *pinned,
-            GoalDeed::Ban { which } => {
+            GoalDeed::Ban { which, .. } => {
                 let at = self.at(*which)?;
                 self.metas.remove(at);
                 self.working.banned.push(*which);

@@ -20,7 +20,7 @@ pub(super) fn steered(
             (explanation.predicate, explanation.title) = (words.clone(), words);
         }
         GoalDeed::Pin { which, pinned } => find(&mut goals, *which)?.pinned = *pinned,
-        GoalDeed::Ban { which } => {
+        GoalDeed::Ban { which, .. } => {
             find(&mut goals, *which)?;
             goals.explanations.retain(|explanation| explanation.id != *which);
         }

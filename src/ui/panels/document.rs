@@ -4,7 +4,7 @@ use egui::{Color32, Label, RichText, ScrollArea, Ui};
 
 use crate::data::Corpus;
 use crate::session::{Command, Session};
-use crate::ui::facts;
+use crate::ui::facts::{self, Facts};
 use crate::ui::format;
 use crate::ui::icons;
 use crate::ui::links::links;
@@ -14,6 +14,9 @@ use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
 
 use super::columns::cell_text;
+use super::explanations;
+use super::goals::paint_passage;
+use super::inspector::Colours;
 use super::listed;
 
 /// Longer texts are cut here, in characters: nobody reads a book in a panel.
@@ -25,19 +28,25 @@ const LONGEST_CELL: usize = 2_000;
 /// Documents listed that lie at the same place.
 const STACK: usize = 50;
 
-/// Draws document `i`; `tag` is the tag that is being typed; `stack` are the documents at its place on the map, itself included; `colour` gives a
-/// cluster's colour on the map.
-#[expect(clippy::too_many_arguments, reason = "what a document is drawn from")]
-pub fn show(
+/// What else a document is drawn from.
+pub struct Given<'a, C, E> {
+    pub facts: &'a Facts,
+    /// The documents at its place on the map, itself included.
+    pub stack: &'a [u32],
+    pub colours: &'a Colours<C, E>,
+}
+
+/// Draws document `i`; `tag` is the tag that is being typed.
+pub fn show<C: Fn(u32) -> Option<Color32>, E: Fn(u32, u32) -> Option<Color32>>(
     ui: &mut Ui,
     session: &Session,
     corpus: &Corpus,
     i: u32,
-    stack: &[u32],
-    colour: &impl Fn(u32) -> Option<Color32>,
+    given: &Given<'_, C, E>,
     tag: &mut String,
     wishes: &mut Wishes,
 ) {
+    let stack = given.stack;
     ui.horizontal(|ui| {
         widgets::section(
             ui,
@@ -53,8 +62,9 @@ pub fn show(
         });
     });
     ScrollArea::vertical().auto_shrink(false).id_salt(("document", i)).show(ui, |ui| {
-        text(ui, corpus, i as usize);
-        cluster(ui, session, i, colour, wishes);
+        text(ui, corpus, i as usize, given.facts.document_passage(session).as_deref());
+        explanations::show(ui, session, i, &given.colours.explanation, wishes);
+        cluster(ui, session, i, &given.colours.cluster, wishes);
         ui.add_space(SPACE_12);
         widgets::section(ui, "Tags");
         ui.add_space(SPACE_4);
@@ -79,7 +89,8 @@ pub fn show(
 }
 
 /// The text columns in their order; a short first one, such as a title, stands out.
-fn text(ui: &mut Ui, corpus: &Corpus, i: usize) {
+/// Where `passage` stands in them, it is highlighted.
+fn text(ui: &mut Ui, corpus: &Corpus, i: usize, passage: Option<&str>) {
     let theme = Theme::of(ui);
     let cells = corpus.text_columns.iter().map(|&c| corpus.columns[c].cells.get(i).trim());
     let cells: Vec<&str> = cells.filter(|cell| !cell.is_empty()).collect();
@@ -88,9 +99,16 @@ fn text(ui: &mut Ui, corpus: &Corpus, i: usize) {
     }
     for (place, cell) in cells.iter().enumerate() {
         let titled = place == 0 && cells.len() > 1 && cell.len() <= LONGEST_TITLE;
-        let text = RichText::new(cut(cell, LONGEST)).color(theme.text);
-        let text = if titled { text.text_style(theme::title()) } else { text };
-        ui.add(Label::new(text).wrap().selectable(true));
+        let shown = cut(cell, LONGEST);
+        let found = passage.and_then(|passage| Some((shown.find(passage)?, passage.len())));
+        if let Some((start, length)) = found.filter(|_| !titled) {
+            let job = paint_passage(ui, &shown, Some(&(start..start + length)), true);
+            ui.add(Label::new(job).wrap().selectable(true));
+        } else {
+            let text = RichText::new(shown).color(theme.text);
+            let text = if titled { text.text_style(theme::title()) } else { text };
+            ui.add(Label::new(text).wrap().selectable(true));
+        }
         ui.add_space(SPACE_4);
     }
 }

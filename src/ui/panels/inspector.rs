@@ -1,15 +1,16 @@
 //! The panel at the right: a document, a cluster, or the corpus.
 
-use egui::Ui;
+use egui::{Color32, Ui};
 use serde::{Deserialize, Serialize};
 
 use crate::session::Session;
 use crate::ui::facts::{self, Facts};
-use crate::ui::wishes::Wishes;
+use crate::ui::wishes::{Mode, Wishes};
 
 use super::cluster_card::TitleEdit;
+use super::goals::GoalsState;
 use super::overview::Chosen;
-use super::{cluster_card, document, overview};
+use super::{cluster_card, document, goals, overview};
 
 /// What the overview lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,27 +30,38 @@ pub struct InspectorState {
     pub chosen: Chosen,
     /// The tag that is being typed.
     pub tag: String,
+    pub goals: GoalsState,
 }
 
-/// Draws the panel. `stack` are the documents at the place of the focused one; `colour` gives a cluster's colour
-/// on the map.
+/// What gives colours on the map: to a cluster, and to an explanation of a goal.
+pub struct Colours<C, E> {
+    pub cluster: C,
+    pub explanation: E,
+}
+
+/// Draws the panel. `stack` are the documents at the place of the focused one.
+#[expect(clippy::too_many_arguments, reason = "what the panel is drawn from")]
 pub fn show(
     ui: &mut Ui,
     session: &Session,
+    mode: Mode,
     facts: &Facts,
     stack: &[u32],
-    colour: impl Fn(u32) -> Option<egui::Color32>,
+    colours: Colours<impl Fn(u32) -> Option<Color32>, impl Fn(u32, u32) -> Option<Color32>>,
     state: &mut InspectorState,
     wishes: &mut Wishes,
 ) {
     let Some(corpus) = session.corpus() else { return };
     if let Some(i) = session.focus().filter(|&i| (i as usize) < corpus.len()) {
-        document::show(ui, session, corpus, i, stack, &colour, &mut state.tag, wishes);
+        let given = document::Given { facts, stack, colours: &colours };
+        document::show(ui, session, corpus, i, &given, &mut state.tag, wishes);
     } else if let Some(label) = facts::shown_cluster(session) {
         let whole = facts.columns(session).map(|columns| columns.as_slice());
         let digest = facts.cluster(session).map(|digest| &**digest);
         cluster_card::show(ui, session, corpus, label, (digest, whole), &mut state.title, wishes);
+    } else if mode == Mode::Goals {
+        goals::show(ui, session, facts, colours.explanation, &mut state.goals, wishes);
     } else {
-        overview::show(ui, session, corpus, facts, colour, state, wishes);
+        overview::show(ui, session, corpus, facts, colours.cluster, state, wishes);
     }
 }

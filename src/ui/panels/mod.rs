@@ -5,6 +5,8 @@ pub mod cluster_card;
 pub mod columns;
 pub mod document;
 pub mod edits;
+pub mod explanations;
+pub mod goals;
 pub mod inspector;
 pub mod overview;
 pub mod parameters;
