@@ -127,7 +127,7 @@ fn colour_by(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     ui.name_inputs("Colour by", |ui| {
         egui::ComboBox::from_id_salt("colour by")
             .width(ui.available_width())
-            .selected_text(format::one_line(&name_of(session, by), 32))
+            .selected_text(format::one_line(&name_of(session, by), 24))
             .show_ui(ui, |ui| {
                 for choice in choices {
                     if ui.selectable_label(choice == by, name_of(session, choice)).clicked() && choice != by {

@@ -254,7 +254,18 @@ pub fn menu_item(ui: &mut Ui, glyph: &str, name: &str, keys: &str) -> bool {
 pub fn small_link(ui: &mut Ui, text: &str) -> Response {
     let theme = Theme::of(ui);
     let text = RichText::new(text).text_style(TextStyle::Small).color(theme.accent);
-    ui.add(Button::new(text).frame_when_inactive(false).min_size(Vec2::ZERO))
+    ui.scope(|ui| {
+        // Its words align with those above and below.
+        ui.spacing_mut().button_padding.x = 0.0;
+        ui.add(Button::new(text).frame_when_inactive(false).min_size(Vec2::ZERO))
+    })
+    .inner
+}
+
+/// Words with a caret that show more below them, or hide it again; returns whether they were clicked.
+pub fn disclosure(ui: &mut Ui, open: bool, text: &str) -> bool {
+    let glyph = if open { icons::CARET_DOWN } else { icons::CARET_RIGHT };
+    small_link(ui, &format!("{glyph} {text}")).clicked()
 }
 
 /// An empty state: an icon, what is missing, and what to do next.

@@ -160,18 +160,20 @@ pub fn run(
     let style = chosen == GoalView::Style;
     let mut given = naming::given(&seen, &compared.rows, style)?;
     given.extend(compared.directions(params.seeds.iter().map(|seed| seed.documents.as_slice())));
-    let banned = compared.directions(params.banned.iter().map(Vec::as_slice));
+    given.extend(compared.directions(params.banned.iter().map(Vec::as_slice)));
     let told = |mut round: Round| {
         round.words = compared.spelled(&round.best, round.chosen, inputs.corpus);
         round.best = compared.of_documents(&round.best, corpus.len());
         (watch.told)(round);
     };
-    let seeds = rounds::Seeds { given: &given, banned: &banned };
     let watch = Watch { told: &told, ..watch };
-    let found = rounds::run(compared.texts(&[], &[]), &compared.smooth, &seeds, params, watch, ctx)?;
+    let found = rounds::run(compared.texts(&[], &[]), &compared.smooth, &given, params, watch, ctx)?;
     let (named, word_mean) = naming::named(&seen, &compared, &found)?;
     let k = found.refined.model.k;
+    let is_banned = |c: usize| found.given[c].is_some_and(|at| at >= params.own());
+    let banned: Vec<u32> = (0..k).filter(|&c| is_banned(c)).map(|c| c as u32).collect();
     let metas: Vec<Meta> = (0..k)
+        .filter(|&c| !is_banned(c))
         .map(|c| Meta {
             id: c as u32,
             named: named[c].clone(),
@@ -197,7 +199,7 @@ pub fn run(
         labels: refined.labels,
         model: refined.model,
         ids: (0..k as u32).collect(),
-        banned: Vec::new(),
+        banned,
         judged: Vec::new(),
         word_mean: Arc::new(word_mean),
         next_id: k as u32,

@@ -27,8 +27,6 @@ const WORSE: f64 = 1.01;
 /// Nothing more is proposed once there are so many candidates: the solver would only take longer.
 const ENOUGH_CANDIDATES: usize = 400;
 
-/// A candidate that shares more of its texts than this (Jaccard) with a banned explanation is that again.
-const LIKE_BANNED: f64 = 0.5;
 /// The solver stops after this work in each round (a second or two).
 const WORK: u64 = 1 << 31;
 
@@ -51,14 +49,6 @@ pub struct Round {
     pub best: Vec<u32>,
 }
 
-/// What the rounds start from besides the texts: directions end to end.
-pub(super) struct Seeds<'a> {
-    /// Of the person's own explanations.
-    pub given: &'a [f32],
-    /// Of those that are not to come again.
-    pub banned: &'a [f32],
-}
-
 /// Clusters, and which of a person's predicates each stands for.
 pub(super) struct Found {
     pub refined: Refined,
@@ -67,29 +57,28 @@ pub(super) struct Found {
     pub selection: Option<SelectionReport>,
 }
 
-/// Explains `texts`. `smooth` are the rows that are clustered.
+/// Explains `texts`; `given` are directions of the person's own predicates, end to end, and behind them of those that
+/// are banned: these are clusters like others, which keep their texts to themselves. `smooth` are the rows that are
+/// clustered.
 pub(super) fn run(
     texts: Texts<'_>,
     smooth: &Matrix,
-    seeds: &Seeds<'_>,
+    given: &[f32],
     params: &GoalParams,
     watch: Watch<'_>,
     ctx: &Ctx,
 ) -> Result<Found, StageError> {
-    let own = params.own();
-    if own > 1 && params.k.is_none_or(|k| k == own) {
-        return from_predicates(texts, seeds.given, own, ctx);
+    let dim = texts.rows.dim();
+    let own = given.len() / dim.max(1);
+    let params = &GoalParams { k: params.k.map(|k| k + params.banned.len()), ..params.clone() };
+    if params.own() > 1 && params.k.is_none_or(|k| k == own) {
+        return from_predicates(texts, given, own, ctx);
     }
     let rows = texts.rows;
     let n = rows.rows();
-    let dim = rows.dim();
     let mut known: Vec<Candidate> = Vec::new();
-    for (number, direction) in seeds.given.chunks_exact(dim.max(1)).enumerate() {
+    for (number, direction) in given.chunks_exact(dim.max(1)).enumerate() {
         known.extend(from_direction(rows, direction.to_vec(), number, ctx)?);
-    }
-    let mut banned: Vec<Candidate> = Vec::new();
-    for direction in seeds.banned.chunks_exact(dim.max(1)) {
-        banned.extend(from_direction(rows, direction.to_vec(), usize::MAX, ctx)?);
     }
     let largest_share = Choice::largest_share_for(params.k);
     let mut ids: Vec<u32> = (0..n as u32).collect();
@@ -101,8 +90,7 @@ pub(super) fn run(
             break;
         }
         let seed = params.seed.wrapping_mul(7).wrapping_add(round as u64);
-        let mut new = from_parts(rows, smooth, &ids, &parts(params.k), seed, ctx)?;
-        new.retain(|candidate| !banned.iter().any(|banned| alike(&candidate.members, &banned.members)));
+        let new = from_parts(rows, smooth, &ids, &parts(params.k), seed, ctx)?;
         add_new(&mut known, new, n, largest_share);
         if known.is_empty() {
             break;
@@ -173,12 +161,6 @@ fn choose(known: &[Candidate], n: usize, params: &GoalParams, ctx: &Ctx) -> Resu
         ..Choice::default()
     };
     Ok(select(&Membership::new(n, &members), &choice, ctx)?)
-}
-
-/// Whether two candidates hold for much the same texts.
-fn alike(a: &[u32], b: &[u32]) -> bool {
-    let both = a.iter().filter(|i| b.binary_search(i).is_ok()).count();
-    both as f64 > LIKE_BANNED * (a.len() + b.len() - both) as f64
 }
 
 fn in_words(status: Status) -> &'static str {

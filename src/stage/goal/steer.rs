@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::data::{Explanation, GoalDeed, Goals, Key, UNCLUSTERED};
 use crate::job::Ctx;
-use crate::math::goal_candidates::{Candidate, from_parts};
+use crate::math::goal_candidates::{Candidate, from_direction, from_parts};
 use crate::math::goal_refine::{ROUNDS_AFTER_EDIT, Refined, refine};
 use crate::math::goal_space::{gathered, make_unit, products};
 use crate::math::kmeans::{KMeansParams, Metric, kmeans};
@@ -17,6 +17,8 @@ use super::{Explained, Inputs, Judged, Working, embedded, steer_read};
 
 /// Fewer texts than this make no explanation of their own.
 const FEWEST: usize = 12;
+/// Other words for much the same texts share so many of them (Jaccard).
+const SAME_TEXTS: f64 = 0.25;
 /// A part of a split has so many texts on average, at least.
 const TEXTS_A_PART: usize = 6;
 /// Seedings of a split.
@@ -167,11 +169,24 @@ impl Steering<'_> {
 
     fn reword(&mut self, which: u32, predicate: &str) -> Result<(), StageError> {
         let c = self.cluster(which)?;
-        let own = products(&self.working.compared.rows, &self.direction(predicate)?, self.ctx)?;
+        let direction = self.direction(predicate)?;
+        let own = products(&self.working.compared.rows, &direction, self.ctx)?;
+        let (scores, k) = (self.scores()?, self.working.model.k);
+        // Words that mean the same texts lead the cluster on; where they mean others, these make a cluster of their
+        // own, and those that it had are nobody's.
+        let before = self.members(&self.before.explanations[self.at(which)?]);
+        let meant = from_direction(&self.working.compared.rows, direction, 0, self.ctx)?;
+        let meant = meant.map(|candidate| candidate.members).unwrap_or_default();
+        let both = meant.iter().filter(|row| before.binary_search(row).is_ok()).count();
+        let same = both as f64 >= SAME_TEXTS * (meant.len() + before.len() - both) as f64;
+        if !same {
+            let rest = self.new_id();
+            self.working.ids[c] = rest;
+            self.working.ids.push(which);
+        }
         let (fixed, barred) = self.decided();
         let texts = self.working.compared.texts(&fixed, &barred);
-        let (scores, k) = (self.scores()?, self.working.model.k);
-        let refined = with_scores(texts, &scores, k, Some(c), own, self.ctx)?;
+        let refined = with_scores(texts, &scores, k, same.then_some(c), own, self.ctx)?;
         self.take(refined);
         let meta = self.meta(which)?;
         (meta.named, meta.pinned) = (Named::given(predicate), true);

@@ -165,18 +165,18 @@ fn figures(ui: &mut Ui, drawn: &Drawn<'_>) {
     ui.painter().rect_filled(part(only), 2.0, colour);
     let share = format::percent(all as f64 / n);
     let text = format!("{} · {share} · {} only this", format::len(all), format::len(only));
-    let held_out = drawn.explanation.held_out.map(|held| {
-        format!("{} right on held-out texts", format::percent(f64::from(held.accuracy)))
+    ui.horizontal(|ui| {
+        widgets::caption(ui, text);
+        let Some(held) = drawn.explanation.held_out else { return };
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let right = format::percent(f64::from(held.accuracy));
+            widgets::cut_caption(ui, format!("{right} right")).on_hover_text(format!(
+                "Accuracy on texts held out: made from one half of the texts, it puts {right} of the other half on the \
+                 right side (F1 {:.2}).",
+                held.f1
+            ));
+        });
     });
-    let text = held_out.iter().fold(text, |text, held| format!("{text} · {held}"));
-    let response = widgets::cut_caption(ui, text);
-    if let Some(held) = drawn.explanation.held_out {
-        response.on_hover_text(format!(
-            "Made from one half of the texts, it puts {} of the other half on the right side (F1 {:.2}).",
-            format::percent(f64::from(held.accuracy)),
-            held.f1
-        ));
-    }
 }
 
 /// What shows when the card is open.

@@ -67,6 +67,10 @@ pub fn show(
     draft: &mut Draft,
     wishes: &mut Wishes,
 ) {
+    if goal.is_none() {
+        widgets::muted(ui, "Groups of texts, each with an explanation that anyone can check on a single text.");
+        ui.add_space(SPACE_8);
+    }
     let field = TextEdit::singleline(&mut draft.params.goal)
         .hint_text("What should tell the texts apart?")
         .desired_width(f32::INFINITY)
@@ -109,7 +113,10 @@ pub fn show(
     let wanted = draft.wanted();
     let empty = wanted.goal.is_empty() && wanted.own() == 0 && wanted.view.is_none();
     let text = if goal.is_some() { "Explain again" } else { "Explain" };
-    let start = ui.add_enabled_ui(!empty && !running, |ui| widgets::primary_button(ui, text).clicked()).inner;
+    let start = ui.add_enabled_ui(!empty && !running, |ui| {
+        ui.vertical_centered_justified(|ui| widgets::primary_button(ui, text).clicked()).inner
+    });
+    let start = start.inner;
     if (start || entered) && !empty && !running {
         let id = goal.map(|goal| goal.asked.id);
         let answer = goal.and_then(|goal| goal.answer);
@@ -125,8 +132,7 @@ pub fn show(
 /// The choices that few need.
 fn more(ui: &mut Ui, session: &Session, draft: &mut Draft) {
     let caption = if draft.more { "Fewer choices" } else { "More choices" };
-    let glyph = if draft.more { icons::CARET_DOWN } else { icons::CARET_RIGHT };
-    if widgets::small_link(ui, &format!("{glyph} {caption}")).clicked() {
+    if widgets::disclosure(ui, draft.more, caption) {
         draft.more = !draft.more;
     }
     if !draft.more {

@@ -5,7 +5,6 @@ use egui::{Align2, FontId, Rect, Sense, Ui, pos2, vec2};
 use crate::data::Goals;
 use crate::session::Command;
 use crate::ui::format;
-use crate::ui::icons;
 use crate::ui::theme::{SPACE_4, SPACE_8, Theme};
 use crate::ui::widgets;
 use crate::ui::wishes::Wishes;
@@ -22,8 +21,7 @@ pub fn show(ui: &mut Ui, goals: &Goals, open: &mut bool, wishes: &mut Wishes) {
     if !(2..=MOST).contains(&k) {
         return;
     }
-    let glyph = if *open { icons::CARET_DOWN } else { icons::CARET_RIGHT };
-    if widgets::small_link(ui, &format!("{glyph} Overlap")).clicked() {
+    if widgets::disclosure(ui, *open, "Overlap") {
         *open = !*open;
     }
     if !*open {
