@@ -17,6 +17,7 @@ mod exact;
 pub mod exemplars;
 pub mod fuzzy;
 pub mod goal_candidates;
+pub mod goal_count;
 pub mod goal_membership;
 pub mod goal_name_words;
 pub mod goal_names;

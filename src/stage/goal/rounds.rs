@@ -3,6 +3,7 @@
 use crate::data::{Clusters, Matrix, SelectionReport, UNCLUSTERED};
 use crate::job::Ctx;
 use crate::math::goal_candidates::{Candidate, From, add_new, from_direction, from_parts, parts};
+use crate::math::goal_count::stable_count;
 use crate::math::goal_refine::{
     Model, ROUNDS as REFINEMENTS, ROUNDS_AFTER_EDIT, Refined, Texts, best_labels, inertia, lloyd, refine,
 };
@@ -72,7 +73,16 @@ pub(super) fn run(
     for (number, direction) in given.chunks_exact(dim.max(1)).enumerate() {
         known.extend(from_direction(rows, direction.to_vec(), number, ctx)?);
     }
-    let largest_share = Choice::largest_share_for(params.k);
+    // Where nobody said how many: as many as are worth their price, and no fewer than halves of the texts agree on.
+    let stable = match params.k {
+        None => stable_count(rows, smooth, params.seed, ctx)?,
+        Some(_) => None,
+    };
+    let mut k = params.k;
+    let mut counts = parts(k);
+    counts
+        .extend(stable.into_iter().flat_map(|stable| parts(Some(stable))).filter(|c| !parts(k).contains(c)));
+    let largest_share = Choice::largest_share_for(k.or(stable));
     let mut ids: Vec<u32> = (0..n as u32).collect();
     let mut best: Option<(Selection, usize)> = None;
     let mut rounds = 0;
@@ -82,12 +92,16 @@ pub(super) fn run(
             break;
         }
         let seed = params.seed.wrapping_mul(7).wrapping_add(round as u64);
-        let new = from_parts(rows, smooth, &ids, &parts(params.k), seed, ctx)?;
+        let new = from_parts(rows, smooth, &ids, &counts, seed, ctx)?;
         add_new(&mut known, new, n, largest_share);
         if known.is_empty() {
             break;
         }
-        let selection = choose(&known, n, params, ctx)?;
+        let mut selection = choose(&known, n, k, params, ctx)?;
+        if k.is_none() && stable.is_some_and(|stable| selection.chosen.len() < stable) {
+            k = stable;
+            selection = choose(&known, n, k, params, ctx)?;
+        }
         let mut covered = vec![false; n];
         selection.chosen.iter().flat_map(|&j| &known[j].members).for_each(|&i| covered[i as usize] = true);
         let uncovered: Vec<u32> = (0..n as u32).filter(|&i| !covered[i as usize]).collect();
@@ -126,17 +140,23 @@ pub(super) fn run(
         greedy_cost: selection.greedy_cost,
     };
     ctx.progress.begin("Refining explanations", "rounds", REFINEMENTS as u64, 0);
-    let (labels, k) = start(smooth, &chosen, params, ctx)?;
+    let (labels, k) = start(smooth, &chosen, k, params.seed, ctx)?;
     let refined = refine(texts, labels, k, REFINEMENTS, ctx)?;
     let (refined, given) = ordered(texts, refined, &known, ctx)?;
     Ok(Found { refined, given, selection: Some(report) })
 }
 
-fn choose(known: &[Candidate], n: usize, params: &GoalParams, ctx: &Ctx) -> Result<Selection, StageError> {
+fn choose(
+    known: &[Candidate],
+    n: usize,
+    k: Option<usize>,
+    params: &GoalParams,
+    ctx: &Ctx,
+) -> Result<Selection, StageError> {
     let members: Vec<Vec<u32>> = known.iter().map(|candidate| candidate.members.clone()).collect();
     let own = |candidate: &Candidate| candidate.from != From::Part;
     let choice = Choice {
-        k: params.k,
+        k,
         lambda: params.lambda,
         mu: params.mu,
         price: Some(PRICE * n as f64),
@@ -163,11 +183,12 @@ fn in_words(status: Status) -> &'static str {
 fn start(
     smooth: &Matrix,
     chosen: &[&Candidate],
-    params: &GoalParams,
+    k: Option<usize>,
+    seed: u64,
     ctx: &Ctx,
 ) -> Result<(Vec<u32>, usize), StageError> {
     let (n, dim) = (smooth.rows(), smooth.dim());
-    let k = params.k.unwrap_or(chosen.len()).max(chosen.len());
+    let k = k.unwrap_or(chosen.len()).max(chosen.len());
     if k == 1 {
         let mut labels = vec![UNCLUSTERED; n];
         chosen[0].members.iter().for_each(|&i| labels[i as usize] = 0);
@@ -176,7 +197,7 @@ fn start(
     let plain = || {
         let params = KMeansParams {
             k,
-            seed: params.seed,
+            seed,
             restarts: RESTARTS,
             centre: false,
             metric: Metric::Euclidean,
