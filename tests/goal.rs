@@ -191,6 +191,36 @@ fn the_goal_says_how_texts_are_compared() {
 }
 
 #[test]
+fn predicates_about_style_find_the_texts_that_are_written_so() {
+    let texts: Vec<String> = (0..90)
+        .map(|i| match i % 3 {
+            0 => format!("WOW!!! so much fun #{i} @all 😀😀"),
+            1 => format!("Where was it {i} days ago?\nWho took it away?"),
+            _ => {
+                format!("The committee, which had met {i} times, published its report; nobody was surprised.")
+            }
+        })
+        .collect();
+    let predicates = ["uses emoji and hashtags", "asks questions", "is formal, with long sentences"];
+    let params =
+        GoalParams { predicates: predicates.map(str::to_owned).to_vec(), ..by("by how they are written") };
+    let goals = explained(&corpus(&texts), &params).unwrap().goals;
+    assert_eq!(goals.view, GoalView::Style);
+    for (number, (e, predicate)) in goals.explanations.iter().zip(predicates).enumerate() {
+        assert_eq!(e.predicate, predicate);
+        assert!(e.members.len() == 30 && e.members.iter().all(|i| *i as usize % 3 == number), "{predicate}");
+    }
+    // In other words, which no rule knows.
+    let one = GoalParams {
+        predicates: vec!["employs smiling pictograms, emoticons".into()],
+        k: Some(3),
+        ..by("by how they are written")
+    };
+    let goals = explained(&corpus(&texts), &one).unwrap().goals;
+    assert!(goals.explanations[0].members.iter().all(|i| i % 3 == 0) && goals.explanations.len() == 3);
+}
+
+#[test]
 fn goals_in_plain_words_pick_the_view_that_a_reader_would() {
     use semascope::math::goal_view::{Question, View};
     let embedder = embedder();
@@ -258,8 +288,12 @@ fn what_a_goal_cannot_do_is_said_in_a_sentence() {
     assert!(failure(&small, &many).contains("ask for at most 30"));
     let column = GoalParams { view: Some(GoalView::Column("nothing".into())), ..by("by topic") };
     assert_eq!(failure(&small, &column), "There is no column “nothing”.");
-    let style = GoalParams { predicates: vec!["is a poem".into()], ..by("by writing style") };
-    assert!(failure(&small, &style).contains("Predicates of your own"));
+    let style = GoalParams { predicates: vec!["is about horses".into()], ..by("by writing style") };
+    let sentence = failure(&small, &style);
+    assert!(sentence.starts_with("“is about horses” says nothing about how texts are written"), "{sentence}");
+    assert!(sentence.contains("uses emoji"), "{sentence}");
+    let style = GoalParams { predicates: vec!["uses hashtags".into()], ..by("by writing style") };
+    assert!(failure(&small, &style).contains("they are all alike in hashtags"));
 }
 
 #[test]

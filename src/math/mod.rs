@@ -70,6 +70,7 @@ pub mod stop_words;
 pub mod style;
 mod style_counts;
 mod style_features;
+pub mod style_words;
 mod sweep;
 pub mod terms;
 pub mod text_languages;

@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 
 use crate::data::{Matrix, UNCLUSTERED};
+use crate::embed::Embedder;
+use crate::job::Ctx;
 use crate::math::goal_name_words::{Kinds, kinds, name_words};
 use crate::math::goal_names::{Name, names, word_vectors};
 use crate::math::goal_noun::{GoalNoun, goal_noun};
 use crate::math::goal_space::make_unit;
 use crate::math::goal_view::asked_form;
-use crate::math::style::Style;
+use crate::math::style::{FEATURES, Style};
+use crate::math::style_words;
 use crate::model::wordnet;
 
 use super::super::StageError;
@@ -55,19 +58,17 @@ fn form(goal: &str, noun: Option<&GoalNoun>, specific: bool) -> String {
     })
 }
 
-/// Directions of the person's own predicates, less what all have in common; empty where texts are compared by style, in
-/// which words have no direction.
+/// Directions of the person's own predicates: where texts are compared by how they are written, in the space of
+/// features; otherwise of vectors, less what all predicates have in common.
 pub(super) fn given(seen: &Seen<'_>, rows: &Matrix, style: bool) -> Result<Vec<f32>, StageError> {
     let predicates = &seen.params.predicates;
     if predicates.is_empty() {
         return Ok(Vec::new());
     }
     if style {
-        return Err(StageError::Failed(
-            "Predicates of your own cannot be compared with how texts are written yet. Leave them out, or compare \
-             the texts by meaning."
-                .into(),
-        ));
+        let directions =
+            predicates.iter().map(|predicate| style_direction(predicate, rows, seen.embedder, seen.ctx));
+        return Ok(directions.collect::<Result<Vec<_>, StageError>>()?.concat());
     }
     let dim = rows.dim();
     let mut vectors = embedded(seen.embedder, predicates, seen.ctx)?;
@@ -80,6 +81,51 @@ pub(super) fn given(seen: &Seen<'_>, rows: &Matrix, style: bool) -> Result<Vec<f
     vectors.chunks_exact_mut(dim.max(1)).for_each(|row| row.iter_mut().zip(&mean).for_each(|(x, m)| *x -= m));
     make_unit(&mut vectors, dim);
     Ok(vectors)
+}
+
+/// The direction of a predicate in the space of features of style (`rows`, as many components as there are features):
+/// by its words or, where these say nothing of a feature, by the sentence about one that it is nearest to. A predicate
+/// that says nothing of how texts are written, or only what all the texts have in common, is a failure.
+pub(super) fn style_direction(
+    predicate: &str,
+    rows: &Matrix,
+    embedder: &Embedder,
+    ctx: &Ctx,
+) -> Result<Vec<f32>, StageError> {
+    let asked = match style_words::by_words(predicate) {
+        Some(asked) => Some(asked),
+        None => {
+            let said: Vec<String> =
+                [predicate].into_iter().chain(style_words::sentences()).map(str::to_owned).collect();
+            let vectors = embedded(embedder, &said, ctx)?;
+            let (own, others) = vectors.split_at(embedder.dim());
+            style_words::by_nearness(own, others)
+        }
+    };
+    let Some(asked) = asked else {
+        return Err(StageError::Failed(format!(
+            "“{predicate}” says nothing about how texts are written that can be counted. Say for instance {}, or \
+             compare the texts by meaning.",
+            style_words::EXAMPLES
+        )));
+    };
+    let mut direction = asked.to_vec();
+    for (feature, weight) in direction.iter_mut().enumerate() {
+        // A feature in which all texts are alike tells none apart.
+        if *weight != 0.0 && (0..rows.rows()).all(|i| rows.row(i)[feature] == 0.0) {
+            *weight = 0.0;
+        }
+    }
+    if direction.iter().all(|weight| *weight == 0.0) {
+        let alike: Vec<&str> =
+            FEATURES.iter().zip(&asked).filter(|(_, weight)| **weight != 0.0).map(|(f, _)| f.name).collect();
+        return Err(StageError::Failed(format!(
+            "“{predicate}” tells none of these texts apart: they are all alike in {}. Leave it out.",
+            alike.join(", ")
+        )));
+    }
+    make_unit(&mut direction, rows.dim());
+    Ok(direction)
 }
 
 fn mean(vectors: &[f32], dim: usize) -> Vec<f32> {
