@@ -216,6 +216,7 @@ fn measure(set: &Set, k: usize, seeds: u64, embedder: &Embedder) -> Result<()> {
             let covered = goals.best.len() - goals.uncovered();
             let only: usize = goals.explanations.iter().map(|e| e.only).sum();
             println!("    covered {covered}, once {only}");
+            println!("    proposed by {}", goals.proposed_by);
             for e in &goals.explanations {
                 println!(
                     "    {} ({}; {:?})",

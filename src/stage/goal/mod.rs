@@ -6,6 +6,7 @@ mod rounds;
 mod view;
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 
 use serde::{Deserialize, Serialize};
 
@@ -175,7 +176,10 @@ pub fn run(
     };
     let texts = Texts { rows: &rows, words: &words, fixed: &[] };
     let given = naming::given(&seen, &rows, style)?;
-    let found = rounds::run(texts, &smooth, &given, params, told, ctx)?;
+    // Words say nothing of how texts are written.
+    let vocabulary = LazyCell::new(|| naming::Vocabulary::of(&seen));
+    let proposals = || if style { Ok(Vec::new()) } else { vocabulary.proposals(&rows, &smooth) };
+    let found = rounds::run(texts, &smooth, &given, &proposals, params, told, ctx)?;
     ctx.progress.begin("Judging explanations", "texts", rows.rows() as u64, 0);
     let memberships = of_refined(&found.refined);
     let k = found.refined.model.k;
@@ -187,7 +191,7 @@ pub fn run(
     let evidence = evidence(&found.refined.scores, &memberships, SHOWN, same);
     let (named, word_mean) = match &features {
         Some(features) => (naming::by_style(features, &found, params), Vec::new()),
-        None => naming::by_words(&seen, &rows, &found, params)?,
+        None => naming::by_words(&vocabulary, &rows, &found)?,
     };
     let n = corpus.len();
     let explanations = (0..k).map(|c| {
@@ -219,7 +223,7 @@ pub fn run(
         explanations: with_only(explanations, n),
         best,
         selection: found.selection.clone(),
-        proposed_by: proposed_by(style, rows.rows(), embedder),
+        proposed_by: proposed_by(style, &found.proposed, rows.rows(), embedder),
         assigned_by: if style { "style".into() } else { format!("{} and words", embedder.name()) },
     };
     let working =
@@ -339,14 +343,21 @@ fn check_counts(texts: usize, params: &GoalParams) -> Result<(), StageError> {
     Ok(())
 }
 
-/// Who proposed the predicates, in words.
-fn proposed_by(style: bool, texts: usize, embedder: &Embedder) -> String {
+/// Who proposed the predicates, in words; `proposed` says it of each.
+fn proposed_by(style: bool, proposed: &[String], texts: usize, embedder: &Embedder) -> String {
+    let mut who: Vec<&str> = Vec::new();
+    for by in proposed {
+        if !who.contains(&by.as_str()) {
+            who.push(by);
+        }
+    }
+    let who = who.join("; ");
     if style {
-        return "parts of the texts by style, named by marked features".into();
+        return format!("{who}; compared by style, named by marked features");
     }
     let judged =
         if texts > JUDGED_ON { format!(", judged on {JUDGED_ON} random texts") } else { String::new() };
-    format!("parts of the texts by {}, named by WordNet and phrases{judged}", embedder.name())
+    format!("{who}; compared by {}, named by WordNet and phrases{judged}", embedder.name())
 }
 
 /// Counts the documents that satisfy one explanation alone.

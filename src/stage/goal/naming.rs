@@ -1,15 +1,19 @@
 //! Explanations in words.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
 use crate::data::{Matrix, UNCLUSTERED};
 use crate::embed::Embedder;
 use crate::job::Ctx;
-use crate::math::goal_name_words::{Kinds, kinds, name_words};
+use crate::math::goal_candidates::Proposal;
+use crate::math::goal_name_words::{Kinds, NameWord, kinds, name_words};
 use crate::math::goal_names::{Name, names, word_vectors};
 use crate::math::goal_noun::{GoalNoun, goal_noun};
 use crate::math::goal_space::make_unit;
 use crate::math::goal_view::asked_form;
+use crate::math::kmeans::{KMeansParams, Metric, kmeans};
 use crate::math::style::{FEATURES, Style};
 use crate::math::style_words;
 use crate::model::wordnet;
@@ -29,6 +33,9 @@ const IN_GENERAL: [&str; 12] = [
     "music", "food", "law", "medicine", "travel", "school", "family", "history", "weather", "religion",
     "money", "war",
 ];
+/// Words are proposed for so many parts of the texts, at most, of so many texts on average, at least.
+const MOST_PARTS: usize = 16;
+const TEXTS_A_PART: usize = 8;
 /// Features of style that are said of a cluster, and how marked they have to be (in standard deviations).
 const FEATURES_SAID: usize = 3;
 const MARKED: f32 = 0.3;
@@ -137,54 +144,143 @@ fn mean(vectors: &[f32], dim: usize) -> Vec<f32> {
     mean
 }
 
+/// The words that may stand for groups of texts, and what is known of them.
+pub(super) struct Vocabulary<'a> {
+    seen: &'a Seen<'a>,
+    kinds: Kinds,
+    /// What the kinds are kinds of, in words.
+    kinds_of: String,
+    /// The form that the goal's predicates have.
+    form: String,
+    /// Vectors of words and phrases that were asked for before.
+    known: RefCell<HashMap<String, Vec<f32>>>,
+}
+
+/// Words that may name some groups of texts.
+struct Words {
+    words: Vec<NameWord>,
+    /// Of each word, as [`word_vectors`] makes them.
+    vectors: Vec<f32>,
+    /// The mean of the words' vectors in the goal's form.
+    mean: Vec<f32>,
+    /// How many texts of each group were looked at.
+    sizes: Vec<usize>,
+}
+
+impl<'a> Vocabulary<'a> {
+    pub fn of(seen: &'a Seen<'a>) -> Self {
+        let goal = &seen.params.goal;
+        // Names can be made without relations of words.
+        let (noun, kinds) = match wordnet() {
+            Ok(wordnet) => {
+                let template = asked_form(goal);
+                let noun = goal_noun(template.as_deref().unwrap_or(goal), wordnet)
+                    .or_else(|| goal_noun(goal, wordnet));
+                let kinds = kinds(wordnet, noun.as_ref(), |words| one_token(seen, words));
+                (noun, kinds)
+            }
+            Err(error) => {
+                seen.ctx.warn(format!("Explanations are named without WordNet: {error}"));
+                (None, Kinds::default())
+            }
+        };
+        let form = form(goal, noun.as_ref(), kinds.specific);
+        let kinds_of = match noun.filter(|_| kinds.specific) {
+            Some(noun) => format!("a kind of {}", noun.noun),
+            None => "a field of study or an activity".to_owned(),
+        };
+        Self { seen, kinds, kinds_of, form, known: RefCell::default() }
+    }
+
+    /// Unit vectors of some words, end to end.
+    fn embedded(&self, words: &[String]) -> Result<Vec<f32>, StageError> {
+        let mut known = self.known.borrow_mut();
+        let new: Vec<String> = words.iter().filter(|word| !known.contains_key(*word)).cloned().collect();
+        let dim = self.seen.embedder.dim();
+        let vectors = embedded(self.seen.embedder, &new, self.seen.ctx)?;
+        known.extend(new.into_iter().zip(vectors.chunks_exact(dim.max(1)).map(<[f32]>::to_vec)));
+        Ok(words.iter().filter_map(|word| known.get(word)).flatten().copied().collect())
+    }
+
+    /// The words that may name `k` groups.
+    fn words(&self, labels: &[u32], k: usize, dim: usize) -> Result<Words, StageError> {
+        let Seen { corpus, documents, ctx, .. } = *self.seen;
+        let mut members = vec![Vec::new(); k];
+        for i in self.seen.shown() {
+            if let Some(members) = members.get_mut(labels[i as usize] as usize) {
+                members.push(i);
+            }
+        }
+        let text = |i: usize| -> Cow<'_, str> { corpus.text(documents[i] as usize) };
+        let words = name_words(&text, &members, &self.kinds.words, ctx)?;
+        let plain: Vec<String> = words.iter().map(|word| word.word.clone()).collect();
+        let formed: Vec<String> = plain.iter().map(|word| format!("{} {word}", self.form)).collect();
+        let formed = self.embedded(&formed)?;
+        let mean = mean(&formed, dim);
+        let vectors = word_vectors(self.embedded(&plain)?, formed, dim);
+        Ok(Words { words, vectors, mean, sizes: members.iter().map(Vec::len).collect() })
+    }
+
+    /// Words and phrases that may stand for groups: those that name the parts of a clustering.
+    pub fn proposals(&self, rows: &Matrix, smooth: &Matrix) -> Result<Vec<Proposal>, StageError> {
+        let Seen { params, ctx, .. } = *self.seen;
+        ctx.progress.begin("Looking for words that stand for groups", "words", 0, 0);
+        let k = params.k.map_or(MOST_PARTS, |k| (k + k.div_ceil(2)).clamp(2, MOST_PARTS));
+        let clustering = KMeansParams {
+            k: k.min(rows.rows() / TEXTS_A_PART).max(1),
+            seed: params.seed,
+            centre: false,
+            metric: Metric::Euclidean,
+            ..KMeansParams::default()
+        };
+        let clusters = kmeans(smooth, &clustering, &ctx.untold())?;
+        let Words { words, vectors, sizes, .. } = self.words(&clusters.labels, clusters.count, rows.dim())?;
+        let names = names(rows, &clusters.labels, &sizes, &words, &vectors, params.seed, ctx)?;
+        let mut texts = vec![0usize; clusters.count];
+        for &label in clusters.labels.iter().filter(|label| **label != UNCLUSTERED) {
+            texts[label as usize] += 1;
+        }
+        let mut proposed = HashSet::new();
+        let said =
+            names.iter().zip(texts).flat_map(|(name, texts)| name.words.iter().map(move |&w| (w, texts)));
+        let said = said.filter(|(word, _)| proposed.insert(*word));
+        Ok(said
+            .map(|(word, texts)| Proposal {
+                is_kind: words[word].is_kind,
+                by: if words[word].is_kind {
+                    format!("WordNet: “{}”, {}", words[word].word, self.kinds_of)
+                } else {
+                    format!("the phrase “{}”", words[word].word)
+                },
+                direction: vectors[word * rows.dim()..(word + 1) * rows.dim()].to_vec(),
+                texts,
+            })
+            .collect())
+    }
+}
+
 /// Names by words that tell members from others, and the mean of the words' vectors in the goal's form.
 pub(super) fn by_words(
-    seen: &Seen<'_>,
+    vocabulary: &Vocabulary<'_>,
     rows: &Matrix,
     found: &Found,
-    params: &GoalParams,
 ) -> Result<(Vec<Named>, Vec<f32>), StageError> {
+    let Seen { corpus, documents, params, ctx, .. } = *vocabulary.seen;
     let (labels, k) = (&found.refined.labels, found.refined.model.k);
-    let shown = seen.shown();
-    let mut members = vec![Vec::new(); k];
-    for &i in shown.iter().filter(|&&i| labels[i as usize] != UNCLUSTERED) {
-        members[labels[i as usize] as usize].push(i);
-    }
-    let text = |i: usize| -> Cow<'_, str> { seen.corpus.text(seen.documents[i] as usize) };
-    // Names can be made without relations of words.
-    let (noun, kinds) = match wordnet() {
-        Ok(wordnet) => {
-            let template = asked_form(&params.goal);
-            let noun = goal_noun(template.as_deref().unwrap_or(&params.goal), wordnet)
-                .or_else(|| goal_noun(&params.goal, wordnet));
-            let kinds = kinds(wordnet, noun.as_ref(), |words| one_token(seen, words));
-            (noun, kinds)
-        }
-        Err(error) => {
-            seen.ctx.warn(format!("Explanations are named without WordNet: {error}"));
-            (None, Kinds::default())
-        }
-    };
-    seen.ctx.progress.begin("Naming explanations", "words", 0, 0);
-    let words = name_words(&text, &members, &kinds.words, seen.ctx)?;
-    let form = form(&params.goal, noun.as_ref(), kinds.specific);
-    let plain: Vec<String> = words.iter().map(|word| word.word.clone()).collect();
-    let formed: Vec<String> = plain.iter().map(|word| format!("{form} {word}")).collect();
-    let dim = rows.dim();
-    let formed = embedded(seen.embedder, &formed, seen.ctx)?;
-    let word_mean = mean(&formed, dim);
-    let vectors = word_vectors(embedded(seen.embedder, &plain, seen.ctx)?, formed, dim);
-    let sizes: Vec<usize> = members.iter().map(Vec::len).collect();
-    let names = names(rows, labels, &sizes, &words, &vectors, params.seed, seen.ctx)?;
+    ctx.progress.begin("Naming explanations", "words", 0, 0);
+    let Words { words, vectors, mean: word_mean, sizes } = vocabulary.words(labels, k, rows.dim())?;
+    let names = names(rows, labels, &sizes, &words, &vectors, params.seed, ctx)?;
+    let form = &vocabulary.form;
     let said = |name: &Name, c: usize| {
         if let Some(given) = found.given[c] {
             return Named::given(&params.predicates[given]);
         }
         if !name.words.is_empty() {
-            let title = name.words.iter().map(|&w| plain[w].as_str()).collect::<Vec<_>>().join(", ");
+            let title = name.words.iter().map(|&w| words[w].word.as_str()).collect::<Vec<_>>().join(", ");
             return Named { predicate: format!("{form} {title}"), title, area: Some(name.area) };
         }
         // No word sets it apart: a text of it says more than a number.
+        let text = |i: usize| corpus.text(documents[i] as usize);
         let example = labels.iter().position(|label| *label == c as u32).map(text).unwrap_or_default();
         let quoted: String = example.trim().chars().take(QUOTED).collect();
         let title = format!("like “{quoted}”");

@@ -2,7 +2,9 @@
 
 use crate::data::{Clusters, Matrix, SelectionReport, UNCLUSTERED};
 use crate::job::Ctx;
-use crate::math::goal_candidates::{Candidate, From, add_new, from_direction, from_parts, parts};
+use crate::math::goal_candidates::{
+    Candidate, From, Proposal, add_new, from_direction, from_parts, from_proposal, jaccard, parts,
+};
 use crate::math::goal_count::stable_count;
 use crate::math::goal_refine::{
     Model, ROUNDS as REFINEMENTS, ROUNDS_AFTER_EDIT, Refined, Texts, best_labels, inertia, lloyd, refine,
@@ -28,6 +30,9 @@ const WORSE: f64 = 1.01;
 /// Nothing more is proposed once there are so many candidates: the solver would only take longer.
 const ENOUGH_CANDIDATES: usize = 400;
 
+/// A cluster and a candidate that share more of their texts than this (Jaccard) are one group.
+const SAME_GROUP: f64 = 0.5;
+
 /// The solver stops after this work in each round (a second or two).
 const WORK: u64 = 1 << 31;
 
@@ -49,15 +54,18 @@ pub(super) struct Found {
     pub refined: Refined,
     /// Larger clusters first, but a person's predicates before all others in their order.
     pub given: Vec<Option<usize>>,
+    /// Who proposed each, in words.
+    pub proposed: Vec<String>,
     pub selection: Option<SelectionReport>,
 }
 
 /// Explains `texts`; `given` are directions of the person's own predicates, end to end. `smooth` are the rows that are
-/// clustered.
+/// clustered. `proposals` makes the words and phrases that may stand for groups.
 pub(super) fn run(
     texts: Texts<'_>,
     smooth: &Matrix,
     given: &[f32],
+    proposals: &dyn Fn() -> Result<Vec<Proposal>, StageError>,
     params: &GoalParams,
     told: &dyn Fn(&Round),
     ctx: &Ctx,
@@ -83,6 +91,7 @@ pub(super) fn run(
     counts
         .extend(stable.into_iter().flat_map(|stable| parts(Some(stable))).filter(|c| !parts(k).contains(c)));
     let largest_share = Choice::largest_share_for(k.or(stable));
+    let proposals = proposals()?;
     let mut ids: Vec<u32> = (0..n as u32).collect();
     let mut best: Option<(Selection, usize)> = None;
     let mut rounds = 0;
@@ -94,6 +103,12 @@ pub(super) fn run(
         let seed = params.seed.wrapping_mul(7).wrapping_add(round as u64);
         let new = from_parts(rows, smooth, &ids, &counts, seed, ctx)?;
         add_new(&mut known, new, n, largest_share);
+        if round == 0 {
+            for (number, proposal) in proposals.iter().enumerate() {
+                let new = from_proposal(rows, proposal, number, ctx)?;
+                add_new(&mut known, new.into_iter().collect(), n, largest_share);
+            }
+        }
         if known.is_empty() {
             break;
         }
@@ -143,7 +158,8 @@ pub(super) fn run(
     let (labels, k) = start(smooth, &chosen, k, params.seed, ctx)?;
     let refined = refine(texts, labels, k, REFINEMENTS, ctx)?;
     let (refined, given) = ordered(texts, refined, &known, ctx)?;
-    Ok(Found { refined, given, selection: Some(report) })
+    let proposed = proposed(&refined, &given, &chosen, &proposals);
+    Ok(Found { refined, given, proposed, selection: Some(report) })
 }
 
 fn choose(
@@ -154,19 +170,48 @@ fn choose(
     ctx: &Ctx,
 ) -> Result<Selection, StageError> {
     let members: Vec<Vec<u32>> = known.iter().map(|candidate| candidate.members.clone()).collect();
-    let own = |candidate: &Candidate| candidate.from != From::Part;
     let choice = Choice {
         k,
         lambda: params.lambda,
         mu: params.mu,
         price: Some(PRICE * n as f64),
         costs: known.iter().map(Candidate::cost).collect(),
-        pinned: (0..known.len()).filter(|&j| own(&known[j])).collect(),
+        pinned: (0..known.len()).filter(|&j| known[j].from.is_own()).collect(),
         work: WORK,
         seed: params.seed,
         ..Choice::default()
     };
     Ok(select(&Membership::new(n, &members), &choice, ctx)?)
+}
+
+/// Who proposed what a person did not give.
+const A_PART: &str = "a part of the texts";
+const YOURS: &str = "yours";
+
+/// Who proposed each cluster, in words: whoever proposed the chosen candidate that shares most of its texts with it.
+fn proposed(
+    refined: &Refined,
+    given: &[Option<usize>],
+    chosen: &[&Candidate],
+    proposals: &[Proposal],
+) -> Vec<String> {
+    let mut members = vec![Vec::new(); given.len()];
+    for (i, &label) in refined.labels.iter().enumerate().filter(|(_, label)| **label != UNCLUSTERED) {
+        members[label as usize].push(i as u32);
+    }
+    let by = |members: &Vec<u32>| {
+        let others = chosen.iter().filter(|candidate| !candidate.from.is_own());
+        let shares = others.map(|candidate| (jaccard(&candidate.members, members), candidate.from));
+        match shares.max_by(|a, b| a.0.total_cmp(&b.0)) {
+            // Where plain clusters were taken instead, the candidate may be a different group.
+            Some((share, From::Kind(number) | From::Phrase(number))) if share > SAME_GROUP => {
+                proposals[number].by.clone()
+            }
+            _ => A_PART.to_owned(),
+        }
+    };
+    let who = members.iter().zip(given);
+    who.map(|(members, given)| if given.is_some() { YOURS.to_owned() } else { by(members) }).collect()
 }
 
 fn in_words(status: Status) -> &'static str {
@@ -218,7 +263,7 @@ fn start(
     }
     let labels = lloyd(smooth, centres, k, ctx)?;
     // A person's predicates are not given up for tighter clusters.
-    if chosen.iter().any(|candidate| candidate.from != From::Part) {
+    if chosen.iter().any(|candidate| candidate.from.is_own()) {
         return Ok((labels, k));
     }
     let (others, count) = plain()?;
@@ -270,7 +315,12 @@ fn from_predicates(texts: Texts<'_>, given: &[f32], k: usize, ctx: &Ctx) -> Resu
     let mut scores = products(texts.rows, given, ctx)?;
     standardise(&mut scores, k);
     let refined = refine(texts, best_labels(&scores, k), k, REFINEMENTS, ctx)?;
-    Ok(Found { refined, given: (0..k).map(Some).collect(), selection: None })
+    Ok(Found {
+        refined,
+        given: (0..k).map(Some).collect(),
+        proposed: vec![YOURS.to_owned(); k],
+        selection: None,
+    })
 }
 
 /// Makes each of `k` columns of mean zero and deviation one.
