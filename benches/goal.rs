@@ -3,12 +3,14 @@
 //!     cargo bench --profile dev --bench goal -- sets [FOLDER] [SEEDS]
 //!     cargo bench --profile dev --bench goal -- table FILE TEXT LABEL GOAL [K] [SEEDS] [ROWS]
 //!     cargo bench --profile dev --bench goal -- vectors FILE TEXT V.npy GOAL
+//!     cargo bench --profile dev --bench goal -- count V.npy
 //!     cargo bench --profile dev --bench goal -- edit [TEXTS]
 //!
 //! `sets`: the folder of the GoalEx collections (`*/data.json`, `*/labels.json`; default `../shared/data/goalex`), each
 //! with its own goal: macro-F1 after matching with K given and automatic, with the gold descriptions as predicates, and
 //! how many classes' names hold a content word of the gold description or a synonym of one. `table`: the same for a
-//! table with a column of labels. `vectors`: seconds for a whole corpus whose vectors `semascope embed` wrote. `edit`: seconds to re-assign TEXTS texts (100,000) after a predicate's edit.
+//! table with a column of labels. `vectors`: seconds for a whole corpus whose vectors `semascope embed` wrote. `count`: how far halves of the texts agree on each number of groups, for
+//! such vectors. `edit`: seconds to re-assign TEXTS texts (100,000) after a predicate's edit.
 
 #[path = "../tests/common/texts.rs"]
 mod texts;
@@ -18,14 +20,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use semascope::data::GoalDeed;
 use semascope::data::{Key, Matrix, UNCLUSTERED};
 use semascope::embed::{EmbedParams, Embedder, Texts};
 use semascope::io::npy;
 use semascope::io::read::ReadOptions;
 use semascope::job::Ctx;
+use semascope::math::goal_count::agreements;
 use semascope::math::goal_membership::of_refined;
 use semascope::math::goal_refine::{ROUNDS_AFTER_EDIT, Texts as GoalTexts, refine};
-use semascope::math::goal_space::make_unit;
+use semascope::math::goal_space::{centred, make_unit, smoothed};
 use semascope::math::goal_words::TextWords;
 use semascope::math::neighbours::NeighbourParams;
 use semascope::math::random::Random;
@@ -52,11 +56,12 @@ fn main() -> Result<()> {
             Path::new(vectors),
             GoalParams { goal: goal.into(), ..GoalParams::default() },
         ),
+        ["count", vectors] => count(Path::new(vectors)),
         ["sets", ref rest @ ..] => {
             let folder = rest.first().map_or_else(|| PathBuf::from("../shared/data/goalex"), PathBuf::from);
             sets(&folder, rest.get(1).map_or(Ok(5), |n| n.parse())?)
         }
-        _ => bail!("say sets, table, vectors or edit; the beginning of this file says how"),
+        _ => bail!("say sets, table, vectors, count or edit; the beginning of this file says how"),
     }
 }
 
@@ -133,17 +138,50 @@ fn whole(file: &Path, text: &str, vectors: &Path, params: GoalParams) -> Result<
     let started = Instant::now();
     let inputs = Inputs { corpus: &corpus, matrix: &matrix, knn: Some(&knn), embedder: &embedder };
     let told = |round: goal::Round| {
-        println!("  {:.1} s: {round:?}", started.elapsed().as_secs_f64());
+        let (seconds, of) = (started.elapsed().as_secs_f64(), round.of);
+        println!(
+            "  {seconds:.1} s: round {} of {of}, {} chosen: {:?}",
+            round.round, round.chosen, round.words
+        );
     };
-    let found = goal::run(&inputs, &params, tools, goal::Watch { told: &told, ..goal::Watch::NONE }, &Ctx::quiet())?;
+    let found =
+        goal::run(&inputs, &params, tools, goal::Watch { told: &told, ..goal::Watch::NONE }, &Ctx::quiet())?;
     println!("  explained after {:.1} s {:?}", started.elapsed().as_secs_f64(), found.goals.nuisances);
     for e in &found.goals.explanations {
         println!("    {} ({}; {:?})", e.predicate, e.members.len(), e.held_out.map(|held| held.accuracy));
     }
-    let started = Instant::now();
-    if let Some(working) = &found.working {
-        working.edited(0, &found.goals.explanations[0].predicate, &embedder, &Ctx::quiet())?;
-        println!("  edited in {:.2} s", started.elapsed().as_secs_f64());
+    let which = found.goals.explanations[0].id;
+    let predicate = found.goals.explanations[0].predicate.clone();
+    let document = found.goals.explanations[0].near_misses.first().copied().unwrap_or_default();
+    let mut now = found;
+    for deed in [
+        GoalDeed::Reword { which, predicate: format!("{predicate} and everything about it") },
+        GoalDeed::Reword { which, predicate: "mentions a long journey by train".into() },
+        GoalDeed::Judge { document, which, satisfies: true },
+        GoalDeed::AddBeside { which },
+        GoalDeed::Split { which, parts: 3 },
+    ] {
+        let started = Instant::now();
+        let asked = now.asked.with(deed.clone());
+        now = goal::evaluate(&inputs, &asked, Some(&now), tools, goal::Watch::NONE, &Ctx::quiet())?;
+        println!("  {deed:?}: {:.2} s", started.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
+fn count(vectors: &Path) -> Result<()> {
+    let rows = centred(&npy::read_matrix(vectors)?, None, &Ctx::quiet())?.rows;
+    let on = Computers::new(DevicePreference::Cpu, None);
+    let tools = Tools { cache: None, on: &on };
+    let knn = neighbours::run(&rows, &NeighbourParams::default(), tools, &Ctx::quiet())?;
+    let smooth = smoothed(&rows, &knn, &Ctx::quiet())?;
+    for seed in 0..3 {
+        let started = Instant::now();
+        let found = agreements(&rows, &smooth, seed, &Ctx::quiet())?;
+        let best = found.iter().max_by(|a, b| a.worth().total_cmp(&b.worth()));
+        println!("{best:?}, {:.1} s", started.elapsed().as_secs_f64());
+        let said = found.iter().map(|a| format!("{} {:.2}", a.groups, a.rand));
+        println!("  {}", said.collect::<Vec<_>>().join(", "));
     }
     Ok(())
 }
@@ -168,7 +206,8 @@ fn measure(set: &Set, k: usize, seeds: u64, embedder: &Embedder) -> Result<()> {
     let on = Computers::new(DevicePreference::Cpu, None);
     let explain = |params: &GoalParams| -> Result<(Explained, f64)> {
         let started = Instant::now();
-        let found = goal::run(&inputs, params, Tools { cache: None, on: &on }, goal::Watch::NONE, &Ctx::quiet())?;
+        let found =
+            goal::run(&inputs, params, Tools { cache: None, on: &on }, goal::Watch::NONE, &Ctx::quiet())?;
         Ok((found, started.elapsed().as_secs_f64()))
     };
     println!("{}: {} texts, {}", set.name, set.texts.len(), set.goal);
@@ -195,6 +234,7 @@ fn measure(set: &Set, k: usize, seeds: u64, embedder: &Embedder) -> Result<()> {
             let covered = goals.best.len() - goals.uncovered();
             let only: usize = goals.explanations.iter().map(|e| e.only).sum();
             println!("    covered {covered}, once {only}");
+            println!("    proposed by {}", goals.proposed_by);
             for e in &goals.explanations {
                 println!(
                     "    {} ({}; {:?})",
@@ -223,7 +263,7 @@ fn labels(found: &Explained) -> Vec<u32> {
         Some(working) => {
             let mut labels = vec![UNCLUSTERED; found.goals.best.len()];
             working
-                .documents
+                .documents()
                 .iter()
                 .zip(working.labels())
                 .for_each(|(&i, label)| labels[i as usize] = *label);

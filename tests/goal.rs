@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use common::{SMALL, small_corpus};
+use goals::{embedded, embedder};
 use semascope::data::{Corpus, GoalView, Key, Matrix, UNCLUSTERED};
 use semascope::embed::{EmbedParams, Embedder, Texts};
 use semascope::io::read::ReadOptions;
@@ -18,7 +19,6 @@ use semascope::job::Ctx;
 use semascope::model::{DevicePreference, ModelSource};
 use semascope::stage::goal::{self, Explained, GoalParams, Inputs};
 use semascope::stage::{Computers, StageError, Tools, open};
-use goals::{embedded, embedder};
 use texts::corpus;
 
 fn explained(corpus: &Corpus, params: &GoalParams) -> Result<Explained, StageError> {
@@ -73,7 +73,14 @@ fn a_goal_for_topics_finds_the_subjects_and_tells_of_every_round() {
     let rounds = Mutex::new(Vec::new());
     let params = GoalParams { k: Some(4), ..by("what is talked about?") };
     let told = |round: goal::Round| rounds.lock().unwrap().push(round.clone());
-    let found = goal::run(&inputs, &params, Tools { cache: None, on: &on }, goal::Watch { told: &told, ..goal::Watch::NONE }, &Ctx::quiet()).unwrap();
+    let found = goal::run(
+        &inputs,
+        &params,
+        Tools { cache: None, on: &on },
+        goal::Watch { told: &told, ..goal::Watch::NONE },
+        &Ctx::quiet(),
+    )
+    .unwrap();
     let goals = &found.goals;
     assert_eq!((goals.view.clone(), goals.explanations.len()), (GoalView::Meaning, 4));
     assert!(agreeing(&goals.best, &subjects) > SMALL * 8 / 10, "{}", agreeing(&goals.best, &subjects));
@@ -163,6 +170,36 @@ fn the_goal_says_how_texts_are_compared() {
 }
 
 #[test]
+fn predicates_about_style_find_the_texts_that_are_written_so() {
+    let texts: Vec<String> = (0..90)
+        .map(|i| match i % 3 {
+            0 => format!("WOW!!! so much fun #{i} @all 😀😀"),
+            1 => format!("Where was it {i} days ago?\nWho took it away?"),
+            _ => {
+                format!("The committee, which had met {i} times, published its report; nobody was surprised.")
+            }
+        })
+        .collect();
+    let predicates = ["uses emoji and hashtags", "asks questions", "is formal, with long sentences"];
+    let params =
+        GoalParams { predicates: predicates.map(str::to_owned).to_vec(), ..by("by how they are written") };
+    let goals = explained(&corpus(&texts), &params).unwrap().goals;
+    assert_eq!(goals.view, GoalView::Style);
+    for (number, (e, predicate)) in goals.explanations.iter().zip(predicates).enumerate() {
+        assert_eq!(e.predicate, predicate);
+        assert!(e.members.len() == 30 && e.members.iter().all(|i| *i as usize % 3 == number), "{predicate}");
+    }
+    // In other words, which no rule knows.
+    let one = GoalParams {
+        predicates: vec!["employs smiling pictograms, emoticons".into()],
+        k: Some(3),
+        ..by("by how they are written")
+    };
+    let goals = explained(&corpus(&texts), &one).unwrap().goals;
+    assert!(goals.explanations[0].members.iter().all(|i| i % 3 == 0) && goals.explanations.len() == 3);
+}
+
+#[test]
 fn goals_in_plain_words_pick_the_view_that_a_reader_would() {
     use semascope::math::goal_view::{Question, View};
     let embedder = embedder();
@@ -230,8 +267,12 @@ fn what_a_goal_cannot_do_is_said_in_a_sentence() {
     assert!(failure(&small, &many).contains("ask for at most 30"));
     let column = GoalParams { view: Some(GoalView::Column("nothing".into())), ..by("by topic") };
     assert_eq!(failure(&small, &column), "There is no column “nothing”.");
-    let style = GoalParams { predicates: vec!["is a poem".into()], ..by("by writing style") };
-    assert!(failure(&small, &style).contains("Predicates of your own"));
+    let style = GoalParams { predicates: vec!["is about horses".into()], ..by("by writing style") };
+    let sentence = failure(&small, &style);
+    assert!(sentence.starts_with("“is about horses” says nothing about how texts are written"), "{sentence}");
+    assert!(sentence.contains("uses emoji"), "{sentence}");
+    let style = GoalParams { predicates: vec!["uses hashtags".into()], ..by("by writing style") };
+    assert!(failure(&small, &style).contains("they are all alike in hashtags"));
 }
 
 #[test]
@@ -272,6 +313,12 @@ fn a_stopped_goal_stops() {
     let ctx = Ctx::quiet();
     let stop = ctx.cancel.clone();
     let told = move |_: goal::Round| stop.cancel();
-    let found = goal::run(&inputs, &by("by topic"), Tools { cache: None, on: &on }, goal::Watch { told: &told, ..goal::Watch::NONE }, &ctx);
+    let found = goal::run(
+        &inputs,
+        &by("by topic"),
+        Tools { cache: None, on: &on },
+        goal::Watch { told: &told, ..goal::Watch::NONE },
+        &ctx,
+    );
     assert!(matches!(found, Err(StageError::Cancelled)));
 }

@@ -69,7 +69,8 @@ impl Steered {
 
     /// The explanation whose members are mostly of a subject.
     fn about(&self, subject: &str) -> &Explanation {
-        let of = |e: &&Explanation| e.members.iter().filter(|i| self.subjects[**i as usize] == subject).count();
+        let of =
+            |e: &&Explanation| e.members.iter().filter(|i| self.subjects[**i as usize] == subject).count();
         self.goals().explanations.iter().max_by_key(of).unwrap()
     }
 
@@ -96,7 +97,9 @@ fn check(goals: &Goals) {
     let mut satisfied = vec![0usize; SMALL];
     for e in &goals.explanations {
         assert!(e.members.is_sorted_by(|a, b| a < b));
-        assert!((0..SMALL as u32).all(|i| (e.scores[i as usize] >= 0.5) == e.members.binary_search(&i).is_ok()));
+        assert!(
+            (0..SMALL as u32).all(|i| (e.scores[i as usize] >= 0.5) == e.members.binary_search(&i).is_ok())
+        );
         e.members.iter().for_each(|&i| satisfied[i as usize] += 1);
         assert!(!e.title.is_empty() && !e.predicate.is_empty());
     }
@@ -195,17 +198,16 @@ fn what_is_missing_and_what_lies_beside_can_be_added() {
 fn examples_show_what_an_explanation_is_about() {
     let params = GoalParams { goal: "by topic".into(), k: Some(2), ..GoalParams::default() };
     let mut goal = Steered::asked(params);
-    let some: Vec<u32> = (0..SMALL as u32)
-        .filter(|i| goal.subjects[*i as usize] == "astronomy")
-        .step_by(5)
-        .collect();
+    let some: Vec<u32> =
+        (0..SMALL as u32).filter(|i| goal.subjects[*i as usize] == "astronomy").step_by(5).collect();
     goal.does(GoalDeed::AddLike { documents: some.clone() });
     check(goal.goals());
     let added = goal.goals().explanations.last().unwrap();
     assert!(goal.count(&added.members, "astronomy") > 20, "{:?}", added.members);
     // The same from the start.
     let seeds = vec![semascope::data::Seed { documents: some, ..Default::default() }];
-    let goal = Steered::asked(GoalParams { goal: "by topic".into(), k: Some(4), seeds, ..GoalParams::default() });
+    let goal =
+        Steered::asked(GoalParams { goal: "by topic".into(), k: Some(4), seeds, ..GoalParams::default() });
     check(goal.goals());
     let first = &goal.goals().explanations[0];
     assert!(first.pinned && first.proposed_by == "your examples");

@@ -203,7 +203,9 @@ fn explanations_go_out_as_columns_and_json() {
     until(&mut session, "the file", |session| !session.is_busy());
     let csv = fs::read_to_string(&path).unwrap();
     let header = csv.lines().next().unwrap();
-    assert!(header.ends_with("semascope_explanation_4,semascope_explanation_4_score,semascope_goal,semascope_goal_title"));
+    assert!(header.ends_with(
+        "semascope_explanation_4,semascope_explanation_4_score,semascope_goal,semascope_goal_title"
+    ));
     let json: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(home.path().join("explanations.json")).unwrap()).unwrap();
     let goals = session.explanations(0).unwrap();

@@ -228,8 +228,7 @@ impl Asked {
 }
 
 fn renumbered(documents: &[u32], new_of: &[Option<u32>]) -> Vec<u32> {
-    let mut found: Vec<u32> =
-        documents.iter().filter_map(|&id| *new_of.get(id as usize)?).collect();
+    let mut found: Vec<u32> = documents.iter().filter_map(|&id| *new_of.get(id as usize)?).collect();
     found.sort_unstable();
     found
 }

@@ -213,10 +213,7 @@ impl EditsChange {
 impl Edits {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
-        self.regroupings.is_empty()
-            && self.tags.is_empty()
-            && self.pins.is_empty()
-            && self.goals.is_empty()
+        self.regroupings.is_empty() && self.tags.is_empty() && self.pins.is_empty() && self.goals.is_empty()
     }
 
     /// Gives a cluster a title, or its computed one back.

@@ -89,7 +89,8 @@ pub(super) fn read_goals(bytes: &[u8], n: usize) -> Result<Goals, Damage> {
     let within = |ids: &[u32]| ids.iter().all(|&id| (id as usize) < n);
     let mut rest = members.as_slice();
     for (at, (explanation, count)) in goals.explanations.iter_mut().zip(counts).enumerate() {
-        let (own, others) = rest.split_at_checked(count).ok_or_else(|| Damage::new("documents are missing"))?;
+        let (own, others) =
+            rest.split_at_checked(count).ok_or_else(|| Damage::new("documents are missing"))?;
         ensure(own.is_sorted_by(|a, b| a < b) && within(own), "a list of documents makes no sense")?;
         ensure(
             within(&explanation.exemplars) && within(&explanation.near_misses),

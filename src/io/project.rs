@@ -22,8 +22,8 @@ use super::stored_zip::StoredZip;
 use super::tensors::{self, Damage};
 use super::{FileError, atomic, corpus_part, npy, withheld};
 use crate::data::{
-    Bytes, Clusters, Column, Corpus, Edits, Goals, Key, Knn, Layout, MapQuality, Matrix, Members, Names, ReadReport,
-    Typed,
+    Bytes, Clusters, Column, Corpus, Edits, Goals, Key, Knn, Layout, MapQuality, Matrix, Members, Names,
+    ReadReport, Typed,
 };
 use crate::job::Ctx;
 
@@ -420,7 +420,8 @@ pub fn open(path: &Path, ctx: &Ctx) -> Result<Opened, FileError> {
     let mut goals = Vec::new();
     let answered = manifest.parts.iter().filter(|part| part.starts_with(GOALS)).count().min(MOST_GOALS);
     for number in 0..answered {
-        let of_goal = take.part(&goals_part(number), "explanations of a goal", |_, bytes| read_goals(bytes, n))?;
+        let of_goal =
+            take.part(&goals_part(number), "explanations of a goal", |_, bytes| read_goals(bytes, n))?;
         goals.extend(of_goal.map(Arc::new));
     }
     let named = clusters.as_ref().filter(|_| !manifest.names.is_null());

@@ -57,7 +57,12 @@ pub(super) struct Tensor<'a> {
 }
 
 impl<'a> Tensor<'a> {
-    pub(super) fn new<T: Pod>(name: impl Into<String>, dtype: Dtype, shape: &[usize], values: &'a [T]) -> Self {
+    pub(super) fn new<T: Pod>(
+        name: impl Into<String>,
+        dtype: Dtype,
+        shape: &[usize],
+        values: &'a [T],
+    ) -> Self {
         Self { name: name.into(), dtype, shape: shape.to_vec(), data: bytemuck::cast_slice(values) }
     }
 }

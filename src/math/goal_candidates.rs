@@ -32,8 +32,32 @@ const ERROR_COST: f64 = 0.5;
 pub enum From {
     /// A part of a clustering.
     Part,
-    /// A predicate in words, by its number.
+    /// A predicate of a person's own, by its number.
     Words(usize),
+    /// A kind of what the goal asks for, by the proposal's number.
+    Kind(usize),
+    /// A phrase that sets a part's texts apart, by the proposal's number.
+    Phrase(usize),
+}
+
+impl From {
+    /// Whether a person wants it in any case.
+    pub fn is_own(self) -> bool {
+        matches!(self, Self::Words(_))
+    }
+}
+
+/// A word or phrase that may stand for a group of texts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposal {
+    /// Whether it is a kind of what the goal asks for, or a phrase of the texts.
+    pub is_kind: bool,
+    /// Who proposed it, in words.
+    pub by: String,
+    /// A unit vector.
+    pub direction: Vec<f32>,
+    /// How many texts the group has that it was proposed for.
+    pub texts: usize,
 }
 
 /// A predicate that may explain some texts.
@@ -121,6 +145,33 @@ pub fn from_direction(
     refined(rows, direction, Some(threshold), From::Words(words), None, ctx)
 }
 
+/// A candidate from a word or phrase, number `number`: at first as many texts as it was proposed for, those nearest to
+/// it. It is as good as the word tells the texts that it settles on from the others, so that one that only led to a
+/// group does not stand for it.
+pub fn from_proposal(
+    rows: &Matrix,
+    proposal: &Proposal,
+    number: usize,
+    ctx: &Ctx,
+) -> Result<Option<Candidate>, Cancelled> {
+    let near = scores(rows, &proposal.direction, ctx)?;
+    let mut ordered = near.clone();
+    let last = proposal.texts.clamp(1, ordered.len().max(1)) - 1;
+    if last >= ordered.len() {
+        return Ok(None);
+    }
+    let threshold = *ordered.select_nth_unstable_by(last, |a, b| b.total_cmp(a)).1;
+    let from = if proposal.is_kind { From::Kind(number) } else { From::Phrase(number) };
+    let found = refined(rows, proposal.direction.clone(), Some(threshold), from, None, ctx)?;
+    Ok(found.map(|mut candidate| {
+        let mut member = vec![false; near.len()];
+        candidate.members.iter().for_each(|&i| member[i as usize] = true);
+        let by_word = best_threshold(&near, |i| member[i]).f1;
+        candidate.separation = candidate.separation.min(by_word);
+        candidate
+    }))
+}
+
 /// The products of all rows with one vector.
 fn scores(rows: &Matrix, direction: &[f32], ctx: &Ctx) -> Result<Vec<f32>, Cancelled> {
     ctx.cancel.check()?;
@@ -161,13 +212,13 @@ fn refined(
 }
 
 /// Adds those of `new` that hold for at least 1% of `n` texts and at most `largest_share`, and that are no
-/// candidate of `known` again. What comes from words is kept whatever it holds for.
+/// candidate of `known` again. A person's own are kept whatever they hold for.
 pub fn add_new(known: &mut Vec<Candidate>, new: Vec<Candidate>, n: usize, largest_share: f64) {
     for candidate in new {
         let share = candidate.members.len() as f64 / n.max(1) as f64;
         let fits = (LEAST_SHARE..=largest_share).contains(&share);
         let again = || known.iter().any(|other| jaccard(&candidate.members, &other.members) > SAME);
-        if candidate.from != From::Part || (fits && !again()) {
+        if candidate.from.is_own() || (fits && !again()) {
             known.push(candidate);
         }
     }
@@ -241,6 +292,26 @@ mod tests {
         assert_eq!(found.from, From::Words(4));
         let right = found.members.iter().filter(|i| **i % 3 == 0).count();
         assert!(right == 100 && found.members.len() < 110, "{right} of {}", found.members.len());
+    }
+
+    #[test]
+    fn a_word_is_worth_as_much_as_it_tells_its_group_from_the_others() {
+        let rows = three_kinds(300);
+        let from = |mut direction: Vec<f32>, is_kind| {
+            make_unit(&mut direction, 3);
+            let proposal = Proposal { is_kind, by: String::new(), direction, texts: 100 };
+            from_proposal(&rows, &proposal, 7, &Ctx::quiet()).unwrap().unwrap()
+        };
+        let (right, vague) = (from(vec![1.0, 0.1, 0.0], true), from(vec![1.0, 0.8, 0.2], false));
+        assert_eq!((right.from, vague.from), (From::Kind(7), From::Phrase(7)));
+        assert!(right.members.len() == 100 && right.members.iter().all(|i| i % 3 == 0));
+        assert!(
+            right.separation > 0.95 && vague.separation < 0.9,
+            "{} {}",
+            right.separation,
+            vague.separation
+        );
+        assert!(vague.cost() > right.cost() + 5.0);
     }
 
     #[test]

@@ -100,7 +100,8 @@ pub fn held_out(
         (gathered(texts.rows, ids), texts.words.gathered(ids), labels)
     };
     let (rows, words, half_labels) = half(known);
-    let refined = refine(Texts { rows: &rows, words: &words, fixed: &[], barred: &[] }, half_labels, k, ROUNDS, ctx)?;
+    let refined =
+        refine(Texts { rows: &rows, words: &words, fixed: &[], barred: &[] }, half_labels, k, ROUNDS, ctx)?;
     let borders = borders(&refined.scores, &refined.labels, k);
     let (rows, words, truth) = half(others);
     let scores = refined.model.scores(Texts { rows: &rows, words: &words, fixed: &[], barred: &[] }, ctx)?;

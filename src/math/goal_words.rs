@@ -52,9 +52,8 @@ fn for_each_word(text: &str, mut each: impl FnMut(&str)) {
 
 /// The same on every machine: FNV-1a.
 fn hash(word: &str) -> u64 {
-    word.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
-    })
+    word.bytes()
+        .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
 }
 
 impl TextWords {
@@ -115,7 +114,8 @@ impl TextWords {
 
     /// The words of some of the texts, numbered as they are here.
     pub fn gathered(&self, texts: &[u32]) -> Self {
-        let mut found = Self { words: self.words, hashes: self.hashes.clone(), starts: vec![0], ids: Vec::new() };
+        let mut found =
+            Self { words: self.words, hashes: self.hashes.clone(), starts: vec![0], ids: Vec::new() };
         for &text in texts {
             found.ids.extend(self.of_text(text as usize));
             found.starts.push(found.ids.len());

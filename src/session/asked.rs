@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::space::Space;
-use super::{Colouring, GoalState, LiveRound, Import, Notice, Session, Step, StepState, StepStatus};
+use super::{Colouring, GoalState, Import, LiveRound, Notice, Session, Step, StepState, StepStatus};
 use crate::data::{Clusters, Corpus, Edits, Goals, Key, Knn, Layout, MapQuality, Matrix, Names};
 use crate::io::settings::Settings;
 use crate::io::work::Unfinished;

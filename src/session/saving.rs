@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::data::{Goals, Key};
-use crate::io::{clusters_csv, explanations_json};
 use crate::io::project::{self, Project, SaveOptions};
 use crate::io::work::{Base, ProjectLock};
+use crate::io::{clusters_csv, explanations_json};
 use crate::job::{Ctx, Job, Outcome};
 use crate::stage::StageError;
 

@@ -195,7 +195,9 @@ impl SemascopeApp {
                 self.names.extend(problem_report::names_in([path]));
                 self.remember_view();
             }
-            Command::ExportClusters(path) | Command::ExportGoal(_, path) => self.names.extend(problem_report::names_in([path])),
+            Command::ExportClusters(path) | Command::ExportGoal(_, path) => {
+                self.names.extend(problem_report::names_in([path]))
+            }
             Command::CloseCorpus => self.thumbnails.renew(&self.session, &self.wake),
             _ => {}
         }
@@ -249,12 +251,8 @@ impl SemascopeApp {
         let theme = Theme::of(ui);
         let bar = egui::Frame::new().fill(theme.panel).inner_margin(Margin::symmetric(12, 0));
         let Panes { left, right, bottom, .. } = &self.panes;
-        let open = top_bar::Open {
-            mode: self.mode,
-            pipeline: left.open,
-            table: bottom.open,
-            inspector: right.open,
-        };
+        let open =
+            top_bar::Open { mode: self.mode, pipeline: left.open, table: bottom.open, inspector: right.open };
         Panel::top("top bar").exact_size(TOP_BAR).frame(bar).show(ui, |ui| {
             top_bar::show(ui, &self.session, open, wishes);
         });

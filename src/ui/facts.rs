@@ -93,7 +93,9 @@ impl Facts {
 
     /// Asks for the passages that decided, of the explanation that is looked at.
     fn update_passages(&mut self, session: &Session, wake: &Wake) {
-        let (Some(corpus), Some((goal, id))) = (session.corpus(), session.focus_explanation()) else { return };
+        let (Some(corpus), Some((goal, id))) = (session.corpus(), session.focus_explanation()) else {
+            return;
+        };
         let Some(answer) = session.goal(goal).and_then(|goal| goal.answer.cloned()) else { return };
         let key = (Same(answer.goals().clone()), id);
         let of = move |corpus: &Corpus, answer: &Answer, document: u32, ctx: &Ctx| -> Option<Range<usize>> {
@@ -106,7 +108,8 @@ impl Facts {
             let goals = answer.goals();
             let explanation = goals.place(id).and_then(|place| goals.explanations.get(place));
             let documents = explanation.into_iter().flat_map(|e| e.exemplars.iter().chain(&e.near_misses));
-            let found = documents.filter_map(|&document| Some((document, of(&corpus, &answer, document, ctx)?)));
+            let found =
+                documents.filter_map(|&document| Some((document, of(&corpus, &answer, document, ctx)?)));
             found.collect()
         });
         let Some(document) = session.focus() else { return };

@@ -32,9 +32,12 @@ pub struct Inputs {
 impl Inputs {
     /// The topics of the map as it lies now; `None` while there are none.
     pub fn of(session: &Session) -> Option<Self> {
-        let shown = |clusters: &Arc<Clusters>, names: &Arc<Names>| (Same(clusters.clone()), Same(names.clone()));
+        let shown =
+            |clusters: &Arc<Clusters>, names: &Arc<Names>| (Same(clusters.clone()), Same(names.clone()));
         let goal = match session.colouring()?.by {
-            ColourBy::Goal(goal) | ColourBy::Explanation(goal, _) => session.goal_clusters(goal).zip(Some(goal)),
+            ColourBy::Goal(goal) | ColourBy::Explanation(goal, _) => {
+                session.goal_clusters(goal).zip(Some(goal))
+            }
             _ => None,
         };
         let (of, topics): (NamesOf, Vec<Named>) = match goal {

@@ -177,10 +177,7 @@ impl MapPanel {
     }
 
     /// The colour of an explanation on the map, while the map is coloured by its goal.
-    pub fn explanation_colours(
-        &self,
-        session: &Session,
-    ) -> impl Fn(u32, u32) -> Option<Color32> + use<> {
+    pub fn explanation_colours(&self, session: &Session) -> impl Fn(u32, u32) -> Option<Color32> + use<> {
         let goal = match session.colouring().map(|colouring| colouring.by) {
             Some(ColourBy::Goal(goal)) => Some(goal),
             _ => None,

@@ -232,7 +232,8 @@ fn export_menu(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
         }
     });
     for goal in session.goals().filter(|goal| goal.answer.is_some()) {
-        let name = format!("Explanations “{}” as CSV…", super::goal_facts::goal_title(session, goal.asked.id));
+        let name =
+            format!("Explanations “{}” as CSV…", super::goal_facts::goal_title(session, goal.asked.id));
         if item(ui, icons::FILE_CSV, &name, "") {
             wishes.act(Action::PickGoalFile(goal.asked.id));
         }

@@ -106,7 +106,13 @@ impl Space {
 
     fn state_of<'a>(&'a self, asked: &'a Arc<Asked>) -> GoalState<'a> {
         let Some(work) = self.goal_work.get(&asked.id) else {
-            return GoalState { asked, answer: None, state: StepState::Waiting, rounds: Vec::new(), took: None };
+            return GoalState {
+                asked,
+                answer: None,
+                state: StepState::Waiting,
+                rounds: Vec::new(),
+                took: None,
+            };
         };
         GoalState {
             asked,
@@ -134,10 +140,10 @@ impl Space {
         let knn = self.knn.fresh(self.knn_request(params)).cloned();
         for asked in self.edits.goals.clone() {
             let request = self.goal_request(&asked);
-            let work = self.goal_work.entry(asked.id).or_insert_with(|| GoalWork {
-                cell: Cell::remembering(EARLIER),
-                ..GoalWork::default()
-            });
+            let work = self
+                .goal_work
+                .entry(asked.id)
+                .or_insert_with(|| GoalWork { cell: Cell::remembering(EARLIER), ..GoalWork::default() });
             work.cell.recall(request);
             let Some(key) = request.filter(|_| work.cell.needs(request)) else { continue };
             let from = work.cell.value().map(|answer| answer.explained.clone());

@@ -26,9 +26,9 @@ use super::cell::{Cell, News};
 use super::{Colouring, Notice, NoticeAction, Severity, Step};
 
 pub(super) use editing::Grouped;
-pub use goals::{Answer, GoalState, LiveRound};
-use goals::GoalWorks;
 use editing::ShownNames;
+use goals::GoalWorks;
+pub use goals::{Answer, GoalState, LiveRound};
 use steps::model;
 pub(super) use stored::Waking;
 

@@ -10,6 +10,7 @@ mod steer_read;
 mod view;
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -167,8 +168,16 @@ pub fn run(
         (watch.told)(round);
     };
     let watch = Watch { told: &told, ..watch };
-    let found = rounds::run(compared.texts(&[], &[]), &compared.smooth, &given, params, watch, ctx)?;
-    let (named, word_mean) = naming::named(&seen, &compared, &found)?;
+    // Words say nothing of how texts are written.
+    let vocabulary = LazyCell::new(|| naming::Vocabulary::of(&seen));
+    let proposals =
+        || if style { Ok(Vec::new()) } else { vocabulary.proposals(&compared.rows, &compared.smooth) };
+    let texts = compared.texts(&[], &[]);
+    let found = rounds::run(texts, &compared.smooth, &given, &proposals, params, watch, ctx)?;
+    let (named, word_mean) = match &compared.features {
+        Some(features) => (naming::by_style(features, &found, params), Vec::new()),
+        None => naming::by_words(&vocabulary, &compared.rows, &found)?,
+    };
     let k = found.refined.model.k;
     let is_banned = |c: usize| found.given[c].is_some_and(|at| at >= params.own());
     let banned: Vec<u32> = (0..k).filter(|&c| is_banned(c)).map(|c| c as u32).collect();
@@ -177,7 +186,7 @@ pub fn run(
         .map(|c| Meta {
             id: c as u32,
             named: named[c].clone(),
-            proposed_by: proposed_by(found.given[c], params, style),
+            proposed_by: proposed_by(found.given[c], &found.proposed[c], params),
             pinned: found.given[c].is_some(),
         })
         .collect();
@@ -190,7 +199,7 @@ pub fn run(
         why,
         nuisances: compared.nuisances.clone(),
         selection: found.selection.clone(),
-        proposed_by: proposer(style, compared.rows.rows(), embedder),
+        proposed_by: proposer(style, &found.proposed, compared.rows.rows(), embedder),
         assigned_by: if style { "style".into() } else { format!("{} and words", embedder.name()) },
     };
     let refined = found.refined;
@@ -292,23 +301,29 @@ fn check_counts(texts: usize, params: &GoalParams) -> Result<(), StageError> {
     Ok(())
 }
 
-/// Who proposed the predicates, in words.
-fn proposer(style: bool, texts: usize, embedder: &Embedder) -> String {
+/// Who proposed the predicates, in words; `proposed` says it of each.
+fn proposer(style: bool, proposed: &[String], texts: usize, embedder: &Embedder) -> String {
+    let mut who: Vec<&str> = Vec::new();
+    for by in proposed {
+        if !who.contains(&by.as_str()) {
+            who.push(by);
+        }
+    }
+    let who = who.join("; ");
     if style {
-        return "parts of the texts by style, named by marked features".into();
+        return format!("{who}; compared by style, named by marked features");
     }
     let judged =
         if texts > JUDGED_ON { format!(", judged on {JUDGED_ON} random texts") } else { String::new() };
-    format!("parts of the texts by {}, named by WordNet and phrases{judged}", embedder.name())
+    format!("{who}; compared by {}, named by WordNet and phrases{judged}", embedder.name())
 }
 
 /// Who proposed one explanation, in words; `given` is its number among the person's own.
-fn proposed_by(given: Option<usize>, params: &GoalParams, style: bool) -> String {
+fn proposed_by(given: Option<usize>, proposed: &str, params: &GoalParams) -> String {
     match given {
         Some(at) if at < params.predicates.len() => "your words".into(),
         Some(_) => "your examples".into(),
-        None if style => "a part of the texts by style".into(),
-        None => "a part of the texts".into(),
+        None => proposed.to_owned(),
     }
 }
 

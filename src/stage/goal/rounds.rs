@@ -2,7 +2,10 @@
 
 use crate::data::{Clusters, Matrix, SelectionReport, UNCLUSTERED};
 use crate::job::Ctx;
-use crate::math::goal_candidates::{Candidate, From, add_new, from_direction, from_parts, parts};
+use crate::math::goal_candidates::{
+    Candidate, From, Proposal, add_new, from_direction, from_parts, from_proposal, jaccard, parts,
+};
+use crate::math::goal_count::stable_count;
 use crate::math::goal_refine::{
     Model, ROUNDS as REFINEMENTS, ROUNDS_AFTER_EDIT, Refined, Texts, best_labels, inertia, lloyd, refine,
 };
@@ -26,6 +29,9 @@ const RESTARTS: usize = 10;
 const WORSE: f64 = 1.01;
 /// Nothing more is proposed once there are so many candidates: the solver would only take longer.
 const ENOUGH_CANDIDATES: usize = 400;
+
+/// A cluster and a candidate that share more of their texts than this (Jaccard) are one group.
+const SAME_GROUP: f64 = 0.5;
 
 /// The solver stops after this work in each round (a second or two).
 const WORK: u64 = 1 << 31;
@@ -54,16 +60,19 @@ pub(super) struct Found {
     pub refined: Refined,
     /// Larger clusters first, but a person's predicates before all others in their order.
     pub given: Vec<Option<usize>>,
+    /// Who proposed each, in words.
+    pub proposed: Vec<String>,
     pub selection: Option<SelectionReport>,
 }
 
 /// Explains `texts`; `given` are directions of the person's own predicates, end to end, and behind them of those that
 /// are banned: these are clusters like others, which keep their texts to themselves. `smooth` are the rows that are
-/// clustered.
+/// clustered. `proposals` makes the words and phrases that may stand for groups.
 pub(super) fn run(
     texts: Texts<'_>,
     smooth: &Matrix,
     given: &[f32],
+    proposals: &dyn Fn() -> Result<Vec<Proposal>, StageError>,
     params: &GoalParams,
     watch: Watch<'_>,
     ctx: &Ctx,
@@ -80,7 +89,17 @@ pub(super) fn run(
     for (number, direction) in given.chunks_exact(dim.max(1)).enumerate() {
         known.extend(from_direction(rows, direction.to_vec(), number, ctx)?);
     }
-    let largest_share = Choice::largest_share_for(params.k);
+    // Where nobody said how many: as many as are worth their price, and no fewer than halves of the texts agree on.
+    let stable = match params.k {
+        None => stable_count(rows, smooth, params.seed, ctx)?,
+        Some(_) => None,
+    };
+    let mut k = params.k;
+    let mut counts = parts(k);
+    counts
+        .extend(stable.into_iter().flat_map(|stable| parts(Some(stable))).filter(|c| !parts(k).contains(c)));
+    let largest_share = Choice::largest_share_for(k.or(stable));
+    let proposals = proposals()?;
     let mut ids: Vec<u32> = (0..n as u32).collect();
     let mut best: Option<(Selection, usize)> = None;
     let mut rounds = 0;
@@ -90,18 +109,27 @@ pub(super) fn run(
             break;
         }
         let seed = params.seed.wrapping_mul(7).wrapping_add(round as u64);
-        let new = from_parts(rows, smooth, &ids, &parts(params.k), seed, ctx)?;
+        let new = from_parts(rows, smooth, &ids, &counts, seed, ctx)?;
         add_new(&mut known, new, n, largest_share);
+        if round == 0 {
+            for (number, proposal) in proposals.iter().enumerate() {
+                let new = from_proposal(rows, proposal, number, ctx)?;
+                add_new(&mut known, new.into_iter().collect(), n, largest_share);
+            }
+        }
         if known.is_empty() {
             break;
         }
-        let selection = choose(&known, n, params, ctx)?;
+        let mut selection = choose(&known, n, k, params, ctx)?;
+        if k.is_none() && stable.is_some_and(|stable| selection.chosen.len() < stable) {
+            k = stable;
+            selection = choose(&known, n, k, params, ctx)?;
+        }
         let mut best_of = vec![UNCLUSTERED; n];
         for (place, &j) in selection.chosen.iter().enumerate().rev() {
             known[j].members.iter().for_each(|&i| best_of[i as usize] = place as u32);
         }
-        let uncovered: Vec<u32> =
-            (0..n as u32).filter(|&i| best_of[i as usize] == UNCLUSTERED).collect();
+        let uncovered: Vec<u32> = (0..n as u32).filter(|&i| best_of[i as usize] == UNCLUSTERED).collect();
         rounds = round + 1;
         (watch.told)(Round {
             round: rounds,
@@ -140,27 +168,63 @@ pub(super) fn run(
         greedy_cost: selection.greedy_cost,
     };
     ctx.progress.begin("Refining explanations", "rounds", REFINEMENTS as u64, 0);
-    let (labels, k) = start(smooth, &chosen, params, ctx)?;
+    let (labels, k) = start(smooth, &chosen, k, params.seed, ctx)?;
     let refined = refine(texts, labels, k, REFINEMENTS, ctx)?;
     let (refined, given) = ordered(texts, refined, &known, ctx)?;
-    Ok(Found { refined, given, selection: Some(report) })
+    let proposed = proposed(&refined, &given, &chosen, &proposals);
+    Ok(Found { refined, given, proposed, selection: Some(report) })
 }
 
-fn choose(known: &[Candidate], n: usize, params: &GoalParams, ctx: &Ctx) -> Result<Selection, StageError> {
+fn choose(
+    known: &[Candidate],
+    n: usize,
+    k: Option<usize>,
+    params: &GoalParams,
+    ctx: &Ctx,
+) -> Result<Selection, StageError> {
     let members: Vec<Vec<u32>> = known.iter().map(|candidate| candidate.members.clone()).collect();
-    let own = |candidate: &Candidate| candidate.from != From::Part;
     let choice = Choice {
-        k: params.k,
+        k,
         lambda: params.lambda,
         mu: params.mu,
         price: Some(PRICE * n as f64),
         costs: known.iter().map(Candidate::cost).collect(),
-        pinned: (0..known.len()).filter(|&j| own(&known[j])).collect(),
+        pinned: (0..known.len()).filter(|&j| known[j].from.is_own()).collect(),
         work: WORK,
         seed: params.seed,
         ..Choice::default()
     };
     Ok(select(&Membership::new(n, &members), &choice, ctx)?)
+}
+
+/// Who proposed what a person did not give.
+const A_PART: &str = "a part of the texts";
+const YOURS: &str = "yours";
+
+/// Who proposed each cluster, in words: whoever proposed the chosen candidate that shares most of its texts with it.
+fn proposed(
+    refined: &Refined,
+    given: &[Option<usize>],
+    chosen: &[&Candidate],
+    proposals: &[Proposal],
+) -> Vec<String> {
+    let mut members = vec![Vec::new(); given.len()];
+    for (i, &label) in refined.labels.iter().enumerate().filter(|(_, label)| **label != UNCLUSTERED) {
+        members[label as usize].push(i as u32);
+    }
+    let by = |members: &Vec<u32>| {
+        let others = chosen.iter().filter(|candidate| !candidate.from.is_own());
+        let shares = others.map(|candidate| (jaccard(&candidate.members, members), candidate.from));
+        match shares.max_by(|a, b| a.0.total_cmp(&b.0)) {
+            // Where plain clusters were taken instead, the candidate may be a different group.
+            Some((share, From::Kind(number) | From::Phrase(number))) if share > SAME_GROUP => {
+                proposals[number].by.clone()
+            }
+            _ => A_PART.to_owned(),
+        }
+    };
+    let who = members.iter().zip(given);
+    who.map(|(members, given)| if given.is_some() { YOURS.to_owned() } else { by(members) }).collect()
 }
 
 fn in_words(status: Status) -> &'static str {
@@ -177,11 +241,12 @@ fn in_words(status: Status) -> &'static str {
 fn start(
     smooth: &Matrix,
     chosen: &[&Candidate],
-    params: &GoalParams,
+    k: Option<usize>,
+    seed: u64,
     ctx: &Ctx,
 ) -> Result<(Vec<u32>, usize), StageError> {
     let (n, dim) = (smooth.rows(), smooth.dim());
-    let k = params.k.unwrap_or(chosen.len()).max(chosen.len());
+    let k = k.unwrap_or(chosen.len()).max(chosen.len());
     if k == 1 {
         let mut labels = vec![UNCLUSTERED; n];
         chosen[0].members.iter().for_each(|&i| labels[i as usize] = 0);
@@ -190,7 +255,7 @@ fn start(
     let plain = || {
         let params = KMeansParams {
             k,
-            seed: params.seed,
+            seed,
             restarts: RESTARTS,
             centre: false,
             metric: Metric::Euclidean,
@@ -211,7 +276,7 @@ fn start(
     }
     let labels = lloyd(smooth, centres, k, ctx)?;
     // A person's predicates are not given up for tighter clusters.
-    if chosen.iter().any(|candidate| candidate.from != From::Part) {
+    if chosen.iter().any(|candidate| candidate.from.is_own()) {
         return Ok((labels, k));
     }
     let (others, count) = plain()?;
@@ -263,7 +328,12 @@ fn from_predicates(texts: Texts<'_>, given: &[f32], k: usize, ctx: &Ctx) -> Resu
     let mut scores = products(texts.rows, given, ctx)?;
     standardise(&mut scores, k);
     let refined = refine(texts, best_labels(&scores, k), k, REFINEMENTS, ctx)?;
-    Ok(Found { refined, given: (0..k).map(Some).collect(), selection: None })
+    Ok(Found {
+        refined,
+        given: (0..k).map(Some).collect(),
+        proposed: vec![YOURS.to_owned(); k],
+        selection: None,
+    })
 }
 
 /// Makes each of `k` columns of mean zero and deviation one.

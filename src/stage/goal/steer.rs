@@ -120,13 +120,9 @@ impl Steering<'_> {
 
     /// Where words point among the texts, a unit vector.
     fn direction(&self, predicate: &str) -> Result<Vec<f32>, StageError> {
-        let mean = &self.working.word_mean;
-        if mean.is_empty() {
-            return Err(StageError::Failed(
-                "Words cannot be compared with how texts are written. Rename the explanation, or compare the texts \
-                 by meaning."
-                    .into(),
-            ));
+        let (compared, mean) = (&self.working.compared, &self.working.word_mean);
+        if compared.features.is_some() {
+            return naming::style_direction(predicate, &compared.rows, self.inputs.embedder, self.ctx);
         }
         let mut direction = embedded(self.inputs.embedder, &[predicate.to_owned()], self.ctx)?;
         direction.iter_mut().zip(mean.iter()).for_each(|(x, mean)| *x -= mean);
@@ -251,7 +247,8 @@ impl Steering<'_> {
             scores: Vec::new(),
         };
         let given = vec![None; self.working.ids.len()];
-        Ok(naming::named(&seen, compared, &Found { refined, given, selection: None })?.0)
+        let proposed = Vec::new();
+        naming::named(&seen, compared, &Found { refined, given, proposed, selection: None })
     }
 
     fn merge(&mut self, which: &[u32]) -> Result<(), StageError> {
@@ -380,8 +377,7 @@ impl Steering<'_> {
         let members = self.members(explanation);
         let (scores, k) = (self.scores()?, self.working.model.k);
         let n = self.working.labels.len();
-        let mut outside: Vec<u32> =
-            (0..n as u32).filter(|row| members.binary_search(row).is_err()).collect();
+        let mut outside: Vec<u32> = (0..n as u32).filter(|row| members.binary_search(row).is_err()).collect();
         let score = |row: u32| scores[row as usize * k + c];
         outside.sort_unstable_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
         let most = (BESIDE * members.len() as f64).min(BESIDE_SHARE * n as f64) as usize;
@@ -432,7 +428,8 @@ impl Steering<'_> {
 /// The words of a predicate, if there are any.
 pub(super) fn words(predicate: &str) -> Result<&str, StageError> {
     let words = predicate.trim();
-    let empty = || StageError::Failed("An explanation needs words, such as “mentions a late delivery”.".into());
+    let empty =
+        || StageError::Failed("An explanation needs words, such as “mentions a late delivery”.".into());
     if words.is_empty() { Err(empty()) } else { Ok(words) }
 }
 

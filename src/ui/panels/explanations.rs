@@ -69,7 +69,12 @@ fn one(
         let mut now = was;
         let tick = widgets::outlined(ui, |ui| ui.checkbox(&mut now, ""));
         tick.widget_info(|| {
-            egui::WidgetInfo::selected(egui::Role::CheckBox, true, was, format!("Satisfies {}", explanation.title))
+            egui::WidgetInfo::selected(
+                egui::Role::CheckBox,
+                true,
+                was,
+                format!("Satisfies {}", explanation.title),
+            )
         });
         let tip = "Say whether it satisfies this explanation: the others are assigned anew with what you say";
         if tick.on_hover_text(tip).changed() {
@@ -80,7 +85,9 @@ fn one(
         widgets::swatch(ui, rect.center(), colour.unwrap_or(theme.muted));
         let figure = match said {
             true => "said by you".to_owned(),
-            false => format::percent(f64::from(explanation.scores.get(document as usize).copied().unwrap_or(0.0))),
+            false => {
+                format::percent(f64::from(explanation.scores.get(document as usize).copied().unwrap_or(0.0)))
+            }
         };
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             widgets::caption(ui, figure);

@@ -45,7 +45,8 @@ pub fn show(
     let theme = Theme::of(ui);
     let fill = if open { theme.raised } else { Color32::TRANSPARENT };
     let frame = egui::Frame::new().fill(fill).corner_radius(CornerRadius::same(theme::RADIUS));
-    let frame = frame.inner_margin(egui::Margin::symmetric(8, 6)).outer_margin(egui::Margin::symmetric(-8, 0));
+    let frame =
+        frame.inner_margin(egui::Margin::symmetric(8, 6)).outer_margin(egui::Margin::symmetric(-8, 0));
     let shown = frame.show(ui, |ui| {
         ui.take_available_width();
         head(ui, session, drawn, open, state, wishes);
@@ -197,7 +198,10 @@ fn body(
     }
     let mut about = format!("Proposed by {}", explanation.proposed_by);
     if let Some(area) = explanation.name_area {
-        about.push_str(&format!(" · its words tell members apart in {} of pairs", format::percent(f64::from(area))));
+        about.push_str(&format!(
+            " · its words tell members apart in {} of pairs",
+            format::percent(f64::from(area))
+        ));
     }
     ui.add(Label::new(RichText::new(about).text_style(TextStyle::Small).color(theme.muted)).wrap());
     ui.add_space(SPACE_4);
@@ -213,7 +217,8 @@ fn body(
                 }
             }
         });
-        let beside = ui.button("More like it").on_hover_text("Add the clearest of what lies just outside of it");
+        let beside =
+            ui.button("More like it").on_hover_text("Add the clearest of what lies just outside of it");
         if beside.clicked() {
             wishes.push(Command::SteerGoal(goal, Box::new(GoalDeed::AddBeside { which: id })));
         }

@@ -28,10 +28,7 @@ pub fn paint_passage(ui: &Ui, text: &str, passage: Option<&Range<usize>>, whole:
     };
     let font = egui::TextStyle::Body.resolve(ui.style());
     let plain = TextFormat { font_id: font.clone(), color: theme.text, ..TextFormat::default() };
-    let marked = TextFormat {
-        background: theme.panel.lerp_to_gamma(theme.accent, 0.28),
-        ..plain.clone()
-    };
+    let marked = TextFormat { background: theme.panel.lerp_to_gamma(theme.accent, 0.28), ..plain.clone() };
     let mut job = LayoutJob::default();
     if shown.start > 0 {
         job.append("… ", 0.0, plain.clone());

@@ -68,7 +68,10 @@ pub fn show(
     wishes: &mut Wishes,
 ) {
     if goal.is_none() {
-        widgets::muted(ui, "Groups of texts, each with an explanation that anyone can check on a single text.");
+        widgets::muted(
+            ui,
+            "Groups of texts, each with an explanation that anyone can check on a single text.",
+        );
         ui.add_space(SPACE_8);
     }
     let field = TextEdit::singleline(&mut draft.params.goal)
@@ -148,14 +151,16 @@ fn more(ui: &mut Ui, session: &Session, draft: &mut Draft) {
     });
     let params = &mut draft.params;
     egui::Grid::new("goal choices").num_columns(2).spacing([SPACE_8, SPACE_8]).show(ui, |ui| {
-        ui.label("Compare by").on_hover_text("How texts are compared: the goal's words decide, unless you do");
+        ui.label("Compare by")
+            .on_hover_text("How texts are compared: the goal's words decide, unless you do");
         view(ui, &columns, &mut params.view);
         ui.end_row();
         ui.label("Subtract").on_hover_text("What groups share that the goal does not ask for");
         let by_meaning = matches!(params.view, None | Some(GoalView::Meaning));
         ui.add_enabled_ui(by_meaning, |ui| nuisances(ui, &columns, params));
         ui.end_row();
-        ui.label("Overlap costs").on_hover_text("λ: for each explanation after the first that holds for a text");
+        ui.label("Overlap costs")
+            .on_hover_text("λ: for each explanation after the first that holds for a text");
         ui.add(Slider::new(&mut params.lambda, 0.0..=2.0).max_decimals(2));
         ui.end_row();
         ui.label("A miss costs").on_hover_text("μ: for each text that no explanation holds for");
@@ -235,7 +240,8 @@ fn seeds(ui: &mut Ui, session: &Session, params: &mut GoalParams) {
     }
     if !params.banned.is_empty() {
         ui.horizontal(|ui| {
-            let text = format!("{} banned", format::plural(params.banned.len(), "explanation", "explanations"));
+            let text =
+                format!("{} banned", format::plural(params.banned.len(), "explanation", "explanations"));
             widgets::caption(ui, text);
             if widgets::small_link(ui, "Allow again").clicked() {
                 params.banned.clear();

@@ -179,7 +179,8 @@ fn answered(
     ui.add_space(SPACE_12);
     ui.horizontal_wrapped(|ui| {
         let export = ui.button(format!("{}  Export…", icons::EXPORT));
-        let hint = "clusters.csv with a column and a score for each explanation, and explanations.json beside it";
+        let hint =
+            "clusters.csv with a column and a score for each explanation, and explanations.json beside it";
         if export.on_hover_text(hint).clicked() {
             wishes.act(Action::PickGoalFile(id));
         }
@@ -237,7 +238,10 @@ fn uncovered(ui: &mut Ui, goals: &Goals, goal: u32, wishes: &mut Wishes) {
     }
     let share = format::percent(count as f64 / goals.best.len().max(1) as f64);
     ui.horizontal_wrapped(|ui| {
-        widgets::caption(ui, format!("Not covered: {} ({share})", format::plural(count, "document", "documents")));
+        widgets::caption(
+            ui,
+            format!("Not covered: {} ({share})", format::plural(count, "document", "documents")),
+        );
         if widgets::small_link(ui, "Select").clicked() {
             wishes.push(Command::Select(goals.uncovered_documents()));
         }
@@ -255,14 +259,18 @@ fn add(ui: &mut Ui, session: &Session, goal: u32, adding: &mut String, wishes: &
         .hint_text("Add one in your words: “mentions a refund”")
         .desired_width(f32::INFINITY);
     let response = ui.add(field);
-    if response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter)) && !adding.trim().is_empty()
+    if response.lost_focus()
+        && ui.input(|input| input.key_pressed(egui::Key::Enter))
+        && !adding.trim().is_empty()
     {
         let predicate = std::mem::take(adding).trim().to_owned();
         wishes.push(Command::SteerGoal(goal, Box::new(GoalDeed::Add { predicate })));
     }
     if let Some(selection) = session.selection().filter(|selection| !selection.is_empty()) {
         let text = format!("Add one from the selection ({})", format::len(selection.len()));
-        if widgets::small_link(ui, &text).on_hover_text("The selected documents show what it is about").clicked()
+        if widgets::small_link(ui, &text)
+            .on_hover_text("The selected documents show what it is about")
+            .clicked()
         {
             let documents = selection.to_vec();
             wishes.push(Command::SteerGoal(goal, Box::new(GoalDeed::AddLike { documents })));
