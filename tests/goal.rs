@@ -12,11 +12,10 @@ use std::sync::Mutex;
 
 use common::{SMALL, small_corpus};
 use goals::{embedded, embedder};
-use semascope::data::{Corpus, GoalView, Key, Matrix, UNCLUSTERED};
-use semascope::embed::{EmbedParams, Embedder, Texts};
+use semascope::data::{Corpus, GoalView, UNCLUSTERED};
 use semascope::io::read::ReadOptions;
 use semascope::job::Ctx;
-use semascope::model::{DevicePreference, ModelSource};
+use semascope::model::DevicePreference;
 use semascope::stage::goal::{self, Explained, GoalParams, Inputs};
 use semascope::stage::{Computers, StageError, Tools, open};
 use texts::corpus;

@@ -4,8 +4,6 @@ mod common;
 
 #[path = "common/goals.rs"]
 mod goals;
-#[path = "common/texts.rs"]
-mod texts;
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::small_corpus;
+use common::{SMALL, small_corpus};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use semascope::data::{GoalDeed, Goals};
@@ -76,6 +76,7 @@ fn with_goals(folder: &Path) -> Window {
     window.state_mut().wish(Command::SetTextColumns(vec![1]));
     window.state_mut().wish(Command::ConfirmImport);
     wait(&mut window, "the map", |window| session(window).quality().is_some() && !session(window).is_busy());
+    assert_eq!(session(&window).corpus().unwrap().len(), SMALL);
     click(&mut window, "Goals");
     wait_for(&mut window, "Explain");
     window

@@ -11,7 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use projects::{clusters, full, key, manifest_changed, names, open, repacked, saved, told};
-use semascope::data::{Clusters, Column, Corpus, Element, Knn, Layout, Matrix, Recall, Typed, UNCLUSTERED};
+use semascope::data::{
+    Clusters, Column, Corpus, Element, Goals, Knn, Layout, Matrix, Recall, Typed, UNCLUSTERED,
+};
 use semascope::io::project::{self, Project, SaveOptions};
 use semascope::job::Ctx;
 use serde_json::{Value, json};
@@ -112,6 +114,14 @@ fn sound(project: &Project) {
         assert!(clusters.labels.iter().all(|&l| l == UNCLUSTERED || (l as usize) < clusters.count));
         assert!(names.is_none_or(|names| names.clusters.len() == clusters.count));
     }
+    for goals in &project.goals {
+        let k = goals.explanations.len();
+        assert!(goals.best.len() == n && goals.best.iter().all(|&b| b == UNCLUSTERED || (b as usize) < k));
+        for explanation in &goals.explanations {
+            assert!(explanation.scores.len() == n);
+            assert!(explanation.members.iter().all(|&document| (document as usize) < n));
+        }
+    }
 }
 
 /// One part's content changed, its checksum in the zip made anew.
@@ -122,7 +132,7 @@ fn part_changed(path: &Path, part: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) {
     });
 }
 
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "manifest.json",
     "corpus.arrows",
     "columns.safetensors",
@@ -133,6 +143,7 @@ const PARTS: [&str; 10] = [
     "clusters.safetensors",
     "topics-1.safetensors",
     "topics-2.safetensors",
+    "goals-1.safetensors",
 ];
 
 #[test]
@@ -147,6 +158,11 @@ fn values_that_make_no_sense_are_left_out_with_a_sentence() {
     let full = full();
     let layout = |positions| {
         Some(Arc::new(Layout { positions: Arc::new(positions), ..(**full.layout.as_ref().unwrap()).clone() }))
+    };
+    let goals = |change: fn(&mut Goals)| {
+        let mut goals = (*full.goals[0]).clone();
+        change(&mut goals);
+        vec![Arc::new(goals)]
     };
     let knn = |change: fn(&mut Knn)| {
         let mut knn = (**full.knn.as_ref().unwrap()).clone();
@@ -193,6 +209,15 @@ fn values_that_make_no_sense_are_left_out_with_a_sentence() {
         (
             Project { topics: vec![(clusters(&[0, 1, 2], 3), names(&["one"]))], ..full.clone() },
             "the names belong to other",
+        ),
+        (
+            Project { goals: goals(|goals| goals.best[1] = 1), ..full.clone() },
+            "an explanation that is not there",
+        ),
+        (Project { goals: goals(|goals| goals.explanations[0].members[1] = 7), ..full.clone() }, "no sense"),
+        (
+            Project { goals: goals(|goals| goals.explanations[0].id = u32::MAX), ..full.clone() },
+            "strange number",
         ),
     ];
     for (project, expected) in cases {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use half::f16;
 use semascope::data::{
-    ClusterName, Clusters, Column, Corpus, DATE_EMPTY, Edits, Element, Key, Keyword, Knn, Layout, MapQuality,
-    Matrix, Members, NO_CODE, Names, Part, ReadReport, Recall, SkippedRow, Standing, Strings, Typed,
-    UNCLUSTERED,
+    Asked, ClusterName, Clusters, Column, Corpus, DATE_EMPTY, Edits, Element, Explanation, GoalDeed,
+    GoalParams, GoalView, Goals, HeldOutFigures, Key, Keyword, Knn, Layout, MapQuality, Matrix, Members,
+    NO_CODE, Names, Part, ReadReport, Recall, Seed, SkippedRow, Standing, Strings, Typed, UNCLUSTERED,
 };
 use semascope::io::FileError;
 use semascope::io::project::{self, Opened, Project, SaveOptions};
@@ -124,6 +124,7 @@ pub fn full() -> Project {
         ],
         edits: Arc::new(edits()),
         edited_names: Some(names(&["Papers", "More"])),
+        goals: vec![Arc::new(goals())],
         selection: Arc::new(vec![0, 2]),
         stale: BTreeSet::from(["layout".to_owned()]),
         params: json!({"cluster": {"resolution": 1.0, "seed": 42}}),
@@ -142,6 +143,49 @@ fn edits() -> Edits {
         )
         .regroup(key("c"), &BTreeSet::new(), vec![gone], Standing::Insists)
         .tag("read", &Members::new(vec![2]))
+        .ask(asked())
+}
+
+fn asked() -> Asked {
+    let params = GoalParams {
+        goal: "by topic".into(),
+        seeds: vec![Seed { documents: vec![0, 2], ..Seed::default() }],
+        ..GoalParams::default()
+    };
+    let deeds = vec![Arc::new(GoalDeed::Judge { document: 2, which: 5, satisfies: true })];
+    Asked { id: 3, params: Arc::new(params), deeds }
+}
+
+/// What came of it.
+pub fn goals() -> Goals {
+    let mut goals = Goals {
+        key: key("goals"),
+        asked: asked().key(),
+        goal: "by topic".into(),
+        view: GoalView::Meaning,
+        why: "The goal asks what the texts mean.".into(),
+        nuisances: vec!["the mean of texts in German".into()],
+        explanations: vec![Explanation {
+            id: 5,
+            predicate: "has a topic of papers".into(),
+            title: "papers".into(),
+            members: vec![0, 2],
+            only: 0,
+            scores: vec![0.75, 0.25, 1.0],
+            exemplars: vec![0],
+            near_misses: vec![1],
+            held_out: Some(HeldOutFigures { accuracy: 0.5, f1: 0.25 }),
+            name_area: None,
+            proposed_by: "a part of the texts".into(),
+            pinned: true,
+        }],
+        best: vec![0, UNCLUSTERED, 0],
+        selection: None,
+        proposed_by: "parts".into(),
+        assigned_by: "a model".into(),
+    };
+    goals.count_only();
+    goals
 }
 
 pub fn saved(project: &Project) -> (TempDir, PathBuf) {
@@ -175,7 +219,7 @@ pub fn told(project: &Project) -> String {
             )),
             (&project.knn, &project.layout, &project.quality, &project.clusters, &project.names),
             (&project.topics, &project.params, &project.view),
-            (&project.edits, &project.edited_names, &project.selection, &project.stale),
+            (&project.edits, &project.edited_names, &project.goals, &project.selection, &project.stale),
         )
     )
 }
