@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::data::{Clusters, Corpus, GoalView, Goals, Layout, Names};
 use crate::io::cache::Cache;
+use crate::io::explanations_json::Passages;
 use crate::io::{atomic, clusters_csv, explanations_json, line_list};
 use crate::job::Ctx;
 use crate::stage::goal::{self, GoalParams, Inputs};
@@ -50,17 +51,18 @@ pub fn run(arguments: &GoalArguments) -> anyhow::Result<()> {
     };
     let watch = goal::Watch { told: &told, ..goal::Watch::NONE };
     let explained = goal::run(&inputs, &wanted, tools, watch, &ctx)?;
-    let goals = explained.goals;
+    let goals = &*explained.goals;
     let rounds = std::mem::take(rounds.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner));
 
     let map_inputs = map::Inputs { matrix: &matrix, knn: &knn, search: Some(&params.neighbours) };
     let layout = map::run(&map_inputs, &params.map, None, &map::Live::default(), tools, &ctx)?;
     let clusters = stage::clusters::run(&matrix, &knn, Some(&layout), &params, &on, &ctx)?;
     let names = stage::names::run(&corpus, &matrix, &clusters, Some(&embedder), &ctx)?;
-    write(arguments, &corpus, (&layout, &clusters, &names), &goals, &ctx)?;
+    write(arguments, &corpus, (&layout, &clusters, &names), goals, &ctx)?;
+    let passages = goal::shown_passages(&explained, &corpus, &embedder, &ctx)?;
     let warnings = reporter.stop();
     let seconds = started.elapsed().as_secs_f64();
-    let report = report(&corpus, &goals, &wanted, rounds, embedder.name(), &warnings, seconds);
+    let report = report(&corpus, (goals, &passages), &wanted, rounds, embedder.name(), &warnings, seconds);
     files::json(&arguments.out.join(explanations_json::NAME), &report)?;
     reporter.finish(&report);
     Ok(())
@@ -109,14 +111,14 @@ fn write(
 /// What a goal gave, with what only the command line knows.
 fn report(
     corpus: &Corpus,
-    goals: &Goals,
+    (goals, passages): (&Goals, &Passages),
     params: &GoalParams,
     rounds: Vec<Value>,
     model: &str,
     warnings: &[String],
     seconds: f64,
 ) -> Value {
-    let mut report = explanations_json::report(corpus, goals);
+    let mut report = explanations_json::report(corpus, goals, passages);
     report["rounds"] = rounds.into();
     report["model"] = model.into();
     report["parameters"] = json!(params);

@@ -1,5 +1,7 @@
 //! `explanations.json`: what a goal gave, for people and programs that did not see the window.
 
+use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -10,11 +12,20 @@ use crate::data::{Corpus, Goals};
 /// Its name, beside `clusters.csv`.
 pub const NAME: &str = "explanations.json";
 
+/// What decided about the documents that are shown: by the explanation's id and the document, where in its text the
+/// passage lies.
+pub type Passages = HashMap<(u32, u32), Range<usize>>;
+
 /// Predicates with counts, figures and the texts that show them; how texts were compared, who proposed and assigned,
 /// and how the selection ended.
-pub fn report(corpus: &Corpus, goals: &Goals) -> Value {
-    let shown = |ids: &[u32]| -> Vec<Value> {
-        ids.iter().map(|&i| json!({"row": i, "text": corpus.text(i as usize)})).collect()
+pub fn report(corpus: &Corpus, goals: &Goals, passages: &Passages) -> Value {
+    let shown = |id: u32, documents: &[u32]| -> Vec<Value> {
+        let one = |&document: &u32| {
+            let text = corpus.text(document as usize);
+            let passage = passages.get(&(id, document)).and_then(|passage| text.get(passage.clone()));
+            json!({"row": document, "text": text, "passage": passage})
+        };
+        documents.iter().map(one).collect()
     };
     let explanations: Vec<Value> = goals
         .explanations
@@ -24,7 +35,7 @@ pub fn report(corpus: &Corpus, goals: &Goals) -> Value {
             json!({
                 "explanation": number, "predicate": e.predicate, "title": e.title, "documents": e.members.len(),
                 "only": e.only, "held_out": e.held_out, "name_area": e.name_area, "proposed_by": e.proposed_by,
-                "exemplars": shown(&e.exemplars), "near_misses": shown(&e.near_misses),
+                "exemplars": shown(e.id, &e.exemplars), "near_misses": shown(e.id, &e.near_misses),
             })
         })
         .collect();

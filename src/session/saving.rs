@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::data::{Goals, Key};
+use crate::data::Key;
+use crate::io::explanations_json::Passages;
 use crate::io::project::{self, Project, SaveOptions};
 use crate::io::work::{Base, ProjectLock};
 use crate::io::{clusters_csv, explanations_json};
 use crate::job::{Ctx, Job, Outcome};
-use crate::stage::StageError;
+use crate::stage::{StageError, goal};
 
-use super::{Notice, NoticeAction, ProjectFile, Session, Severity};
+use super::{Answer, Notice, NoticeAction, ProjectFile, Session, Severity};
 
 /// Values that were computed are kept after this long, so that those that come together are kept together.
 const VALUES_REST: Duration = Duration::from_millis(500);
@@ -254,29 +255,34 @@ impl Session {
     pub(super) fn export_goal(&mut self, id: u32, path: PathBuf) {
         let answer = self.space.as_ref().and_then(|space| space.goal(id)?.answer.cloned());
         match answer {
-            Some(answer) => self.export(path, Some(answer.goals().clone())),
+            Some(answer) => self.export(path, Some(answer)),
             None => self.say(Severity::Info, "This goal has no explanations yet.", None),
         }
     }
 
-    fn export(&mut self, path: PathBuf, goals: Option<Arc<Goals>>) {
+    fn export(&mut self, path: PathBuf, answer: Option<Arc<Answer>>) {
         let Some(space) = &self.space else { return };
         let (corpus, layout) = (space.corpus.clone(), space.layout().cloned());
         let (clusters, names) = (space.clusters().cloned(), space.names().cloned());
         let (raw, edits) = (self.settings.export.raw_cells, space.edits.clone());
         self.write("export", move |ctx| {
+            let goals = answer.as_ref().map(|answer| &**answer.goals());
             clusters_csv::write(
                 &path,
                 &corpus,
                 layout.as_deref(),
                 clusters.as_deref(),
                 names.as_deref(),
-                clusters_csv::Options { raw, edits: Some(&edits), goals: goals.as_deref() },
+                clusters_csv::Options { raw, edits: Some(&edits), goals },
                 ctx,
             )
             .map_err(StageError::failed)?;
-            if let Some(goals) = &goals {
-                let report = explanations_json::report(&corpus, goals);
+            if let Some((answer, goals)) = answer.as_ref().zip(goals) {
+                let passages = match answer.embedder() {
+                    Some(embedder) => goal::shown_passages(&answer.explained, &corpus, embedder, ctx)?,
+                    None => Passages::new(),
+                };
+                let report = explanations_json::report(&corpus, goals, &passages);
                 let beside = path.with_file_name(explanations_json::NAME);
                 explanations_json::write(&beside, &report).map_err(StageError::failed)?;
                 let text = format!("{} rows and {} were written.", corpus.len(), explanations_json::NAME);

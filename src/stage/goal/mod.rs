@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::data::{Asked, Corpus, GoalView, Goals, Key, Knn, Matrix};
 pub use crate::data::{GoalDeed, GoalParams};
 use crate::embed::{EmbedParams, Embedder, Texts as Batch};
+use crate::io::explanations_json::Passages;
 use crate::job::Ctx;
 use crate::math::goal_names::JUDGED_ON;
 use crate::math::goal_passages::{deciding, passages};
@@ -221,6 +222,28 @@ pub fn run(
 pub fn key(inputs: &Inputs<'_>, params: &GoalParams) -> Key {
     let key = Key::of("goal", 2).input(inputs.corpus.key).input(inputs.matrix.key);
     key.input(inputs.embedder.key()).params(params).finish()
+}
+
+/// The passages that decided about the documents that explanations show; none where there was nothing to decide.
+pub fn shown_passages(
+    explained: &Explained,
+    corpus: &Corpus,
+    embedder: &Embedder,
+    ctx: &Ctx,
+) -> Result<Passages, StageError> {
+    let mut found = Passages::new();
+    let Some(working) = &explained.working else { return Ok(found) };
+    let explanations = &explained.goals.explanations;
+    ctx.progress.begin("Finding what decided", "explanations", explanations.len() as u64, 0);
+    for explanation in explanations {
+        for &document in explanation.exemplars.iter().chain(&explanation.near_misses) {
+            ctx.cancel.check()?;
+            let passage = working.deciding_passage(corpus, document, explanation.id, embedder, ctx)?;
+            found.extend(passage.map(|passage| ((explanation.id, document), passage)));
+        }
+        ctx.progress.advance(1);
+    }
+    Ok(found)
 }
 
 impl Working {

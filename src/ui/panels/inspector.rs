@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::session::Session;
 use crate::ui::facts::{self, Facts};
+use crate::ui::theme::SPACE_8;
 use crate::ui::wishes::{Mode, Wishes};
 
 use super::cluster_card::TitleEdit;
@@ -52,6 +53,8 @@ pub fn show(
     wishes: &mut Wishes,
 ) {
     let Some(corpus) = session.corpus() else { return };
+    // Figures at the right would else lie under the scroll bar.
+    ui.spacing_mut().scroll.floating_allocated_width = SPACE_8;
     if let Some(i) = session.focus().filter(|&i| (i as usize) < corpus.len()) {
         let given = document::Given { facts, stack, colours: &colours };
         document::show(ui, session, corpus, i, &given, &mut state.tag, wishes);

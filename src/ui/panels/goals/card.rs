@@ -43,21 +43,26 @@ pub fn show(
     let key = (drawn.goal.asked.id, drawn.explanation.id);
     let open = session.focus_explanation() == Some(key);
     let theme = Theme::of(ui);
-    let fill = if open { theme.raised } else { Color32::TRANSPARENT };
-    let frame = egui::Frame::new().fill(fill).corner_radius(CornerRadius::same(theme::RADIUS));
-    let frame =
-        frame.inner_margin(egui::Margin::symmetric(8, 6)).outer_margin(egui::Margin::symmetric(-8, 0));
-    let shown = frame.show(ui, |ui| {
-        ui.take_available_width();
+    // The ground reaches to the left of the text, so that text in open and closed cards is aligned.
+    let ground = ui.painter().add(egui::Shape::Noop);
+    ui.add_space(SPACE_4);
+    let shown = ui.vertical(|ui| {
         head(ui, session, drawn, open, state, wishes);
         figures(ui, drawn);
         if open {
             body(ui, session, corpus, facts, drawn, wishes);
         }
     });
+    let shown = shown.response;
+    ui.add_space(SPACE_4);
+    if open {
+        let rect = shown.rect.expand(SPACE_4).expand2(vec2(SPACE_4, 0.0));
+        let fill = egui::epaint::RectShape::filled(rect, CornerRadius::same(theme::RADIUS), theme.raised);
+        ui.painter().set(ground, fill);
+    }
     if open && state.scrolled != Some(key) {
         state.scrolled = Some(key);
-        shown.response.scroll_to_me(Some(egui::Align::Min));
+        shown.scroll_to_me(Some(egui::Align::Min));
     } else if !open && state.scrolled == Some(key) {
         state.scrolled = None;
     }
@@ -87,7 +92,7 @@ fn head(
         widgets::swatch(ui, rect.center(), drawn.colour.unwrap_or(theme.muted));
         let room = ui.available_width() - BUTTONS;
         ui.vertical(|ui| {
-            ui.set_max_width(room);
+            ui.set_width(room);
             let title = RichText::new(format!("{}  {}", drawn.number, drawn.explanation.title));
             let title = ui.add(Label::new(title.text_style(theme::strong())).wrap().sense(Sense::click()));
             title.widget_info(|| {
@@ -167,6 +172,7 @@ fn figures(ui: &mut Ui, drawn: &Drawn<'_>) {
     let share = format::percent(all as f64 / n);
     let text = format!("{} · {share} · {} only this", format::len(all), format::len(only));
     ui.horizontal(|ui| {
+        ui.spacing_mut().interact_size.y = 0.0;
         widgets::caption(ui, text);
         let Some(held) = drawn.explanation.held_out else { return };
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

@@ -20,7 +20,11 @@ const BEFORE: usize = 40;
 /// A text with a passage highlighted, whole or cut to what surrounds the passage.
 pub fn paint_passage(ui: &Ui, text: &str, passage: Option<&Range<usize>>, whole: bool) -> LayoutJob {
     let theme = Theme::of(ui);
-    let passage = passage.filter(|range| text.get((*range).clone()).is_some()).cloned();
+    // Where all of it decided, there is nothing to point out.
+    let part = |range: &&Range<usize>| {
+        text.get((*range).clone()).is_some_and(|passage| passage.len() < text.trim().len())
+    };
+    let passage = passage.filter(part).cloned();
     let shown = match (&passage, whole || text.len() <= SHOWN) {
         (_, true) => 0..text.len(),
         (Some(passage), false) => around(text, passage.start),
@@ -28,7 +32,7 @@ pub fn paint_passage(ui: &Ui, text: &str, passage: Option<&Range<usize>>, whole:
     };
     let font = egui::TextStyle::Body.resolve(ui.style());
     let plain = TextFormat { font_id: font.clone(), color: theme.text, ..TextFormat::default() };
-    let marked = TextFormat { background: theme.panel.lerp_to_gamma(theme.accent, 0.28), ..plain.clone() };
+    let marked = TextFormat { background: theme.panel.lerp_to_gamma(theme.accent, 0.2), ..plain.clone() };
     let mut job = LayoutJob::default();
     if shown.start > 0 {
         job.append("… ", 0.0, plain.clone());
@@ -73,7 +77,7 @@ pub fn list(
         ui.horizontal_top(|ui| {
             let room = ui.available_width() - BUTTON;
             ui.vertical(|ui| {
-                ui.set_max_width(room);
+                ui.set_width(room);
                 let job = paint_passage(ui, &text, passage(document).as_ref(), false);
                 let label = ui.add(Label::new(job).wrap().sense(Sense::click()));
                 if label.on_hover_cursor(egui::CursorIcon::PointingHand).clicked() {
