@@ -108,6 +108,7 @@ fn a_deed_that_cannot_be_done_says_why_and_leaves_everything() {
     let told = session.take_notices();
     assert!(told.iter().any(|notice| notice.text.contains("too few")), "{told:?}");
     assert!(only(&session).asked.deeds.is_empty());
+    assert_eq!(session.undoes(), Some("Ask for a goal"));
     assert_eq!(session.explanations(0).unwrap(), &before);
 }
 

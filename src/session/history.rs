@@ -53,6 +53,13 @@ impl History {
         self.last = Some(Instant::now());
     }
 
+    /// Forgets the last deed, if it is called `name`: it could not be done, so there is nothing to take back.
+    pub fn withdraw(&mut self, name: &str) {
+        if self.past.last().is_some_and(|(last, _)| last == name) {
+            self.past.pop();
+        }
+    }
+
     /// The deed that [`History::undo`] takes back.
     pub fn undoes(&self) -> Option<&str> {
         self.past.last().map(|(name, _)| name.as_str())
@@ -109,6 +116,16 @@ mod tests {
         (0..5).for_each(|i| history.note("drag", doing(i), true));
         assert_eq!(history.undo(doing(5)), Some(doing(0)));
         assert_eq!(history.undoes(), None);
+    }
+
+    #[test]
+    fn what_could_not_be_done_need_not_be_taken_back() {
+        let mut history = History::default();
+        history.note("one", doing(0), false);
+        history.note("two", doing(1), false);
+        history.withdraw("two");
+        history.withdraw("three");
+        assert_eq!(history.undoes(), Some("one"));
     }
 
     #[test]

@@ -443,6 +443,9 @@ impl Session {
         let Some(space) = &mut self.space else { return };
         let (notices, news) = space.poll(&mut self.embedder);
         let mapped = space.take_first_map();
+        if let Some(deed) = space.take_withdrawn() {
+            self.history.withdraw(deed);
+        }
         space.steer(&self.params);
         if resting {
             space.start_stale(&self.params, &tools, self.embedder.as_ref());

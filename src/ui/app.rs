@@ -271,6 +271,7 @@ impl SemascopeApp {
             .size_range(96.0..=600.0)
             .frame(frame);
         if let Some(shown) = table.show_collapsible(ui, &mut self.panes.bottom.open, |ui| {
+            let colours = self.map.group_colours(&self.session);
             table::show(ui, &self.session, &mut self.table, &colours, &self.wake, wishes);
             ui.take_available_space();
         }) {
@@ -462,6 +463,7 @@ impl SemascopeApp {
                 self.mode = mode;
                 if mode == Mode::Goals {
                     self.panes.right.open = true;
+                    self.inspector.goals.enter();
                     self.session.apply(Command::FocusCluster(None));
                     self.session.apply(Command::Focus(None));
                 } else {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::data::{Clusters, Corpus, Edits, Goals};
+use crate::data::{Clusters, Corpus, Edits, Goals, Names};
 use crate::job::Ctx;
-use crate::session::{Answer, Session, Wake};
+use crate::session::{Answer, ColourBy, Session, Wake};
 
 use super::derived::{Derived, Same};
 use super::digest::{self, ClusterDigest, ColumnDigest};
@@ -172,6 +172,42 @@ pub fn cluster_title(session: &Session, label: u32) -> String {
     match session.names().and_then(|names| names.clusters.get(label as usize)) {
         Some(name) => name.title.clone(),
         None => format!("Cluster {}", u64::from(label) + 1),
+    }
+}
+
+/// What the table groups documents by: the explanations of the goal that the map is coloured by, or clusters.
+pub struct Grouping {
+    pub name: &'static str,
+    pub clusters: Arc<Clusters>,
+    names: Option<Arc<Names>>,
+}
+
+impl Grouping {
+    /// What it is now; none until there are clusters.
+    pub fn of(session: &Session) -> Option<Self> {
+        let goal = match session.colouring()?.by {
+            ColourBy::Goal(goal) | ColourBy::Explanation(goal, _) => session.goal_clusters(goal),
+            _ => None,
+        };
+        Some(match goal {
+            Some((clusters, names)) => Self { name: "Explanation", clusters, names: Some(names) },
+            None => Self {
+                name: "Cluster",
+                clusters: session.clusters()?.clone(),
+                names: session.names().cloned(),
+            },
+        })
+    }
+
+    /// The label of a document, if it has one, and what that is called.
+    pub fn of_document(&self, document: u32) -> Option<(u32, String)> {
+        let label = *self.clusters.labels.get(document as usize)?;
+        if label == crate::data::UNCLUSTERED {
+            return None;
+        }
+        let name = self.names.as_ref().and_then(|names| names.clusters.get(label as usize));
+        let title = name.map(|name| name.title.clone()).filter(|title| !title.is_empty());
+        Some((label, title.unwrap_or_else(|| format!("{} {}", self.name, u64::from(label) + 1))))
     }
 }
 

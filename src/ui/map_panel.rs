@@ -160,8 +160,21 @@ impl MapPanel {
 
     /// The colour of a cluster on the map, while the map is coloured by cluster.
     pub fn cluster_colours(&self, session: &Session) -> impl Fn(u32) -> Option<Color32> + use<> {
-        let by_cluster = session.colouring().is_some_and(|colouring| colouring.by == ColourBy::Cluster);
-        let paint = self.paint.latest().filter(|_| by_cluster).cloned();
+        self.colours_of_labels(session, |by| by == ColourBy::Cluster)
+    }
+
+    /// The colour of what the table groups by (see [`facts::Grouping`]), while the map is coloured by that.
+    pub fn group_colours(&self, session: &Session) -> impl Fn(u32) -> Option<Color32> + use<> {
+        self.colours_of_labels(session, |by| matches!(by, ColourBy::Cluster | ColourBy::Goal(_)))
+    }
+
+    fn colours_of_labels(
+        &self,
+        session: &Session,
+        wanted: fn(ColourBy) -> bool,
+    ) -> impl Fn(u32) -> Option<Color32> + use<> {
+        let so = session.colouring().is_some_and(|colouring| wanted(colouring.by));
+        let paint = self.paint.latest().filter(|_| so).cloned();
         let mut colours: Vec<Option<Color32>> = Vec::new();
         if let Some(Legend::Entries(entries)) = paint.as_deref().map(|paint| &paint.legend) {
             for entry in entries.iter().filter(|entry| entry.code != u32::MAX) {

@@ -13,6 +13,7 @@ use crate::job::promptly;
 use crate::session::{Session, Wake};
 
 use super::derived::{Derived, Same};
+use super::facts::Grouping;
 
 /// What rows are sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,10 +149,10 @@ impl Sorting {
         if !self.is_sorted() {
             return unsorted;
         }
-        let clusters = session.clusters().filter(|_| self.by == By::Cluster);
+        let clusters = Grouping::of(session).filter(|_| self.by == By::Cluster);
         let key = Key {
             corpus: Same(corpus.clone()),
-            clusters: clusters.cloned().map(Same),
+            clusters: clusters.map(|grouping| Same(grouping.clusters)),
             selection: selection.cloned().map(Same),
             by: self.by,
             direction: self.direction,

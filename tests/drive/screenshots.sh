@@ -80,6 +80,7 @@ shot() { away; import -window root "$folder/$1.png"; echo "$folder/$1.png"; }
 
 # The vectors are made once, so that the pictures do not wait for them.
 "$program" run "$root/assets/samples/arxiv.jsonl.gz" --out "$work/out" --quiet
+"$program" embed "$root/assets/samples/banking77.csv.gz" --text text --out "$work/banking.npy" --quiet
 
 # A file with the troubles that files have: an empty text, duplicates, a broken row.
 {
@@ -121,4 +122,31 @@ shot map-light
 click 2300 147
 settled
 shot cluster-light
+finish
+
+# goal X Y: asks a goal for eight explanations; the tick of "automatic" is at X, Y.
+goal() {
+    xdotool key Return
+    settled
+    xdotool key g
+    sleep 1
+    xdotool type --delay 20 "why do customers complain?"
+    click "$1" "$2"
+    xdotool key Tab Tab Tab space
+    sleep 1
+    settled
+}
+
+start 1280x800 dark "$root/assets/samples/banking77.csv.gz"
+settled
+goal 1081 176
+shot goals-dark
+finish
+
+start 2560x1440 light "$root/assets/samples/banking77.csv.gz"
+settled
+goal 2321 176
+click 2400 348
+settled
+shot explanation-light
 finish

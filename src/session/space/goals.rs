@@ -203,6 +203,7 @@ impl Space {
                         && before.deeds.len() < asked.deeds.len()
                     {
                         // Only its deed has failed: the explanations stay as they were.
+                        self.withdrawn = asked.deeds.last().map(|deed| deed.name());
                         let edits = self.edits.ask(before.clone());
                         self.edits = Arc::new(edits);
                         notices.push(Notice { severity: Severity::Warning, text, action: None });
@@ -211,6 +212,11 @@ impl Space {
             }
         }
         made
+    }
+
+    /// What was to be done to explanations and could not, once.
+    pub fn take_withdrawn(&mut self) -> Option<&'static str> {
+        self.withdrawn.take()
     }
 
     /// Lets a goal's rounds end with what is there.

@@ -95,6 +95,8 @@ pub(super) struct Space {
     grouped: Cell<Grouped>,
     edited_names: Cell<Arc<Names>>,
     goal_work: GoalWorks,
+    /// What was to be done to explanations and could not.
+    withdrawn: Option<&'static str>,
     shown_names: Option<ShownNames>,
     /// Names of edited clusters that came with a project, until their clusters are there.
     kept_names: Option<Arc<Names>>,
@@ -143,6 +145,7 @@ impl Space {
             grouped: Cell::remembering(EARLIER),
             edited_names: Cell::remembering(EARLIER),
             goal_work: GoalWorks::new(),
+            withdrawn: None,
             shown_names: None,
             kept_names: None,
             moving: None,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{ColumnKind, Corpus};
 use crate::session::{Command, Session, Wake};
-use crate::ui::facts;
+use crate::ui::facts::Grouping;
 use crate::ui::format;
 use crate::ui::icons;
 use crate::ui::sorting::{self, By, Direction, Order, Sorting};
@@ -120,10 +120,13 @@ pub fn show(
             table = table.scroll_to_row(row, align);
         }
         let mut hovered = None;
-        let shown = Shown { session, corpus, rows: order.len(), colour: &colour, tagged };
+        let grouping = Grouping::of(session);
+        let grouping = grouping.as_ref();
+        let shown = Shown { session, corpus, rows: order.len(), colour: &colour, grouping, tagged };
         let body = table
             .header(ROW, |mut row| {
-                titles(&mut row, corpus, tagged, state);
+                let grouped = grouping.map_or("Cluster", |grouping| grouping.name);
+                titles(&mut row, corpus, grouped, tagged, state);
             })
             .body(|body| {
                 body.rows(ROW, order.len(), |row| {
@@ -192,9 +195,9 @@ fn scroll_target(session: &Session, state: &mut TableState, order: &Order) -> Op
     if other && !own { Some((order.position(focus?)?, Some(Align::Center))) } else { None }
 }
 
-fn titles(row: &mut TableRow<'_, '_>, corpus: &Corpus, tagged: bool, state: &mut TableState) {
+fn titles(row: &mut TableRow<'_, '_>, corpus: &Corpus, grouped: &str, tagged: bool, state: &mut TableState) {
     row.col(|ui| title(ui, "#", By::FileOrder, true, state));
-    row.col(|ui| title(ui, "Cluster", By::Cluster, false, state));
+    row.col(|ui| title(ui, grouped, By::Cluster, false, state));
     if tagged {
         row.col(|ui| {
             let theme = Theme::of(ui);
@@ -246,6 +249,7 @@ struct Shown<'a, C> {
     corpus: &'a Corpus,
     rows: usize,
     colour: &'a C,
+    grouping: Option<&'a Grouping>,
     /// There is a column of tags.
     tagged: bool,
 }
@@ -258,7 +262,7 @@ fn one(
     state: &mut TableState,
     wishes: &mut Wishes,
 ) -> bool {
-    let Shown { session, corpus, rows, colour, tagged } = *shown;
+    let Shown { session, corpus, rows, colour, grouping, tagged } = *shown;
     row.set_selected(session.focus() == Some(document));
     row.set_hovered(state.hovered == Some(at));
     let mut over = false;
@@ -266,22 +270,15 @@ fn one(
         over = interaction(ui, corpus, document, at, rows, state, wishes);
         cell(ui, &format::count(u64::from(document) + 1), true, true);
     });
-    row.col(|ui| match facts::cluster_of(session, document) {
-        Some(label) => {
+    row.col(|ui| match grouping.and_then(|grouping| grouping.of_document(document)) {
+        Some((label, title)) => {
             let theme = Theme::of(ui);
             let mut rect = ui.max_rect().shrink2(vec2(4.0, 0.0));
             if let Some(colour) = colour(label) {
                 widgets::swatch(ui, pos2(rect.left() + 0.5 * SWATCH, rect.center().y), colour);
                 rect.min.x += SWATCH + SPACE_8;
             }
-            widgets::line(
-                ui,
-                rect,
-                Side::Left,
-                facts::cluster_title(session, label),
-                TextStyle::Body,
-                theme.text,
-            );
+            widgets::line(ui, rect, Side::Left, title, TextStyle::Body, theme.text);
         }
         None => cell(ui, "–", false, true),
     });

@@ -46,7 +46,13 @@ impl Draft {
 
     /// Starts a new goal.
     pub fn begin(&mut self) {
-        (self.of, self.fresh) = (None, true);
+        self.of = None;
+        self.focus();
+    }
+
+    /// Puts the cursor into the goal's field.
+    pub fn focus(&mut self) {
+        self.fresh = true;
     }
 
     fn wanted(&self) -> GoalParams {

@@ -39,6 +39,13 @@ pub struct GoalsState {
 }
 
 impl GoalsState {
+    /// The panel is asked for: without a goal one can be typed at once.
+    pub fn enter(&mut self) {
+        if self.goal.is_none() {
+            self.draft.focus();
+        }
+    }
+
     /// Follows goals that came and went.
     fn meet(&mut self, session: &Session) {
         let goals: Vec<u32> = session.goals().map(|goal| goal.asked.id).collect();
