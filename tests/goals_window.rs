@@ -102,10 +102,15 @@ fn a_goal_that_is_typed_gives_cards_that_open_and_close() {
     let first = goals(&window).explanations[0].clone();
     let name = format!("Explanation 1, {}", first.title);
     wait_for(&mut window, &name);
+    // Legend and table follow the colours.
+    wait_for(&mut window, &format!("Colour of {}", first.title));
+    wait_for(&mut window, "Sort by Explanation");
     window.get_by_label(&name).click();
     wait_for(&mut window, "Shows it best");
     wait_for(&mut window, "Just misses it");
     assert_eq!(session(&window).focus_explanation(), Some((0, first.id)));
+    // The card scrolls to where it shows.
+    window.run_steps(40);
     window.get_by_label("Select").click();
     window.run_steps(3);
     assert_eq!(**session(&window).selection().unwrap(), first.members);
