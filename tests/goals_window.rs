@@ -110,6 +110,7 @@ fn a_goal_that_is_typed_gives_cards_that_open_and_close() {
     wait_for(&mut window, "Just misses it");
     assert_eq!(session(&window).focus_explanation(), Some((0, first.id)));
     // The card scrolls to where it shows.
+    window.run_steps(20);
     window.run_steps(40);
     window.get_by_label("Select").click();
     window.run_steps(3);
@@ -188,4 +189,17 @@ fn a_goal_that_cannot_be_explained_says_why_in_the_panel() {
     window.state_mut().wish(Command::SteerGoal(0, Box::new(GoalDeed::AddBeside { which })));
     wait_for(&mut window, "can be renamed, merged and removed");
     assert_eq!(goals(&window).explanations.len(), 4);
+}
+
+#[test]
+fn the_panel_keeps_its_width_whatever_its_cards_show() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = with_goals(home.path());
+    ask(&mut window, "what is talked about?");
+    let width = window.state().panels()["inspector"].size;
+    let id = goals(&window).explanations[1].id;
+    window.state_mut().wish(Command::FocusExplanation(Some((0, id))));
+    wait_for(&mut window, "Just misses it");
+    window.run_steps(60);
+    assert_eq!(window.state().panels()["inspector"].size, width);
 }

@@ -22,21 +22,22 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
         let reading = session
             .import_sheet()
             .and_then(|import| import.progress.clone())
-            .map(|progress| (None, progress));
+            .map(|progress| (Work::Other, progress));
         if let (None, Some((path, None))) = (&reading, session.loading()) {
             let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             widgets::caption(ui, format!("Opening {}…", format::elide_middle(&name, 48)));
         }
-        let opening = session.loading().and_then(|(_, progress)| progress).map(|progress| (None, progress));
-        let growing = session.growing().and_then(|(_, progress)| progress).map(|progress| (None, progress));
+        let other = |progress| (Work::Other, progress);
+        let opening = session.loading().and_then(|(_, progress)| progress).map(other);
+        let growing = session.growing().and_then(|(_, progress)| progress).map(other);
         match reading.or(opening).or(growing).or_else(|| running(session)) {
-            Some((step, progress)) => {
+            Some((work, progress)) => {
                 bar(ui, &progress);
                 ui.label(RichText::new(text(&progress)).text_style(TextStyle::Small));
                 let others =
                     Step::ALL.iter().filter(|s| matches!(session.step(**s).state, StepState::Running(_)));
                 let others = others.count().saturating_sub(1);
-                if others > 0 && step.is_some() {
+                if others > 0 && matches!(work, Work::Step(_)) {
                     widgets::caption(
                         ui,
                         format!("and {}", format::plural(others, "other step", "other steps")),
@@ -44,11 +45,12 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
                 }
                 let name = format!("Stop {}", progress.stage.to_lowercase());
                 if widgets::icon_button(ui, icons::X, &name, "").clicked() {
-                    match step {
-                        Some(step) => wishes.push(Command::Stop(step)),
-                        None if session.import_sheet().is_some() => wishes.push(Command::CancelImport),
-                        None => wishes.push(Command::StopAll),
-                    }
+                    wishes.push(match work {
+                        Work::Step(step) => Command::Stop(step),
+                        Work::Goal(goal) => Command::StopGoal(goal),
+                        Work::Other if session.import_sheet().is_some() => Command::CancelImport,
+                        Work::Other => Command::StopAll,
+                    });
                 }
             }
             None => {
@@ -75,11 +77,25 @@ fn sign(ui: &mut Ui, glyph: &str, text: &str, meaning: &str) {
     ui.label(label).on_hover_text(meaning);
 }
 
-/// The step whose progress is shown: the last that runs, because earlier ones feed it.
-fn running(session: &Session) -> Option<(Option<Step>, Snapshot)> {
-    Step::ALL.iter().rev().find_map(|&step| match session.step(step).state {
-        StepState::Running(Some(progress)) => Some((Some(step), progress)),
+/// What the progress is of, and so what its cross stops.
+#[derive(Clone, Copy)]
+enum Work {
+    Step(Step),
+    Goal(u32),
+    Other,
+}
+
+/// What runs: the last step that does, because earlier ones feed it, or else a goal.
+fn running(session: &Session) -> Option<(Work, Snapshot)> {
+    let step = Step::ALL.iter().rev().find_map(|&step| match session.step(step).state {
+        StepState::Running(Some(progress)) => Some((Work::Step(step), progress)),
         _ => None,
+    });
+    step.or_else(|| {
+        session.goals().find_map(|goal| match goal.state {
+            StepState::Running(Some(progress)) => Some((Work::Goal(goal.asked.id), progress)),
+            _ => None,
+        })
     })
 }
 

@@ -9,7 +9,7 @@ use super::icons;
 use super::theme::{self, ROW, ROW_REACH, SMALL_RADIUS, SPACE_4, SPACE_8, Theme};
 
 /// The side of a square icon button.
-const ICON_BUTTON: f32 = 26.0;
+pub const ICON_BUTTON: f32 = 26.0;
 /// The side of a colour swatch.
 pub const SWATCH: f32 = 10.0;
 /// A search field is offered from this many entries on.

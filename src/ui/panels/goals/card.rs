@@ -16,8 +16,6 @@ use super::{GoalsState, evidence};
 
 /// Height of the bar that shows how many satisfy an explanation.
 const BAR: f32 = 4.0;
-/// What the buttons at the right of a title take.
-const BUTTONS: f32 = 60.0;
 
 /// What a card is about.
 pub struct Drawn<'a> {
@@ -90,7 +88,7 @@ fn head(
     ui.horizontal_top(|ui| {
         let (rect, _) = ui.allocate_exact_size(vec2(SWATCH, 20.0), Sense::hover());
         widgets::swatch(ui, rect.center(), drawn.colour.unwrap_or(theme.muted));
-        let room = ui.available_width() - BUTTONS;
+        let room = ui.available_width() - 2.0 * widgets::ICON_BUTTON - ui.spacing().item_spacing.x;
         ui.vertical(|ui| {
             ui.set_width(room);
             let title = RichText::new(format!("{}  {}", drawn.number, drawn.explanation.title));

@@ -71,11 +71,12 @@ pub fn list(
     (goal, id, satisfies): (u32, u32, bool),
     wishes: &mut Wishes,
 ) {
-    const BUTTON: f32 = 30.0;
+    // A row that is wider than the panel would widen it, frame by frame.
+    let button = widgets::ICON_BUTTON + ui.spacing().item_spacing.x;
     for &document in documents {
         let text = corpus.text(document as usize);
         ui.horizontal_top(|ui| {
-            let room = ui.available_width() - BUTTON;
+            let room = ui.available_width() - button;
             ui.vertical(|ui| {
                 ui.set_width(room);
                 let job = paint_passage(ui, &text, passage(document).as_ref(), false);
