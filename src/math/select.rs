@@ -5,8 +5,9 @@
 //!
 //! Good choices come from greedy cover and local search, a bound on all others from branch and bound. Which of two
 //! bounds is used depends on the program: the linear relaxation (few different rows, or rows that only one or two
-//! predicates hold for), or counts of pairs and triples (many predicates that overlap at random, small K). The bound
-//! holds for the sums as they are; the gap says how far the choice may be from the best, not how far it is.
+//! predicates hold for), or counts of pairs and triples (predicates that overlap at random). The bound holds for the sums
+//! as they are; the gap says how far the choice may be from the best, not how far it is: where all rows differ by
+//! chance, a proof takes time that grows quickly with the number of predicates to choose, while the choice is found soon.
 
 use std::time::{Duration, Instant};
 
@@ -230,6 +231,13 @@ fn prove(
             by_count.iter().filter(|(_, bound)| *bound < goal).map(|(count, _)| *count).collect();
         let (triples, mut parts, begun) = ByTriples::whole(program, &worth, known.chosen.len(), goal, stop);
         ctx.cancel.check()?;
+        // The first part is the one that the best choice is likely in.
+        if let Some((_, part)) = parts.first() {
+            let mut search = Search::at(program, part.likely());
+            search.improve(KICKS, &mut Random::new(choice.seed), late, ctx)?;
+            known.offer(program.cost(&search.chosen()), search.chosen());
+        }
+        let goal = known.cutoff(accepted);
         for (bound, part) in &mut parts {
             let other = by_count.iter().find(|(count, _)| *count == part.count());
             *bound = other.map_or(*bound, |(_, other)| part.raised(*other));

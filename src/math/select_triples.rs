@@ -50,6 +50,8 @@ pub(super) struct Rest {
     /// Ascending.
     open: Vec<u16>,
     bound: f64,
+    /// The choice that the first bound of all choices was worked out for; none in parts of these.
+    likely: Vec<u16>,
     all: Arc<All>,
 }
 
@@ -73,6 +75,11 @@ impl Rest {
     pub fn raised(&mut self, bound: f64) -> f64 {
         self.bound = self.bound.max(bound);
         self.bound
+    }
+
+    /// The choice that the bound was first worked out for: a good place to search from.
+    pub fn likely(&self) -> &[u16] {
+        &self.likely
     }
 
     fn left(&self) -> usize {
@@ -144,16 +151,15 @@ impl<'a> ByTriples<'a> {
         let mut learnt = before.map_or(0, |before| before.learnt.min(MOST_LEARNT));
         let rounds = if before.is_some() { NEXT_ROUNDS } else { FIRST_ROUNDS };
         let work = work(&rows, rounds, true);
-        let mut bound = f64::NEG_INFINITY;
-        if count > 2 {
-            let state = (&mut rows, &mut lift);
-            bound = self.rounds(state, (&[], &open), rounds, Some(&mut learnt), goal).bound;
-        }
+        let bounded = (count > 2)
+            .then(|| self.rounds((&mut rows, &mut lift), (&[], &open), rounds, Some(&mut learnt), goal));
         let all = Arc::new(All { rows, moves: lift.moves(), learnt, ripe: false });
-        let mut rest = Rest { count, inside: Vec::new(), open, bound, all };
-        if count <= 2 {
-            rest.bound = self.last(&rest).0;
-        }
+        let (bound, likely) = (f64::NEG_INFINITY, Vec::new());
+        let mut rest = Rest { count, inside: Vec::new(), open, bound, likely, all };
+        (rest.bound, rest.likely) = match bounded {
+            Some(bounded) => (bounded.bound, self.offered(&rest, &bounded.chosen).1),
+            None => self.last(&rest),
+        };
         (rest, work)
     }
 
@@ -242,7 +248,8 @@ impl<'a> ByTriples<'a> {
 
 /// What `rounds` with these rows take, in memberships and triples looked at.
 fn work(rows: &Rows, rounds: usize, learning: bool) -> u64 {
-    let times = if learning { rounds / LEARN } else { 1 };
+    // Rows are listed and counted at first, and again each time they learn.
+    let times = if learning { 2 + rounds / LEARN } else { 2 };
     rounds as u64 * (rows.width as u64).pow(3) + times as u64 * rows.triples()
 }
 
@@ -314,7 +321,8 @@ fn split(part: Rest, bounded: &Bounded, cutoff: f64, divided: &mut Divided<Rest>
     let open: Vec<u16> = (0..width).filter(|x| !settled(x) && Some(*x) != next).map(of).collect();
     let enough = inside.len() + open.len() >= part.count;
     let mut push = |inside: Vec<u16>| {
-        let rest = Rest { inside, open: open.clone(), all: part.all.clone(), ..part };
+        let likely = Vec::new();
+        let rest = Rest { inside, open: open.clone(), likely, all: part.all.clone(), ..part };
         divided.parts.push((part.bound, rest));
     };
     if let Some(next) = next {
