@@ -20,7 +20,7 @@ const MOST_SHARES: u32 = 256;
 const LEAST_SHARES: u32 = 4;
 /// What a text counts as is at most this by the texts of the largest predicate, which leaves room to move the costs of
 /// triples, …
-const LARGEST_TRIPLE: u64 = 1 << 28;
+const LARGEST_TRIPLE: u64 = 1 << 27;
 /// … and this by all texts.
 const LARGEST_SUM: u64 = 1 << 31;
 /// How much less likely than the best one the other kinds are at first, as a logarithm.
