@@ -5,8 +5,9 @@
 //!
 //! Good choices come from greedy cover and local search, a bound on all others from branch and bound. Which of two
 //! bounds is used depends on the program: the linear relaxation (few different rows, or rows that only one or two
-//! predicates hold for), or counts of pairs and triples (many predicates that overlap at random, small K). The bound
-//! holds for the sums as they are; the gap says how far the choice may be from the best, not how far it is.
+//! predicates hold for), or counts of pairs and triples (predicates that overlap at random). The bound holds for the sums
+//! as they are; the gap says how far the choice may be from the best, not how far it is: where all rows differ by
+//! chance, a proof takes time that grows quickly with the number of predicates to choose, while the choice is found soon.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ const TEXTS_A_PRICE: f64 = 1000.0;
 /// A gap up to this is rounding.
 const PROVEN: f64 = 1e-8;
 /// Rows and triples looked at in about ten seconds of two processors.
-const WORK: u64 = 1 << 31;
+const WORK: u64 = 3 << 30;
 /// What share of the linear relaxation's gap counts of triples have to close at once to be used, and with more rows
 /// than so many a smaller one: dividing by shares gets slower with each row, dividing by triples hardly does.
 const MUCH_OF_THE_GAP: f64 = 0.25;
@@ -228,8 +229,15 @@ fn prove(
         };
         let worth: Vec<usize> =
             by_count.iter().filter(|(_, bound)| *bound < goal).map(|(count, _)| *count).collect();
-        let (triples, mut parts) = ByTriples::whole(program, &worth, goal, stop);
+        let (triples, mut parts, begun) = ByTriples::whole(program, &worth, known.chosen.len(), goal, stop);
         ctx.cancel.check()?;
+        // The first part is the one that the best choice is likely in.
+        if let Some((_, part)) = parts.first() {
+            let mut search = Search::at(program, part.likely());
+            search.improve(KICKS, &mut Random::new(choice.seed), late, ctx)?;
+            known.offer(program.cost(&search.chosen()), search.chosen());
+        }
+        let goal = known.cutoff(accepted);
         for (bound, part) in &mut parts {
             let other = by_count.iter().find(|(count, _)| *count == part.count());
             *bound = other.map_or(*bound, |(_, other)| part.raised(*other));
@@ -243,7 +251,7 @@ fn prove(
         let much = MUCH_OF_THE_GAP * (FEW_ROWS / program.rows.rows() as f64).min(1.0);
         if least - whole.0 > much * (goal - whole.0) && cut >= goal {
             known.bound = known.bound.max(least.min(cut).min(known.cost));
-            return branch(&triples, parts, cut, known, accepted, enough, ctx);
+            return branch(&triples, parts, cut, known, accepted, |work| enough(begun + work), ctx);
         }
     }
     branch(&shares, vec![whole], f64::INFINITY, known, accepted, enough, ctx)

@@ -11,8 +11,8 @@ use crate::job::{Cancelled, Ctx};
 const ROWS_A_TASK: usize = 1 << 13;
 /// Differences of cost below this share of it are rounding.
 const ROUNDING: f64 = 1e-12;
-/// How many predicates a kick exchanges before the next descent.
-const KICK: usize = 3;
+/// How many predicates kicks exchange before the next descent, in turns: few stay near, many lead elsewhere.
+const KICK: [usize; 4] = [3, 4, 6, 9];
 
 /// A choice, with how many of its predicates hold for each row.
 #[derive(Clone)]
@@ -182,12 +182,12 @@ impl<'a> Search<'a> {
     ) -> Result<(), Cancelled> {
         self.descend(ctx)?;
         let mut cost = self.program.cost(&self.chosen);
-        for _ in 0..rounds {
+        for round in 0..rounds {
             if late() || self.chosen.is_empty() || self.chosen.len() == self.program.len() {
                 break;
             }
             let mut next = self.clone();
-            next.kick(random);
+            next.kick(KICK[round % KICK.len()], random);
             next.descend(ctx)?;
             let found = self.program.cost(&next.chosen);
             if found <= cost {
@@ -197,8 +197,8 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    fn kick(&mut self, random: &mut Random) {
-        for _ in 0..KICK.min(self.chosen.len()) {
+    fn kick(&mut self, size: usize, random: &mut Random) {
+        for _ in 0..size.min(self.chosen.len()) {
             let outside: Vec<u16> =
                 (0..self.program.len() as u16).filter(|j| !self.chosen.contains(j)).collect();
             if outside.is_empty() {
