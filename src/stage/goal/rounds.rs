@@ -112,6 +112,10 @@ pub(super) fn run(
         let new = from_parts(rows, smooth, &ids, &counts, seed, ctx)?;
         add_new(&mut known, new, n, largest_share);
         if round == 0 {
+            if k.is_none() && !known.is_empty() {
+                let priced = choose(&known, n, None, params, ctx)?.chosen.len();
+                k = Some(priced.max(stable.unwrap_or(1)).min(known.len())).filter(|k| *k > 0);
+            }
             for (number, proposal) in proposals.iter().enumerate() {
                 let new = from_proposal(rows, proposal, number, ctx)?;
                 add_new(&mut known, new.into_iter().collect(), n, largest_share);
@@ -120,11 +124,7 @@ pub(super) fn run(
         if known.is_empty() {
             break;
         }
-        let mut selection = choose(&known, n, k, params, ctx)?;
-        if k.is_none() && stable.is_some_and(|stable| selection.chosen.len() < stable) {
-            k = stable;
-            selection = choose(&known, n, k, params, ctx)?;
-        }
+        let selection = choose(&known, n, k, params, ctx)?;
         let mut best_of = vec![UNCLUSTERED; n];
         for (place, &j) in selection.chosen.iter().enumerate().rev() {
             known[j].members.iter().for_each(|&i| best_of[i as usize] = place as u32);
