@@ -101,6 +101,10 @@ pub(super) fn run(
     let largest_share = Choice::largest_share_for(k.or(stable));
     let proposals = proposals()?;
     let mut worded: Vec<Candidate> = Vec::new();
+    for (number, proposal) in proposals.iter().enumerate() {
+        worded.extend(from_proposal(rows, proposal, number, ctx)?);
+    }
+    let mut joined = false;
     let mut ids: Vec<u32> = (0..n as u32).collect();
     let mut best: Option<(Selection, usize)> = None;
     let mut rounds = 0;
@@ -112,20 +116,27 @@ pub(super) fn run(
         let seed = params.seed.wrapping_mul(7).wrapping_add(round as u64);
         let new = from_parts(rows, smooth, &ids, &counts, seed, ctx)?;
         add_new(&mut known, new, n, largest_share);
-        if round == 0 {
-            if k.is_none() && !known.is_empty() {
-                let priced = choose(&known, n, None, params, ctx)?.chosen.len();
-                k = Some(priced.max(stable.unwrap_or(1)).min(known.len())).filter(|k| *k > 0);
-            }
-            for (number, proposal) in proposals.iter().enumerate() {
-                worded.extend(from_proposal(rows, proposal, number, ctx)?);
-            }
-            add_new(&mut known, worded.clone(), n, largest_share);
-        }
         if known.is_empty() {
             break;
         }
-        let selection = choose(&known, n, k, params, ctx)?;
+        let mut selection = None;
+        if k.is_none() {
+            let priced = choose(&known, n, None, params, ctx)?;
+            if stable.is_some_and(|stable| priced.chosen.len() < stable) {
+                k = stable;
+            } else {
+                selection = Some(priced);
+            }
+        }
+        // Words join once it is known how many are looked for: so many more candidates would make more worth their price.
+        if k.is_some() && !joined {
+            joined = true;
+            add_new(&mut known, worded.clone(), n, largest_share);
+        }
+        let selection = match selection {
+            Some(selection) => selection,
+            None => choose(&known, n, k, params, ctx)?,
+        };
         let mut best_of = vec![UNCLUSTERED; n];
         for (place, &j) in selection.chosen.iter().enumerate().rev() {
             known[j].members.iter().for_each(|&i| best_of[i as usize] = place as u32);
