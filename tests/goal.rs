@@ -169,6 +169,41 @@ fn the_goal_says_how_texts_are_compared() {
 }
 
 #[test]
+fn where_nobody_says_how_many_every_subject_gets_an_explanation_and_says_who_proposed_it() {
+    const SUBJECTS: [[&str; 5]; 8] = [
+        ["football match", "goalkeeper", "penalty kick", "striker", "football league"],
+        ["telescope", "distant galaxy", "planet orbiting a star", "comet", "astronomer"],
+        ["oven and the dough", "recipe", "onion soup", "frying pan", "cake batter"],
+        ["stock market", "interest rate", "shareholders' dividend", "bond fund", "bank's profit"],
+        ["rose garden", "tomato seedlings", "compost heap", "lawn mower", "flower bed"],
+        ["patient's surgery", "vaccine", "hospital ward", "doctor's diagnosis", "blood pressure drug"],
+        ["court trial", "judge's verdict", "lawyer's appeal", "prison sentence", "new criminal law"],
+        ["violin concerto", "guitar solo", "choir rehearsal", "jazz band", "new album of songs"],
+    ];
+    const SAID: [&str; 8] = [
+        "Yesterday we talked about the {} at length.",
+        "My sister wrote to me about the {}.",
+        "Nobody had expected so much of the {} this year.",
+        "There was a long report on the {} this morning.",
+        "I have never understood the {} very well.",
+        "They asked whether the {} was any good.",
+        "What I remember best is the {}.",
+        "In the end the {} was what mattered.",
+    ];
+    let texts: Vec<String> =
+        SAID.iter().flat_map(|said| SUBJECTS.iter().flatten().map(|what| said.replace("{}", what))).collect();
+    let subject = |i: usize| i % (8 * 5) / 5;
+    let goals = explained(&corpus(&texts), &by("by topic")).unwrap().goals;
+    assert!((7..=10).contains(&goals.explanations.len()), "{}", goals.explanations.len());
+    let subjects: Vec<String> = (0..texts.len()).map(|i| subject(i).to_string()).collect();
+    let right = agreeing(&goals.best, &subjects);
+    assert!(right > texts.len() * 8 / 10, "{right} of {}", texts.len());
+    assert!(goals.explanations.iter().all(|e| e.proposed_by.starts_with("a part of the texts")
+        || e.proposed_by.starts_with("WordNet")
+        || e.proposed_by.starts_with("the phrase")));
+}
+
+#[test]
 fn predicates_about_style_find_the_texts_that_are_written_so() {
     let texts: Vec<String> = (0..90)
         .map(|i| match i % 3 {

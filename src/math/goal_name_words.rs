@@ -30,7 +30,8 @@ const FEWEST_TEXTS: u32 = 3;
 /// Phrases of each cluster that are looked at.
 const PHRASES: usize = 40;
 /// Words that are found everywhere and say nothing as a name.
-const EMPTY: &str = "show shows showing take takes taking help helping keep keeping use using get make go say need want \
+const EMPTY: &str = "said says saying back got going went try trying really also still much many lot lots something \
+    anything someone today yesterday show shows showing take takes taking help helping keep keeping use using get make go say need want \
     works working part second first one two time way thing things look see come thanks please new";
 const ENDINGS: [&str; 21] = [
     "ically", "ations", "ation", "ments", "ment", "ities", "ity", "ings", "ing", "ical", "ics", "ians",
@@ -38,6 +39,10 @@ const ENDINGS: [&str; 21] = [
 ];
 /// What is left of a word by taking an ending off, at least.
 const SHORTEST_STEM: usize = 4;
+/// What forms of short words end in, which a stem would take too much of …
+const FORMS: [&str; 5] = ["s", "es", "ed", "er", "ing"];
+/// … and letters that these have in common.
+const SHORTEST_SAME: usize = 3;
 /// Texts that one task reads.
 const BATCH: usize = 512;
 
@@ -59,9 +64,24 @@ pub fn stem(word: &str) -> &str {
     ENDINGS.iter().find_map(left).unwrap_or(word)
 }
 
-/// The stems of a phrase's words.
-pub fn stems(phrase: &str) -> Vec<String> {
-    phrase.to_lowercase().unicode_words().map(|word| stem(word).to_owned()).collect()
+/// A phrase's words, in lower case.
+pub fn words_of(phrase: &str) -> Vec<String> {
+    phrase.to_lowercase().unicode_words().map(str::to_owned).collect()
+}
+
+/// Whether two words in lower case are forms of one: "bank" and "banking", "fee" and "fees", "top" and "topped".
+pub fn same_word(one: &str, other: &str) -> bool {
+    if stem(one) == stem(other) {
+        return true;
+    }
+    let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    let Some(rest) = long.strip_prefix(short).filter(|_| short.chars().count() >= SHORTEST_SAME) else {
+        return false;
+    };
+    // "charge" and "charged", "top" and "topped".
+    let before_e = short.ends_with('e') && matches!(rest, "d" | "r");
+    let doubled = short.chars().next_back().and_then(|last| rest.strip_prefix(last));
+    before_e || [Some(rest), doubled].into_iter().flatten().any(|rest| FORMS.contains(&rest))
 }
 
 /// What may be the kinds of what a goal asks for.
@@ -343,5 +363,15 @@ mod tests {
         assert_eq!(stem("banking"), stem("banks"));
         assert_eq!(stem("economics"), stem("economical"));
         assert_eq!(stem("ring"), "ring");
+        for (one, other) in [
+            ("fees", "fee"),
+            ("top", "topped"),
+            ("charges", "charge"),
+            ("charged", "charge"),
+            ("banking", "bank"),
+        ] {
+            assert!(same_word(one, other) && same_word(other, one), "{one} {other}");
+        }
+        assert!(!same_word("car", "card") && !same_word("on", "one") && !same_word("card", "cash"));
     }
 }

@@ -4,9 +4,11 @@
 //! it is to the cluster's centre, each in the worst parts of the cluster: a name must hold for all of it. How much more
 //! often the cluster's texts hold it (keyness: log-odds in standard errors) and how broad it is count besides.
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 
-use super::goal_name_words::{NameWord, stems};
+use super::goal_name_words::{NameWord, same_word, words_of};
 use super::goal_space::{gathered, make_unit, means, products};
 use super::kmeans::{KMeansParams, Metric, kmeans};
 use super::sample::sample;
@@ -201,7 +203,29 @@ pub fn names(
     make_unit(&mut centres, dim);
     let naming =
         Naming { rows: &rows, groups: &groups, words, vectors, areas: &areas, centres: &centres, sizes };
-    (0..k).into_par_iter().map(|c| naming.of(c, ctx)).collect()
+    let named: Vec<(Name, Vec<f32>)> =
+        (0..k).into_par_iter().map(|c| naming.of(c, ctx)).collect::<Result<_, Cancelled>>()?;
+    Ok(own_words_first(named))
+}
+
+/// Puts words that say as much or more of another cluster behind a cluster's own: of "cards, lost" and "cards, declined"
+/// only the one that cards say most of keeps them in front. Each name comes with what its words are worth.
+fn own_words_first(named: Vec<(Name, Vec<f32>)>) -> Vec<Name> {
+    let mut most = HashMap::<usize, (f32, usize)>::new();
+    for (c, (name, worth)) in named.iter().enumerate() {
+        for (&word, &worth) in name.words.iter().zip(worth) {
+            let best = most.entry(word).or_insert((worth, c));
+            if worth > best.0 {
+                *best = (worth, c);
+            }
+        }
+    }
+    let ordered = named.into_iter().enumerate().map(|(c, (name, _))| {
+        let (own, others): (Vec<usize>, Vec<usize>) =
+            name.words.iter().partition(|&word| most.get(word).is_none_or(|(_, best)| *best == c));
+        Name { words: [own, others].concat(), ..name }
+    });
+    ordered.collect()
 }
 
 struct Naming<'a> {
@@ -264,12 +288,13 @@ impl Naming<'_> {
             .collect()
     }
 
-    fn of(&self, c: usize, ctx: &Ctx) -> Result<Name, Cancelled> {
+    /// A cluster's name, and what each of its words is worth.
+    fn of(&self, c: usize, ctx: &Ctx) -> Result<(Name, Vec<f32>), Cancelled> {
         ctx.cancel.check()?;
         let scores = self.scores(c);
         let mut ranked: Vec<usize> = (0..scores.len()).filter(|&w| scores[w] > f32::NEG_INFINITY).collect();
         ranked.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
-        let Some(&first) = ranked.first() else { return Ok(Name::default()) };
+        let Some(&first) = ranked.first() else { return Ok((Name::default(), Vec::new())) };
         let is_kind = |w: &usize| self.words[*w].is_kind;
         let kinds: Vec<usize> = ranked
             .iter()
@@ -289,15 +314,17 @@ impl Naming<'_> {
         while chosen.len() < WORDS && self.add(&mut chosen, &phrases, &|w, _| scores[w]) {}
         chosen.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
         let area = self.area(chosen.iter().copied(), c);
-        Ok(Name { words: chosen, area })
+        let worth = chosen.iter().map(|&w| scores[w]).collect();
+        Ok((Name { words: chosen, area }, worth))
     }
 
     /// Adds the best of `pool` that says something new; whether there was one.
     fn add(&self, chosen: &mut Vec<usize>, pool: &[usize], worth: &dyn Fn(usize, &[usize]) -> f32) -> bool {
-        let used: Vec<String> = chosen.iter().flat_map(|&w| stems(&self.words[w].word)).collect();
+        let used: Vec<String> = chosen.iter().flat_map(|&w| words_of(&self.words[w].word)).collect();
+        let again = |word: &String| used.iter().any(|used| same_word(word, used));
         let new = |w: &usize| {
             !chosen.contains(w)
-                && !stems(&self.words[*w].word).iter().any(|stem| used.contains(stem))
+                && !words_of(&self.words[*w].word).iter().any(again)
                 && chosen.iter().all(|&other| dot(self.vector(*w), self.vector(other)) <= ALIKE)
         };
         let judged = pool.iter().copied().filter(new).map(|w| (worth(w, chosen), w));
@@ -374,6 +401,18 @@ mod tests {
         let found = named(&words, &[[1.0, 0.0, 0.0], [1.0, 0.1, 0.5], [1.0, 0.0, 0.02]]);
         assert_eq!(found[0].len(), 1, "{found:?}");
         assert!(found[1].is_empty());
+    }
+
+    #[test]
+    fn words_that_siblings_share_stand_behind_a_names_own() {
+        let name = |words: Vec<usize>| Name { words, area: 0.9 };
+        let named = vec![
+            (name(vec![7, 1, 2]), vec![5.0, 4.0, 3.0]),
+            (name(vec![7, 3]), vec![6.0, 2.0]),
+            (name(vec![4, 7, 5]), vec![5.0, 4.0, 1.0]),
+        ];
+        let words: Vec<Vec<usize>> = own_words_first(named).into_iter().map(|name| name.words).collect();
+        assert_eq!(words, [vec![1, 2, 7], vec![7, 3], vec![4, 5, 7]]);
     }
 
     #[test]

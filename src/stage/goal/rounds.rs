@@ -31,7 +31,7 @@ const WORSE: f64 = 1.01;
 const ENOUGH_CANDIDATES: usize = 400;
 
 /// A cluster and a candidate that share more of their texts than this (Jaccard) are one group.
-const SAME_GROUP: f64 = 0.5;
+const SAME_GROUP: f64 = 0.6;
 
 /// The solver stops after this work in each round (a second or two).
 const WORK: u64 = 1 << 31;
@@ -100,6 +100,11 @@ pub(super) fn run(
         .extend(stable.into_iter().flat_map(|stable| parts(Some(stable))).filter(|c| !parts(k).contains(c)));
     let largest_share = Choice::largest_share_for(k.or(stable));
     let proposals = proposals()?;
+    let mut worded: Vec<Candidate> = Vec::new();
+    for (number, proposal) in proposals.iter().enumerate() {
+        worded.extend(from_proposal(rows, proposal, number, ctx)?);
+    }
+    let mut joined = false;
     let mut ids: Vec<u32> = (0..n as u32).collect();
     let mut best: Option<(Selection, usize)> = None;
     let mut rounds = 0;
@@ -111,20 +116,27 @@ pub(super) fn run(
         let seed = params.seed.wrapping_mul(7).wrapping_add(round as u64);
         let new = from_parts(rows, smooth, &ids, &counts, seed, ctx)?;
         add_new(&mut known, new, n, largest_share);
-        if round == 0 {
-            for (number, proposal) in proposals.iter().enumerate() {
-                let new = from_proposal(rows, proposal, number, ctx)?;
-                add_new(&mut known, new.into_iter().collect(), n, largest_share);
-            }
-        }
         if known.is_empty() {
             break;
         }
-        let mut selection = choose(&known, n, k, params, ctx)?;
-        if k.is_none() && stable.is_some_and(|stable| selection.chosen.len() < stable) {
-            k = stable;
-            selection = choose(&known, n, k, params, ctx)?;
+        let mut selection = None;
+        if k.is_none() {
+            let priced = choose(&known, n, None, params, ctx)?;
+            if stable.is_some_and(|stable| priced.chosen.len() < stable) {
+                k = stable;
+            } else {
+                selection = Some(priced);
+            }
         }
+        // Words join once it is known how many are looked for: so many more candidates would make more worth their price.
+        if k.is_some() && !joined {
+            joined = true;
+            add_new(&mut known, worded.clone(), n, largest_share);
+        }
+        let selection = match selection {
+            Some(selection) => selection,
+            None => choose(&known, n, k, params, ctx)?,
+        };
         let mut best_of = vec![UNCLUSTERED; n];
         for (place, &j) in selection.chosen.iter().enumerate().rev() {
             known[j].members.iter().for_each(|&i| best_of[i as usize] = place as u32);
@@ -171,7 +183,7 @@ pub(super) fn run(
     let (labels, k) = start(smooth, &chosen, k, params.seed, ctx)?;
     let refined = refine(texts, labels, k, REFINEMENTS, ctx)?;
     let (refined, given) = ordered(texts, refined, &known, ctx)?;
-    let proposed = proposed(&refined, &given, &chosen, &proposals);
+    let proposed = proposed(&refined, &given, &chosen, &worded, &proposals);
     Ok(Found { refined, given, proposed, selection: Some(report) })
 }
 
@@ -201,26 +213,36 @@ fn choose(
 const A_PART: &str = "a part of the texts";
 const YOURS: &str = "yours";
 
-/// Who proposed each cluster, in words: whoever proposed the chosen candidate that shares most of its texts with it.
+/// Who proposed each cluster, in words: whoever proposed the chosen candidate that shares most of its texts with it, and
+/// beside a part of the texts the word among `worded` that leads to the same group, where there is one.
 fn proposed(
     refined: &Refined,
     given: &[Option<usize>],
     chosen: &[&Candidate],
+    worded: &[Candidate],
     proposals: &[Proposal],
 ) -> Vec<String> {
     let mut members = vec![Vec::new(); given.len()];
     for (i, &label) in refined.labels.iter().enumerate().filter(|(_, label)| **label != UNCLUSTERED) {
         members[label as usize].push(i as u32);
     }
-    let by = |members: &Vec<u32>| {
-        let others = chosen.iter().filter(|candidate| !candidate.from.is_own());
-        let shares = others.map(|candidate| (jaccard(&candidate.members, members), candidate.from));
-        match shares.max_by(|a, b| a.0.total_cmp(&b.0)) {
-            // Where plain clusters were taken instead, the candidate may be a different group.
-            Some((share, From::Kind(number) | From::Phrase(number))) if share > SAME_GROUP => {
-                proposals[number].by.clone()
-            }
-            _ => A_PART.to_owned(),
+    let best = |members: &[u32], candidates: &mut dyn Iterator<Item = &Candidate>| {
+        let shares = candidates.map(|candidate| (jaccard(&candidate.members, members), candidate.from));
+        shares.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(share, _)| *share > SAME_GROUP)
+    };
+    let word = |from: From| match from {
+        From::Kind(number) | From::Phrase(number) => proposals.get(number).map(|proposal| &proposal.by),
+        From::Part | From::Words(_) => None,
+    };
+    let by = |members: &[u32]| {
+        // Where plain clusters were taken instead, no candidate need be the same group.
+        let first = best(members, &mut chosen.iter().copied().filter(|candidate| !candidate.from.is_own()));
+        if let Some(by) = first.and_then(|(_, from)| word(from)) {
+            return by.clone();
+        }
+        match best(members, &mut worded.iter()).and_then(|(_, from)| word(from)) {
+            Some(by) => format!("{A_PART}, and {by}"),
+            None => A_PART.to_owned(),
         }
     };
     let who = members.iter().zip(given);
