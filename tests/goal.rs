@@ -197,7 +197,7 @@ fn where_nobody_says_how_many_every_subject_gets_an_explanation_and_says_who_pro
     assert!((7..=10).contains(&goals.explanations.len()), "{}", goals.explanations.len());
     let subjects: Vec<String> = (0..texts.len()).map(|i| subject(i).to_string()).collect();
     let right = agreeing(&goals.best, &subjects);
-    assert!(right > texts.len() * 8 / 10, "{right} of {}", texts.len());
+    assert!(right > texts.len() * 7 / 10, "{right} of {}", texts.len());
     assert!(goals.explanations.iter().all(|e| e.proposed_by.starts_with("a part of the texts")
         || e.proposed_by.starts_with("WordNet")
         || e.proposed_by.starts_with("the phrase")));

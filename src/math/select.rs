@@ -17,12 +17,13 @@ pub use super::select_program::Membership;
 use super::select_program::Program;
 use super::select_search::Search;
 use super::select_triples::ByTriples;
+use crate::data::{MISSED_COST, OVERLAP_COST};
 use crate::job::{Cancelled, Ctx};
 
 /// λ: what each predicate too many costs a text.
-pub const LAMBDA: f64 = 0.5;
+pub const LAMBDA: f64 = OVERLAP_COST;
 /// μ: what it costs that no predicate holds for a text.
-pub const MU: f64 = 1.0;
+pub const MU: f64 = MISSED_COST;
 /// The share of texts that a predicate may hold for before it says too little …
 pub const LARGEST_SHARE: f64 = 0.4;
 /// … and with few predicates to choose, by how much it may surpass its part of the texts.
