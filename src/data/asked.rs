@@ -91,6 +91,14 @@ impl GoalParams {
     /// they banned.
     pub fn again(&self, before: &Asked, goals: &Goals) -> Self {
         let mut params = self.clone();
+        // What was asked for in words and is there under others, or no longer, was changed since.
+        let there = |words: &str| goals.explanations.iter().any(|explanation| explanation.predicate == words);
+        let changed = |words: &str| {
+            let asked = (0..before.params.own()).filter_map(|at| before.params.own_words(at));
+            !there(words) && asked.into_iter().any(|(predicate, _)| predicate == words)
+        };
+        params.predicates.retain(|predicate| !changed(predicate));
+        params.seeds.retain(|seed| seed.predicate.as_deref().is_none_or(|predicate| !changed(predicate)));
         for explanation in goals.explanations.iter().filter(|explanation| explanation.pinned) {
             let known = (0..params.own()).filter_map(|at| params.own_words(at));
             if known.into_iter().any(|(predicate, _)| predicate == explanation.predicate) {
@@ -236,6 +244,7 @@ fn renumbered(documents: &[u32], new_of: &[Option<u32>]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Explanation;
 
     fn asked() -> Asked {
         let params = GoalParams {
@@ -268,6 +277,50 @@ mod tests {
         assert!(moved.params.banned.is_empty());
         assert_eq!(*moved.deeds[0], GoalDeed::Judge { document: 3, which: 0, satisfies: false });
         assert_eq!(moved.deeds.len(), 1);
+    }
+
+    #[test]
+    fn explained_again_a_goal_keeps_what_was_pinned_and_drops_what_was_changed() {
+        let explanation = |id: u32, predicate: &str, pinned: bool| Explanation {
+            id,
+            predicate: predicate.into(),
+            title: predicate.into(),
+            members: vec![id],
+            only: 1,
+            scores: vec![0.5; 4],
+            exemplars: Vec::new(),
+            near_misses: Vec::new(),
+            held_out: None,
+            name_area: None,
+            proposed_by: String::new(),
+            pinned,
+        };
+        let predicates = vec!["is kept".to_owned(), "is reworded".to_owned()];
+        let params = GoalParams { predicates, ..GoalParams::default() };
+        let before = Asked { id: 0, params: Arc::new(params.clone()), deeds: Vec::new() }
+            .with(GoalDeed::Ban { which: 9, documents: vec![3] });
+        let goals = Goals {
+            key: before.key(),
+            asked: before.key(),
+            goal: String::new(),
+            view: GoalView::Meaning,
+            why: String::new(),
+            nuisances: Vec::new(),
+            explanations: vec![
+                explanation(0, "is kept", true),
+                explanation(1, "is other", true),
+                explanation(2, "is found", false),
+            ],
+            best: vec![0, 1, 2, crate::data::UNCLUSTERED],
+            selection: None,
+            proposed_by: String::new(),
+            assigned_by: String::new(),
+        };
+        let again = params.again(&before, &goals);
+        assert_eq!(again.predicates, ["is kept"]);
+        let seeds: Vec<Option<&str>> = again.seeds.iter().map(|seed| seed.predicate.as_deref()).collect();
+        assert_eq!((seeds, again.banned.clone()), (vec![Some("is other")], vec![vec![3]]));
+        assert_eq!(again.again(&before, &goals), again);
     }
 
     #[test]

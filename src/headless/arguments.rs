@@ -233,6 +233,9 @@ pub struct GoalArguments {
     /// What it costs that no explanation holds for a text
     #[arg(long, default_value_t = MU, value_parser = cost)]
     pub missed: f64,
+    /// The language model that proposes and assigns; without one the embedder does
+    #[arg(long, default_value = "none", value_parser = ["none"])]
+    pub llm: String,
     /// The folder for the results
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -134,7 +134,10 @@ pub fn show(
             None => wanted,
         };
         draft.params = params.clone();
+        draft.own = params.predicates.join("\n");
         wishes.push(Command::AskGoal(id, Box::new(params)));
+        // Work that failed or was stopped starts again, even where nothing was changed.
+        wishes.commands.extend(id.map(Command::TryGoal));
     }
 }
 
