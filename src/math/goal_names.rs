@@ -208,8 +208,12 @@ pub fn names(
     Ok(own_words_first(named))
 }
 
-/// Puts words that say as much or more of another cluster behind a cluster's own: of "cards, lost" and "cards, declined"
-/// only the one that cards say most of keeps them in front. Each name comes with what its words are worth.
+/// What a word of a name counts that says more of another cluster.
+const SHARED: f32 = 0.7;
+
+/// Puts words that say as much or more of another cluster behind a cluster's own of nearly the same worth: of "cards,
+/// lost" and "cards, declined" only the one that cards say most of keeps them in front. Each name comes with what its
+/// words are worth.
 fn own_words_first(named: Vec<(Name, Vec<f32>)>) -> Vec<Name> {
     let mut most = HashMap::<usize, (f32, usize)>::new();
     for (c, (name, worth)) in named.iter().enumerate() {
@@ -220,10 +224,14 @@ fn own_words_first(named: Vec<(Name, Vec<f32>)>) -> Vec<Name> {
             }
         }
     }
-    let ordered = named.into_iter().enumerate().map(|(c, (name, _))| {
-        let (own, others): (Vec<usize>, Vec<usize>) =
-            name.words.iter().partition(|&word| most.get(word).is_none_or(|(_, best)| *best == c));
-        Name { words: [own, others].concat(), ..name }
+    let ordered = named.into_iter().enumerate().map(|(c, (name, worth))| {
+        let own = |word: usize| most.get(&word).is_none_or(|(_, best)| *best == c);
+        let weighed = |worth: f32| if worth > 0.0 { SHARED * worth } else { worth / SHARED };
+        let words = name.words.iter().zip(worth);
+        let mut ranked: Vec<(f32, usize)> =
+            words.map(|(&word, worth)| (if own(word) { worth } else { weighed(worth) }, word)).collect();
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Name { words: ranked.into_iter().map(|(_, word)| word).collect(), ..name }
     });
     ordered.collect()
 }
@@ -404,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_siblings_share_stand_behind_a_names_own() {
+    fn words_that_siblings_share_stand_behind_a_names_own_of_nearly_the_same_worth() {
         let name = |words: Vec<usize>| Name { words, area: 0.9 };
         let named = vec![
             (name(vec![7, 1, 2]), vec![5.0, 4.0, 3.0]),
@@ -412,7 +420,7 @@ mod tests {
             (name(vec![4, 7, 5]), vec![5.0, 4.0, 1.0]),
         ];
         let words: Vec<Vec<usize>> = own_words_first(named).into_iter().map(|name| name.words).collect();
-        assert_eq!(words, [vec![1, 2, 7], vec![7, 3], vec![4, 5, 7]]);
+        assert_eq!(words, [vec![1, 7, 2], vec![7, 3], vec![4, 7, 5]]);
     }
 
     #[test]

@@ -67,6 +67,7 @@ impl Compared {
                 languages,
             });
         }
+        ctx.progress.begin("Comparing texts", "texts", documents.len() as u64, 0);
         let (groups, names) = seen.nuisances()?;
         let centred = centred(&gathered(matrix, &documents), Some(&groups), ctx)?;
         let nuisances: Vec<String> =

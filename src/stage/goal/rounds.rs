@@ -90,6 +90,7 @@ pub(super) fn run(
         known.extend(from_direction(rows, direction.to_vec(), number, ctx)?);
     }
     // Where nobody said how many: as many as are worth their price, and no fewer than halves of the texts agree on.
+    ctx.progress.begin("Counting groups that halves of the texts agree on", "groups", 0, 0);
     let stable = match params.k {
         None => stable_count(rows, smooth, params.seed, ctx)?,
         Some(_) => None,
