@@ -124,28 +124,28 @@ settled
 shot cluster-light
 finish
 
-# goal X Y: asks a goal for eight explanations; the tick of "automatic" is at X, Y.
+# goal X Y BX BY: asks a goal for eight explanations; the tick of "automatic" is at X, Y, the button at BX, BY.
 goal() {
     xdotool key Return
     settled
     xdotool key g
     sleep 1
-    xdotool type --delay 20 "why do customers complain?"
+    xdotool type --delay 60 "why do customers complain?"
+    sleep 3
     click "$1" "$2"
-    xdotool key Tab Tab Tab space
-    sleep 1
+    click "$3" "$4"
     settled
 }
 
 start 1280x800 dark "$root/assets/samples/banking77.csv.gz"
 settled
-goal 1081 176
+goal 1081 176 1127 247
 shot goals-dark
 finish
 
 start 2560x1440 light "$root/assets/samples/banking77.csv.gz"
 settled
-goal 2321 176
+goal 2321 176 2387 247
 click 2400 348
 settled
 shot explanation-light
