@@ -1,5 +1,6 @@
 //! Goals of a space: what was asked, what came of it, and how far the work is.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -124,10 +125,10 @@ impl Space {
     }
 
     /// What a goal's answer is made from; `None` while there are no vectors.
-    pub(super) fn goal_request(&self, asked: &Asked) -> Option<Key> {
+    pub(super) fn goal_request(&self, asked: &Arc<Asked>) -> Option<Key> {
         let matrix = self.matrix()?.key;
         let key = Key::of("goal request", 1).input(self.corpus.key).input(matrix);
-        Some(key.input(asked.key()).finish())
+        Some(key.input(self.asked_keys.of(asked)).finish())
     }
 
     /// Starts the work on goals whose answer is missing or stale.
@@ -338,6 +339,22 @@ impl Space {
             let request = self.goal_request(&asked);
             self.goal_work.entry(asked.id).or_default().cell.rest(request);
         }
+    }
+}
+
+/// The keys of what was asked: panels want them every frame, and examples may be many documents.
+#[derive(Default)]
+pub(super) struct AskedKeys(RefCell<BTreeMap<u32, (Arc<Asked>, Key)>>);
+
+impl AskedKeys {
+    fn of(&self, asked: &Arc<Asked>) -> Key {
+        let mut known = self.0.borrow_mut();
+        if let Some((_, key)) = known.get(&asked.id).filter(|(other, _)| Arc::ptr_eq(other, asked)) {
+            return *key;
+        }
+        let key = asked.key();
+        known.insert(asked.id, (asked.clone(), key));
+        key
     }
 }
 

@@ -27,8 +27,8 @@ use super::{Colouring, Notice, NoticeAction, Severity, Step};
 
 pub(super) use editing::Grouped;
 use editing::ShownNames;
-use goals::GoalWorks;
 pub use goals::{Answer, GoalState, LiveRound};
+use goals::{AskedKeys, GoalWorks};
 use steps::model;
 pub(super) use stored::Waking;
 
@@ -95,6 +95,7 @@ pub(super) struct Space {
     grouped: Cell<Grouped>,
     edited_names: Cell<Arc<Names>>,
     goal_work: GoalWorks,
+    asked_keys: AskedKeys,
     /// What was to be done to explanations and could not.
     withdrawn: Option<&'static str>,
     shown_names: Option<ShownNames>,
@@ -145,6 +146,7 @@ impl Space {
             grouped: Cell::remembering(EARLIER),
             edited_names: Cell::remembering(EARLIER),
             goal_work: GoalWorks::new(),
+            asked_keys: AskedKeys::default(),
             withdrawn: None,
             shown_names: None,
             kept_names: None,
