@@ -237,6 +237,25 @@ fn what_a_person_says_of_a_text_holds_and_undoing_it_is_what_was_there() {
 }
 
 #[test]
+fn what_was_kept_after_one_round_is_made_by_one_round_again() {
+    let goal = Steered::four();
+    let inputs = Inputs { corpus: &goal.corpus, matrix: &goal.matrix, knn: None, embedder: &goal.embedder };
+    let on = Computers::new(DevicePreference::Cpu, None);
+    let tools = Tools { cache: None, on: &on };
+    let early = Watch { enough: &|| true, ..Watch::NONE };
+    let asked = Asked { deeds: Vec::new(), ..goal.now.asked.clone() };
+    let kept = goal::evaluate(&inputs, &asked, None, tools, early, &Ctx::quiet()).unwrap();
+    assert_eq!(kept.goals.selection.as_ref().unwrap().rounds, 1);
+    // As a project brings it back.
+    let opened = Explained { working: None, ..kept.clone() };
+    let which = kept.goals.explanations[0].id;
+    let asked = asked.with(GoalDeed::Pin { which, pinned: true });
+    let now = goal::evaluate(&inputs, &asked, Some(&opened), tools, Watch::NONE, &Ctx::quiet()).unwrap();
+    assert_eq!(now.goals.selection, kept.goals.selection);
+    assert!(now.goals.explanations.iter().zip(&kept.goals.explanations).all(|(a, b)| a.members == b.members));
+}
+
+#[test]
 fn pinned_explanations_come_again() {
     let mut goal = Steered::four();
     let football = goal.about("football");

@@ -10,7 +10,7 @@ mod steer_read;
 mod view;
 
 use std::borrow::Cow;
-use std::cell::LazyCell;
+use std::cell::{Cell, LazyCell};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -117,6 +117,16 @@ pub fn evaluate(
     let mut now = match from.filter(usable) {
         Some(before) => before.clone(),
         None => {
+            // What was kept after fewer rounds, and comes from a file without its space, is made by as many again.
+            let earlier = from.filter(|before| before.asked.leads_to(asked));
+            let most = earlier.and_then(|before| before.goals.selection.as_ref()).map(|report| report.rounds);
+            let done = Cell::new(0);
+            let told = |round: Round| {
+                done.set(round.round);
+                (watch.told)(round);
+            };
+            let enough = || (watch.enough)() || most.is_some_and(|most| done.get() >= most);
+            let watch = Watch { told: &told, enough: &enough };
             let mut made = run(inputs, &asked.params, tools, watch, ctx)?;
             made.asked = Asked { deeds: Vec::new(), ..asked.clone() };
             made
