@@ -25,6 +25,9 @@ pub struct Answer {
     /// The documents by their best explanation; labels are ids of explanations.
     pub clusters: Arc<Clusters>,
     pub names: Arc<Names>,
+    /// For each two explanations how far they hold for the same documents ([`Goals::overlaps`]): a look through all
+    /// documents, which is not for a frame.
+    pub overlaps: Vec<Vec<f32>>,
     /// The model that compared words with texts; none where the answer comes from a project.
     pub(in crate::session) embedder: Option<LoadedModel>,
 }
@@ -32,7 +35,8 @@ pub struct Answer {
 impl Answer {
     pub(super) fn new(explained: Explained, embedder: Option<LoadedModel>) -> Self {
         let (clusters, names) = (explained.goals.clusters(), explained.goals.names());
-        Self { explained, clusters: Arc::new(clusters), names: Arc::new(names), embedder }
+        let overlaps = explained.goals.overlaps();
+        Self { explained, clusters: Arc::new(clusters), names: Arc::new(names), overlaps, embedder }
     }
 
     pub fn goals(&self) -> &Arc<Goals> {

@@ -182,7 +182,7 @@ fn answered(
     uncovered(ui, goals, id, wishes);
     add(ui, session, id, &mut state.adding, wishes);
     ui.add_space(SPACE_8);
-    overlap::show(ui, goals, &mut state.overlap, wishes);
+    overlap::show(ui, goals, &answer.overlaps, &mut state.overlap, wishes);
     ui.add_space(SPACE_12);
     ui.horizontal_wrapped(|ui| {
         let export = ui.button(format!("{}  Export…", icons::EXPORT));

@@ -16,7 +16,7 @@ const NUMBERS: f32 = 20.0;
 const MOST: usize = 40;
 
 /// Draws the matrix, if it is open; a cell selects the documents that satisfy both.
-pub fn show(ui: &mut Ui, goals: &Goals, open: &mut bool, wishes: &mut Wishes) {
+pub fn show(ui: &mut Ui, goals: &Goals, shares: &[Vec<f32>], open: &mut bool, wishes: &mut Wishes) {
     let k = goals.explanations.len();
     if !(2..=MOST).contains(&k) {
         return;
@@ -36,7 +36,6 @@ pub fn show(ui: &mut Ui, goals: &Goals, open: &mut bool, wishes: &mut Wishes) {
         let name = format!("Overlap of {k} explanations");
         egui::WidgetInfo::labeled(egui::Role::Image, true, name)
     });
-    let shares = goals.overlaps();
     let font = FontId::proportional(10.0);
     let origin = rect.min + vec2(NUMBERS, NUMBERS);
     let at = |row: usize, column: usize| {
