@@ -12,6 +12,7 @@ mod goals;
 mod key;
 mod knn;
 mod layout;
+mod mask;
 mod matrix;
 mod names;
 mod row_map;
@@ -26,6 +27,7 @@ pub use goals::{Explanation, GoalView, Goals, HeldOutFigures, QUOTING, Selection
 pub use key::{KEY_BYTES, Key, KeyBuilder};
 pub use knn::{Knn, Recall};
 pub use layout::{Layout, MapQuality, Pins};
+pub use mask::Mask;
 pub use matrix::{Element, LARGEST_HALF, Matrix};
 pub use names::{ClusterName, Keyword, Names};
 pub use row_map::{NO_ROW, RowMap, pair};
