@@ -7,6 +7,7 @@ use std::sync::Arc;
 use egui::{Event, Key, Modifiers, PointerButton, Pos2, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use semascope::data::Combine;
 use semascope::view::Mode;
 use semascope::view::camera::Camera;
 use semascope::view::colour::{MapTheme, unpack};
@@ -444,12 +445,12 @@ fn a_lasso_holds_what_lies_in_it_and_leaves_the_map_where_it_is() {
         third + Vec2::new(-20.0, -20.0),
     ];
     let lassoed = draw_lasso(&mut harness, &line, Modifiers::SHIFT).expect("the lasso holds something");
-    assert_eq!((lassoed.points, lassoed.adds), (vec![0, 2], false));
+    assert_eq!((lassoed.points, lassoed.how), (vec![0, 2], Combine::Replace));
     assert!((place_of(&harness, 0) - first).length() < 0.5);
     assert!(harness.state().map.camera().is_none());
 
     let added = draw_lasso(&mut harness, &line, Modifiers::SHIFT | Modifiers::COMMAND);
-    assert!(added.expect("the lasso holds something").adds);
+    assert_eq!(added.expect("the lasso holds something").how, Combine::Add);
 }
 
 #[test]

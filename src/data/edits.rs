@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, Clusters, Key, Pins};
+use super::{Asked, Clusters, Filter, Key, Pins, Query};
 
 /// Document ids, ascending and without repeats.
 #[derive(Clone, Debug)]
@@ -182,6 +182,12 @@ pub struct Edits {
     pub pins: Pins,
     /// Goals that were asked for, in this order, and what was done to their explanations.
     pub goals: Vec<Arc<Asked>>,
+    /// Which documents show.
+    pub filter: Filter,
+    /// Filters that were kept, by their names.
+    pub kept_filters: BTreeMap<String, Filter>,
+    /// Searches that were kept: what they find can be told apart by colour.
+    pub queries: Vec<Query>,
 }
 
 /// What turns one [`Edits`] into another, in the size of what was changed.
@@ -195,8 +201,11 @@ pub struct EditsChange {
     pub tags: BTreeMap<String, Option<Members>>,
     /// Changed pins; `None`: released.
     pub pins: BTreeMap<u32, Option<[f32; 2]>>,
-    /// All goals, where any was changed: they are few.
+    /// All goals, where any was changed: they are few. Likewise for what follows.
     pub goals: Option<Vec<Arc<Asked>>>,
+    pub filter: Option<Filter>,
+    pub kept_filters: Option<BTreeMap<String, Filter>>,
+    pub queries: Option<Vec<Query>>,
 }
 
 impl EditsChange {
@@ -207,13 +216,16 @@ impl EditsChange {
             && self.tags.is_empty()
             && self.pins.is_empty()
             && self.goals.is_none()
+            && self.filter.is_none()
+            && self.kept_filters.is_none()
+            && self.queries.is_none()
     }
 }
 
 impl Edits {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
-        self.regroupings.is_empty() && self.tags.is_empty() && self.pins.is_empty() && self.goals.is_empty()
+        *self == Self::default()
     }
 
     /// Gives a cluster a title, or its computed one back.
@@ -371,7 +383,16 @@ impl Edits {
         let released = self.pins.keys().filter(|id| !other.pins.contains_key(id));
         let pins = set.map(|(id, place)| (*id, Some(*place))).chain(released.map(|id| (*id, None))).collect();
         let goals = (self.goals != other.goals).then(|| other.goals.clone());
-        EditsChange { gone, new, tags, pins, goals }
+        EditsChange {
+            gone,
+            new,
+            tags,
+            pins,
+            goals,
+            filter: (self.filter != other.filter).then(|| other.filter.clone()),
+            kept_filters: (self.kept_filters != other.kept_filters).then(|| other.kept_filters.clone()),
+            queries: (self.queries != other.queries).then(|| other.queries.clone()),
+        }
     }
 
     /// Makes the change that [`Edits::change_to`] found.
@@ -396,6 +417,15 @@ impl Edits {
         }
         if let Some(goals) = &change.goals {
             edits.goals.clone_from(goals);
+        }
+        if let Some(filter) = &change.filter {
+            edits.filter.clone_from(filter);
+        }
+        if let Some(kept) = &change.kept_filters {
+            edits.kept_filters.clone_from(kept);
+        }
+        if let Some(queries) = &change.queries {
+            edits.queries.clone_from(queries);
         }
         edits
     }
@@ -427,6 +457,31 @@ impl Edits {
         edits
     }
 
+    /// With another filter.
+    pub fn filtered(&self, filter: Filter) -> Self {
+        Self { filter, ..self.clone() }
+    }
+
+    /// Keeps a filter by a name, or forgets the one of that name.
+    pub fn keep_filter(&self, name: &str, filter: Option<Filter>) -> Self {
+        let mut edits = self.clone();
+        match filter {
+            Some(filter) => edits.kept_filters.insert(name.to_owned(), filter),
+            None => edits.kept_filters.remove(name),
+        };
+        edits
+    }
+
+    /// Keeps a search, or forgets it if it is kept already.
+    pub fn toggle_query(&self, query: &Query) -> Self {
+        let mut edits = self.clone();
+        match edits.queries.iter().position(|other| other == query) {
+            Some(at) => drop(edits.queries.remove(at)),
+            None => edits.queries.push(query.clone()),
+        }
+        edits
+    }
+
     /// The same edits of documents that are numbered anew: `new_of[old]` is the new id, or `None` where the document
     /// is gone.
     pub fn renumbered(&self, new_of: &[Option<u32>]) -> Self {
@@ -450,6 +505,13 @@ impl Edits {
                 .filter_map(|(id, place)| Some(((*new_of.get(*id as usize)?)?, *place)))
                 .collect(),
             goals: self.goals.iter().map(|asked| Arc::new(asked.renumbered(new_of))).collect(),
+            filter: self.filter.renumbered(renumber),
+            kept_filters: self
+                .kept_filters
+                .iter()
+                .map(|(name, filter)| (name.clone(), filter.renumbered(renumber)))
+                .collect(),
+            queries: self.queries.clone(),
         }
     }
 }

@@ -83,7 +83,7 @@ impl Mask {
     }
 
     /// The documents, ascending.
-    pub fn documents(&self) -> impl Iterator<Item = u32> + '_ {
+    pub fn documents(&self) -> impl Iterator<Item = u32> + Clone + '_ {
         self.words.iter().enumerate().flat_map(|(at, &word)| {
             let next = |word: &u64| Some(word & (word - 1)).filter(|rest| *rest != 0);
             let first = Some(word).filter(|word| *word != 0);

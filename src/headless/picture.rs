@@ -24,7 +24,8 @@ pub fn map_png(
 ) -> anyhow::Result<Vec<u8>> {
     let theme = MapTheme::of(false);
     let colours = colours_for_categories(&clusters.labels, Palette::of(theme));
-    let labels = topic_labels(topics.iter().map(|(topics, names)| (&**topics, &**names)), &layout.positions);
+    let levels = topics.iter().map(|(topics, names)| (&**topics, &**names));
+    let labels = topic_labels(levels, &layout.positions, None);
     let fonts = FontFiles::load().context("the names on the map could not be set")?;
     let faces = fonts.typefaces();
     let picture = Picture {

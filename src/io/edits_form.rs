@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::filter_form::{FilterForm, filter_of, form_of_filter};
 use super::tensors::Damage;
-use crate::data::{Asked, Edits, EditsChange, Key, Members, Part, Regrouping, Standing};
+use crate::data::{Asked, Edits, EditsChange, Filter, Key, Members, Part, Query, Regrouping, Standing};
 
 /// Writes a list of documents somewhere and says where, as JSON.
 pub(super) type PutMembers<'p, E> = dyn FnMut(&Members) -> Result<Value, E> + 'p;
@@ -43,6 +44,12 @@ struct EditsForm {
     pins: Vec<(u32, [f32; 2])>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     goals: Vec<Asked>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<FilterForm>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    kept_filters: BTreeMap<String, FilterForm>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    queries: Vec<Query>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -58,6 +65,27 @@ struct ChangeForm {
     pins: Vec<(u32, Option<[f32; 2]>)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     goals: Option<Vec<Asked>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<FilterForm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_filters: Option<BTreeMap<String, FilterForm>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queries: Option<Vec<Query>>,
+}
+
+fn forms_of<E>(
+    filters: &BTreeMap<String, Filter>,
+    put: &mut PutMembers<'_, E>,
+) -> Result<BTreeMap<String, FilterForm>, E> {
+    filters.iter().map(|(name, filter)| Ok((name.clone(), form_of_filter(filter, put)?))).collect()
+}
+
+fn filters_of(
+    forms: BTreeMap<String, FilterForm>,
+    get: &mut GetMembers<'_>,
+) -> Result<BTreeMap<String, Filter>, Damage> {
+    let filters = forms.into_iter().map(|(name, form)| Ok((name, filter_of(form, get).ok_or_else(lost)?)));
+    filters.collect()
 }
 
 fn form_of<E>(regrouping: &Regrouping, put: &mut PutMembers<'_, E>) -> Result<RegroupingForm, E> {
@@ -100,6 +128,11 @@ pub(super) fn edits_to_json<E>(edits: &Edits, put: &mut PutMembers<'_, E>) -> Re
     }
     form.pins = edits.pins.iter().map(|(id, place)| (*id, *place)).collect();
     form.goals = edits.goals.iter().map(|asked| (**asked).clone()).collect();
+    if edits.filter != Filter::default() {
+        form.filter = Some(form_of_filter(&edits.filter, put)?);
+    }
+    form.kept_filters = forms_of(&edits.kept_filters, put)?;
+    form.queries.clone_from(&edits.queries);
     // Strings, numbers and keys always serialise.
     Ok(serde_json::to_value(form).unwrap_or_default())
 }
@@ -119,6 +152,11 @@ pub(super) fn edits_from_json(value: &Value, get: &mut GetMembers<'_>) -> Result
     }
     edits.pins = form.pins.into_iter().filter(|(_, place)| is_place(place)).collect();
     edits.goals = goals_of(form.goals);
+    if let Some(filter) = form.filter {
+        edits.filter = filter_of(filter, get).ok_or_else(lost)?;
+    }
+    edits.kept_filters = filters_of(form.kept_filters, get)?;
+    edits.queries = form.queries;
     Ok(edits)
 }
 
@@ -134,6 +172,9 @@ pub(super) fn change_to_json<E>(change: &EditsChange, put: &mut PutMembers<'_, E
     }
     form.pins = change.pins.iter().map(|(id, place)| (*id, *place)).collect();
     form.goals = change.goals.as_ref().map(|goals| goals.iter().map(|asked| (**asked).clone()).collect());
+    form.filter = change.filter.as_ref().map(|filter| form_of_filter(filter, put)).transpose()?;
+    form.kept_filters = change.kept_filters.as_ref().map(|kept| forms_of(kept, put)).transpose()?;
+    form.queries.clone_from(&change.queries);
     // Strings, numbers and keys always serialise.
     Ok(serde_json::to_value(form).unwrap_or_default())
 }
@@ -151,6 +192,9 @@ pub(super) fn change_from_json(value: &Value, get: &mut GetMembers<'_>) -> Resul
     }
     change.pins = form.pins.into_iter().filter(|(_, place)| place.as_ref().is_none_or(is_place)).collect();
     change.goals = form.goals.map(goals_of);
+    change.filter = form.filter.map(|form| filter_of(form, get).ok_or_else(lost)).transpose()?;
+    change.kept_filters = form.kept_filters.map(|forms| filters_of(forms, get)).transpose()?;
+    change.queries = form.queries;
     Ok(change)
 }
 
@@ -168,15 +212,31 @@ fn is_place(place: &[f32; 2]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{Clause, Condition, SearchBy};
 
     #[test]
     fn edits_and_changes_come_back_as_they_went_in() {
         let base = Key::of("base", 1).finish();
+        let range = |low, high| Condition::Range { column: "year".into(), low, high };
+        let documents = Condition::Documents { name: "fees".into(), documents: Members::new(vec![5, 7]) };
+        let values = ["a".to_owned(), String::new()].into();
+        let filter = [
+            Clause::of(range(f64::NEG_INFINITY, 1e300)),
+            Clause::not(documents),
+            Clause::of(Condition::Values { column: "kind".into(), values }),
+            Clause::of(Condition::Words("card \"lost it\"".into())),
+            Clause::not(Condition::Tag("read".into())),
+        ];
+        let filter = filter.into_iter().fold(Filter::default(), |filter, clause| filter.with(clause));
+        let filter = Filter { hides: true, ..filter };
         let edits = Edits::default()
             .rename(None, base, Members::new(vec![4, 2]), Some("Cards".into()))
             .tag("read", &Members::new(vec![1]))
             .pin(3, [0.1, -7.25])
-            .ask(Asked { id: 4, params: Arc::default(), deeds: Vec::new() });
+            .ask(Asked { id: 4, params: Arc::default(), deeds: Vec::new() })
+            .filtered(filter.clone())
+            .keep_filter("recent", Some(filter))
+            .toggle_query(&Query { text: "fees".into(), by: SearchBy::Meaning });
         let mut sets = Vec::new();
         let mut put = |members: &Members| {
             sets.push(members.clone());

@@ -9,6 +9,7 @@ mod edits_form;
 pub mod error;
 mod exact;
 pub mod explanations_json;
+mod filter_form;
 mod goals_form;
 mod journal;
 pub mod line_list;

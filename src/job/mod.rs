@@ -2,6 +2,7 @@
 //! parameters go in.
 
 mod cancel;
+pub mod derived;
 mod latest;
 pub mod panics;
 mod priority;

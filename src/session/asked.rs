@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::space::Space;
 use super::{Colouring, GoalState, Import, LiveRound, Notice, Session, Step, StepState, StepStatus};
-use crate::data::{Clusters, Corpus, Edits, Goals, Key, Knn, Layout, MapQuality, Matrix, Names};
+use crate::data::{
+    Clusters, Corpus, Edits, Filter, Goals, Key, Knn, Layout, MapQuality, Mask, Matrix, Names,
+};
 use crate::io::settings::Settings;
 use crate::io::work::Unfinished;
 use crate::job::Snapshot;
@@ -210,6 +212,22 @@ impl Session {
     /// Selected documents, ascending; empty when nothing is selected.
     pub fn selection(&self) -> Option<&Arc<Vec<u32>>> {
         self.space.as_ref().map(|space| &space.selection)
+    }
+
+    /// Which documents are to show; `None` while nothing is open.
+    pub fn filter(&self) -> Option<&Filter> {
+        self.space.as_ref().map(|space| &space.edits.filter)
+    }
+
+    /// The documents that the filter keeps; `None` where it keeps all of them. While it is being changed, what it kept
+    /// before.
+    pub fn kept(&self) -> Option<&Arc<Mask>> {
+        self.space.as_ref()?.kept()
+    }
+
+    /// Whether what the filter keeps is still being found.
+    pub fn is_filtering(&self) -> bool {
+        self.space.as_ref().is_some_and(Space::is_filtering)
     }
 
     pub fn colouring(&self) -> Option<&Colouring> {

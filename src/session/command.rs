@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::data::{ColumnKind, GoalDeed, GoalParams, Key, Standing};
+use crate::data::{ColumnKind, Combine, Filter, GoalDeed, GoalParams, Key, Query, Standing};
 use crate::io::read::ReadOptions;
 use crate::stage::Params;
 use crate::stage::append::Duplicates;
@@ -47,6 +47,19 @@ pub enum Command {
     FocusCluster(Option<u32>),
     /// Replace the selection; an empty one clears it. Ids need not be sorted.
     Select(Vec<u32>),
+    /// Make a selection of the present one and these documents.
+    Combine(Combine, Vec<u32>),
+    /// Select every document that the filter keeps.
+    SelectAll,
+    /// Select the documents that the filter keeps and that are not selected.
+    InvertSelection,
+    /// Show other documents.
+    SetFilter(Box<Filter>),
+    /// Keep the present filter by a name, or forget the one of that name.
+    KeepFilter(String),
+    ForgetFilter(String),
+    /// Keep a search as a colour of the map, or forget it.
+    ToggleQuery(Query),
     /// Colour the map by something else.
     SetColour(ColourBy),
     /// Legend: grey this entry out, or show it again.
@@ -157,6 +170,10 @@ impl Command {
             Self::Untag(..) => ("Remove a tag", false),
             Self::Pin { .. } => ("Pin a point", true),
             Self::Unpin(_) => ("Release pins", false),
+            Self::SetFilter(_) => ("Filter", true),
+            Self::KeepFilter(_) => ("Keep a filter", false),
+            Self::ForgetFilter(_) => ("Forget a filter", false),
+            Self::ToggleQuery(_) => ("Keep a search", false),
             Self::SetColour(_) => ("Colour the map", false),
             Self::ToggleEntry(_) | Self::SoloEntry(_) | Self::ShowAllEntries => {
                 ("Filter by the legend", false)

@@ -373,6 +373,10 @@ impl Session {
             | Command::ForgetGoal(_)
             | Command::Tag(..)
             | Command::Untag(..)
+            | Command::SetFilter(_)
+            | Command::KeepFilter(_)
+            | Command::ForgetFilter(_)
+            | Command::ToggleQuery(_)
             | Command::Pin { .. }
             | Command::Unpin(_) => {
                 if let (Some(space), Command::Pin { held, .. }) = (&mut self.space, &command) {
@@ -394,6 +398,9 @@ impl Session {
             | Command::FocusCluster(_)
             | Command::FocusExplanation(_)
             | Command::Select(_)
+            | Command::Combine(..)
+            | Command::SelectAll
+            | Command::InvertSelection
             | Command::SetColour(_)
             | Command::ToggleEntry(_)
             | Command::SoloEntry(_)
@@ -441,6 +448,7 @@ impl Session {
         }
         let tools = self.tools();
         let Some(space) = &mut self.space else { return };
+        space.filter(&tools.wake);
         let (notices, news) = space.poll(&mut self.embedder);
         let mapped = space.take_first_map();
         if let Some(deed) = space.take_withdrawn() {

@@ -10,6 +10,7 @@ pub mod compute;
 pub mod diff;
 pub mod embed;
 pub mod emerging;
+pub mod filter;
 pub mod goal;
 pub mod grow;
 pub mod join;

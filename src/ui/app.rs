@@ -12,7 +12,7 @@ use crate::gpu;
 use crate::io::settings::{self, Settings};
 use crate::io::{atomic, machine};
 use crate::model::{DevicePreference, pick_device};
-use crate::session::{Command, Notice, Session, Step, StepState, Wake};
+use crate::session::{Command, Notice, NoticeAction, Session, Severity, Step, StepState, Wake};
 use crate::stage::StageError;
 use crate::view::fonts::{FontError, FontFiles};
 use crate::view::{pace, points};
@@ -284,8 +284,7 @@ impl SemascopeApp {
             .frame(theme.panel_frame());
         if let Some(shown) = left.show_collapsible(ui, &mut self.panes.left.open, |ui| {
             ui.take_available_width();
-            let columns = self.facts.columns(&self.session).map(|columns| columns.as_slice());
-            pipeline::show(ui, &self.session, columns, &mut self.pipeline, wishes);
+            pipeline::show(ui, &self.session, &self.facts, &mut self.pipeline, wishes);
         }) {
             self.panes.left.size = shown.response.rect.width();
         }
@@ -435,6 +434,10 @@ impl SemascopeApp {
                 let dark = ctx.theme() == egui::Theme::Dark;
                 self.map.write_picture(&mut self.session, dark, &self.fonts, &self.facts, path);
             }
+            Action::SelectTool => drop(self.map.toggle_tool()),
+            Action::SelectAll => self.session.apply(Command::SelectAll),
+            Action::InvertSelection => self.session.apply(Command::InvertSelection),
+            Action::TagNumbered(number) => self.tag_numbered(number),
             Action::Fit => self.map.fit(),
             Action::Zoom(factor) => self.map.zoom_by(factor),
             Action::FlyTo(document) => self.map.fly_to(&self.session, document),
@@ -520,6 +523,8 @@ impl SemascopeApp {
         }
         let command = if self.session.import_sheet().is_some() {
             Command::CancelImport
+        } else if self.map.put_tool_away() {
+            return;
         } else if self.session.focus().is_some() {
             Command::Focus(None)
         } else if self.session.focus_cluster().is_some() {
@@ -532,6 +537,29 @@ impl SemascopeApp {
             return;
         };
         self.session.apply(command);
+    }
+
+    /// Puts a tag on what is selected, or else on the document looked at; takes it off where all of them have it.
+    fn tag_numbered(&mut self, number: u8) {
+        let Some(edits) = self.session.edits() else { return };
+        let selection = self.session.selection().filter(|selection| !selection.is_empty());
+        let documents = match (selection, self.session.focus()) {
+            (Some(selection), _) => selection.to_vec(),
+            (None, Some(focus)) => vec![focus],
+            (None, None) => return,
+        };
+        let at = usize::from(number).saturating_sub(1);
+        let tag = edits.tags.keys().nth(at).cloned().unwrap_or_else(|| format!("Tag {number}"));
+        let tagged = edits.tags.get(&tag);
+        let all = tagged.is_some_and(|tagged| documents.iter().all(|&id| tagged.contains(id)));
+        let n = super::format::plural(documents.len(), "document", "documents");
+        let (command, text) = match all {
+            true => (Command::Untag(tag.clone(), documents), format!("“{tag}” was taken off {n}.")),
+            false => (Command::Tag(tag.clone(), documents), format!("{n} tagged “{tag}”.")),
+        };
+        self.session.apply(command);
+        let action = Some(("Undo".to_owned(), NoticeAction::Undo));
+        self.notices.add(Notice { severity: Severity::Info, text, action });
     }
 
     /// Takes the panels over into the settings.

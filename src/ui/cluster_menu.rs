@@ -5,6 +5,7 @@ use egui::Ui;
 
 use crate::session::{Command, Session};
 
+use super::choosing;
 use super::facts;
 use super::format;
 use super::hand_sheet::{Documents, Task};
@@ -41,9 +42,8 @@ pub fn show(ui: &mut Ui, session: &Session, label: u32, chosen: &[u32], wishes: 
     if item(ui, icons::TAG, "Tag its documents…", "") {
         wishes.act(Action::Ask(Task::Tag(Documents::Cluster(label))));
     }
-    if item(ui, icons::SELECTION, "Select its documents", "") {
-        wishes.push(Command::Select(facts::documents_of(clusters, label)));
-    }
+    let title = facts::cluster_title(session, label);
+    choosing::entries(ui, session, &title, || facts::documents_of(clusters, label), wishes);
     ui.separator();
     if item(ui, icons::TRASH, "Delete", "") {
         wishes.push(Command::DissolveCluster(label));
@@ -58,7 +58,8 @@ pub fn show_topic(ui: &mut Ui, session: &Session, (level, code): (usize, u32), w
         .and_then(|(topics, names)| Some((topics, names.clusters.get(code as usize)?.title.clone())));
     let Some((topics, title)) = topic else { return ui.close() };
     ui.set_min_width(WIDTH);
-    widgets::section(ui, &format::one_line(&title, TITLE));
+    let heading = format::one_line(&title, TITLE);
+    widgets::section(ui, &heading);
     if item(ui, icons::PLUS, "Make it a cluster…", "") {
         let documents = Documents::These(facts::documents_of(topics, code).into());
         wishes.act(Action::Ask(Task::Group(documents, title)));
@@ -67,9 +68,7 @@ pub fn show_topic(ui: &mut Ui, session: &Session, (level, code): (usize, u32), w
         let documents = Documents::These(facts::documents_of(topics, code).into());
         wishes.act(Action::Ask(Task::Tag(documents)));
     }
-    if item(ui, icons::SELECTION, "Select its documents", "") {
-        wishes.push(Command::Select(facts::documents_of(topics, code)));
-    }
+    choosing::entries(ui, session, &heading, || facts::documents_of(topics, code), wishes);
 }
 
 /// The caption of a button that merges `n` clusters.

@@ -9,8 +9,8 @@ use crate::view::colour::{MapTheme, Packed, pack};
 use crate::view::palette::Palette;
 use crate::view::ramp::{Ramp, RampKind, around_zero, colours_for_numbers, robust_range};
 
-use super::derived::Same;
 use super::format;
+use crate::job::derived::Same;
 
 /// How much of the colour of its second explanation a document has.
 const SECOND: f32 = 0.4;

@@ -10,7 +10,7 @@ use crate::view::colour::MapTheme;
 use crate::view::map::Outline;
 
 use super::colouring::{Legend, Paint};
-use super::derived::Same;
+use crate::job::derived::Same;
 
 /// Shares of the documents that contours hold: of all, and of each colour.
 const OF_ALL: [f32; 4] = [0.25, 0.5, 0.75, 0.95];

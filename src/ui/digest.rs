@@ -1,7 +1,7 @@
 //! The shape of a column: what the small charts show, over all documents or over some of them.
-//! Computed by workers; see [`super::derived`].
+//! Computed by workers; see [`crate::job::derived`].
 
-use crate::data::{Clusters, Corpus, DATE_EMPTY, Typed};
+use crate::data::{Clusters, Corpus, DATE_EMPTY, Mask, Typed};
 
 /// Bars of a histogram.
 pub const BINS: usize = 24;
@@ -52,6 +52,48 @@ pub fn of_cluster(corpus: &Corpus, clusters: &Clusters, label: u32, whole: &[Col
         .map(|(column, whole)| digest(&column.typed, members.iter().map(|&i| i as usize), Some(&whole.shape)))
         .collect();
     ClusterDigest { members, columns }
+}
+
+/// How many documents of a part have each value of a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// Free text is not counted.
+    Text,
+    /// A count a level, in the order of the levels, and the documents without a value.
+    Levels { of: Vec<u32>, empty: u32 },
+    /// A count a bar of the whole's histogram.
+    Bins(Vec<u32>),
+}
+
+/// The counts of all columns of `corpus` among `kept`, on the axes of `whole`.
+pub fn counts(corpus: &Corpus, kept: &Mask, whole: &[ColumnDigest]) -> Vec<Counts> {
+    let of = |(column, whole): (&crate::data::Column, &ColumnDigest)| counts_of(&column.typed, kept, whole);
+    corpus.columns.iter().zip(whole).map(of).collect()
+}
+
+fn counts_of(typed: &Typed, kept: &Mask, whole: &ColumnDigest) -> Counts {
+    let documents = || kept.documents().map(|i| i as usize);
+    let levelled = |levels: usize, codes: &mut dyn Iterator<Item = u32>, empty: usize| {
+        let mut of = vec![0; levels];
+        codes.for_each(|code| of.get_mut(code as usize).into_iter().for_each(|count| *count += 1));
+        Counts::Levels { of, empty: empty as u32 }
+    };
+    match (typed, &whole.shape) {
+        (Typed::Category { levels, codes }, _) => {
+            let empty = documents().filter(|&i| codes[i] as usize >= levels.len()).count();
+            levelled(levels.len(), &mut documents().map(|i| codes[i]), empty)
+        }
+        (Typed::List { levels, offsets, codes }, _) => {
+            let range = |i: usize| offsets[i] as usize..offsets[i + 1] as usize;
+            let empty = documents().filter(|&i| range(i).is_empty()).count();
+            levelled(levels.len(), &mut documents().flat_map(|i| codes[range(i)].iter().copied()), empty)
+        }
+        (_, whole @ Shape::Histogram { .. }) => match digest(typed, documents(), Some(whole)).shape {
+            Shape::Histogram { bins, .. } => Counts::Bins(bins),
+            Shape::Text | Shape::Categories { .. } => Counts::Text,
+        },
+        (Typed::Text | Typed::Number(_) | Typed::Date(_), _) => Counts::Text,
+    }
 }
 
 /// The shape of `typed` over `documents`; with `whole`, on its axes.
@@ -148,6 +190,19 @@ mod tests {
         let part = digest(&typed, [2usize].into_iter(), Some(&whole.shape));
         let Shape::Histogram { low, high, bins, .. } = part.shape else { panic!() };
         assert_eq!((low, high, bins[BINS / 2]), (0.0, 100.0, 1));
+    }
+
+    #[test]
+    fn what_a_filter_keeps_is_counted_value_by_value_on_the_axes_of_the_whole() {
+        let typed =
+            Typed::Category { levels: vec!["a".into(), "b".into()], codes: vec![0, 0, 1, NO_CODE, 1] };
+        let whole = digest(&typed, 0..5, None);
+        let kept = Mask::of_documents(5, &[1, 2, 3, 4]);
+        assert_eq!(counts_of(&typed, &kept, &whole), Counts::Levels { of: vec![1, 2], empty: 1 });
+        let typed = Typed::Number(vec![0.0, 100.0, 50.0, f64::NAN, 99.0]);
+        let whole = digest(&typed, 0..5, None);
+        let Counts::Bins(bins) = counts_of(&typed, &kept, &whole) else { panic!() };
+        assert_eq!((bins[0], bins[BINS / 2], bins[BINS - 1]), (0, 1, 2));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What was done by hand to clusters, put into words, and what the computed clusters make of it. Computed by a
-//! worker; see [`super::derived`].
+//! worker; see [`crate::job::derived`].
 
 use crate::data::{Clusters, Edits, Key, Regrouping, Standing, UNCLUSTERED};
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::data::{Clusters, Goals};
+use crate::data::{Clusters, Goals, Mask};
 use crate::session::Session;
 use crate::view::disc::flags;
 
 use super::colouring::Paint;
-use super::derived::Same;
+use crate::job::derived::Same;
 
 /// Everything that the flags depend on.
 #[derive(Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Inputs {
     cluster: Option<(Same<Clusters>, u32)>,
     /// The explanation looked at, by its place.
     explanation: Option<(Same<Goals>, usize)>,
+    /// The documents that the filter keeps, and whether the others are hidden rather than grey.
+    kept: Option<(Same<Mask>, bool)>,
 }
 
 impl Inputs {
@@ -47,6 +49,9 @@ impl Inputs {
                     Some((Same(goals.clone()), goals.place(id)?))
                 },
             ),
+            kept: session
+                .kept()
+                .map(|kept| (Same(kept.clone()), session.filter().is_some_and(|filter| filter.hides))),
             cluster: session.clusters().zip(cluster).map(|(clusters, label)| (Same(clusters.clone()), label)),
         }
     }
@@ -59,6 +64,7 @@ impl Inputs {
             && self.focus.is_none()
             && self.cluster.is_none()
             && self.explanation.is_none()
+            && self.kept.is_none()
         {
             return Vec::new();
         }
@@ -88,6 +94,12 @@ impl Inputs {
                 *flag |= if members.next_if_eq(&&i).is_some() { 0 } else { flags::DIMMED };
             }
         }
+        if let Some((Same(kept), hides)) = &self.kept {
+            let out = if *hides { flags::HIDDEN } else { flags::DIMMED };
+            for (i, flag) in (0u32..).zip(all.iter_mut()) {
+                *flag |= if kept.contains(i) { 0 } else { out };
+            }
+        }
         if let Some(Same(selection)) = &self.selection {
             for &i in selection.iter() {
                 if let Some(flag) = all.get_mut(i as usize) {
@@ -98,11 +110,11 @@ impl Inputs {
         // A selection has its own meaning, which neighbours must not blur.
         for &i in self.neighbours.iter().filter(|_| self.selection.is_none()) {
             if let Some(flag) = all.get_mut(i as usize) {
-                *flag = (*flag & !flags::DIMMED) | flags::SELECTED;
+                *flag = (*flag & !(flags::DIMMED | flags::HIDDEN)) | flags::SELECTED;
             }
         }
         if let Some(flag) = self.focus.and_then(|i| all.get_mut(i as usize)) {
-            *flag = (*flag & !flags::DIMMED) | flags::FOCUS;
+            *flag = (*flag & !(flags::DIMMED | flags::HIDDEN)) | flags::FOCUS;
         }
         all
     }
@@ -127,6 +139,7 @@ mod tests {
             neighbours: Vec::new(),
             cluster: None,
             explanation: None,
+            kept: None,
         }
     }
 
@@ -153,6 +166,15 @@ mod tests {
         assert_eq!(muted(&[u32::MAX]).flags(), [0, dimmed, 0, 0]);
         assert_eq!(muted(&[0, 3]).flags(), [dimmed, 0, 0, dimmed]);
         assert_eq!(muted(&[7, u32::MAX]).flags(), [0, dimmed, dimmed, 0]);
+    }
+
+    #[test]
+    fn what_the_filter_leaves_out_is_grey_or_hidden_but_the_document_looked_at_shows() {
+        let kept = Same(Arc::new(Mask::of_documents(4, &[0])));
+        let grey = Inputs { kept: Some((kept.clone(), false)), focus: Some(3), ..inputs() };
+        assert_eq!(grey.flags(), [0, flags::DIMMED, flags::DIMMED, flags::FOCUS]);
+        let hidden = Inputs { kept: Some((kept, true)), focus: Some(3), ..inputs() };
+        assert_eq!(hidden.flags(), [0, flags::HIDDEN, flags::HIDDEN, flags::FOCUS]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use egui::Ui;
 use crate::data::GoalDeed;
 use crate::session::{ColourBy, Command, Session};
 
+use super::choosing;
 use super::icons;
 use super::widgets::{self, menu_item as item};
 use super::wishes::{Action, Mode, Wishes};
@@ -26,9 +27,7 @@ pub fn show(ui: &mut Ui, session: &Session, goal: u32, id: u32, wishes: &mut Wis
         wishes.act(Action::Show(Mode::Goals));
         wishes.push(Command::FocusExplanation(Some((goal, id))));
     }
-    if item(ui, icons::SELECTION, "Select its documents", "") {
-        wishes.push(Command::Select(explanation.members.clone()));
-    }
+    choosing::entries(ui, session, &explanation.title, || explanation.members.clone(), wishes);
     if item(ui, icons::PALETTE, "Colour by how surely it holds", "") {
         wishes.push(Command::SetColour(ColourBy::Explanation(goal, id)));
     }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::data::{Clusters, Corpus, Edits, Goals, Names};
+use crate::data::{Clusters, Corpus, Edits, Goals, Mask, Names};
 use crate::job::Ctx;
 use crate::session::{Answer, ColourBy, Session, Wake};
 
-use super::derived::{Derived, Same};
-use super::digest::{self, ClusterDigest, ColumnDigest};
+use super::digest::{self, ClusterDigest, ColumnDigest, Counts};
 use super::edit_digest::{self, EditDigest};
+use crate::job::derived::{Derived, Same};
 
 type ClusterKey = (Same<Corpus>, Same<Clusters>, u32);
 /// The edits, the computed clusters, and the shown ones.
@@ -49,6 +49,10 @@ impl Sizes {
 /// Values that follow from the session's.
 pub struct Facts {
     columns: Derived<Same<Corpus>, Vec<ColumnDigest>>,
+    /// Counts of all documents.
+    counts: Derived<Same<Vec<ColumnDigest>>, Vec<Counts>>,
+    /// Counts of those that the filter keeps.
+    kept_counts: Derived<Same<Mask>, Vec<Counts>>,
     sizes: Derived<Same<Clusters>, Sizes>,
     cluster: Derived<ClusterKey, ClusterDigest>,
     edits: Derived<EditsKey, Vec<EditDigest>>,
@@ -60,6 +64,8 @@ impl Default for Facts {
     fn default() -> Self {
         Self {
             columns: Derived::new("column shapes"),
+            counts: Derived::new("column counts"),
+            kept_counts: Derived::new("counts by the filter"),
             sizes: Derived::new("cluster sizes"),
             cluster: Derived::new("cluster shapes"),
             edits: Derived::new("edits"),
@@ -76,6 +82,7 @@ impl Facts {
         self.update_passages(session, wake);
         let shared = corpus.clone();
         self.columns.want(Same(corpus.clone()), wake, move |_| digest::of_corpus(&shared));
+        self.update_counts(session, corpus, wake);
         let Some(clusters) = session.clusters() else { return };
         let shared = clusters.clone();
         self.sizes.want(Same(clusters.clone()), wake, move |_| Sizes::new(&shared));
@@ -89,6 +96,18 @@ impl Facts {
             let key = (Same(corpus.clone()), Same(clusters.clone()), label);
             self.cluster.want(key, wake, move |_| digest::of_cluster(&corpus, &clusters, label, &whole));
         }
+    }
+
+    fn update_counts(&mut self, session: &Session, corpus: &Arc<Corpus>, wake: &Wake) {
+        let Some(whole) = self.columns.of(&Same(corpus.clone())).cloned() else { return };
+        let (shared, shapes) = (corpus.clone(), whole.clone());
+        self.counts.want(Same(whole.clone()), wake, move |_| {
+            digest::counts(&shared, &Mask::all(shared.len()), &shapes)
+        });
+        let Some(kept) = session.kept() else { return self.kept_counts.clear() };
+        let (shared, mask) = (corpus.clone(), kept.clone());
+        self.kept_counts
+            .want_in_turn(Same(kept.clone()), wake, move |_| digest::counts(&shared, &mask, &whole));
     }
 
     /// Asks for the passages that decided, of the explanation that is looked at.
@@ -136,6 +155,15 @@ impl Facts {
     /// The shapes of the present corpus's columns.
     pub fn columns(&self, session: &Session) -> Option<&Arc<Vec<ColumnDigest>>> {
         self.columns.of(&Same(session.corpus()?.clone()))
+    }
+
+    /// How many documents have each value of each column: of all, and of those that the filter keeps, if there is one.
+    pub fn counts(&self, session: &Session) -> Option<(&[Counts], Option<&[Counts]>)> {
+        let whole = self.columns(session)?;
+        let all = self.counts.of(&Same(whole.clone()))?;
+        let kept =
+            session.kept().and_then(|_| self.kept_counts.latest()).filter(|kept| kept.len() == all.len());
+        Some((all, kept.map(|kept| kept.as_slice())))
     }
 
     /// The sizes of the present clusters.

@@ -4,11 +4,12 @@ use egui::{
     Color32, CornerRadius, Id, Popup, PopupCloseBehavior, Rect, ScrollArea, Sense, TextStyle, Ui, pos2, vec2,
 };
 
-use crate::data::UNCLUSTERED;
+use crate::data::{Mask, UNCLUSTERED};
 use crate::session::{ColourBy, Command, Session};
 use crate::view::colour::MapTheme;
 use crate::view::ramp::{Ramp, RampKind};
 
+use super::choosing;
 use super::cluster_menu;
 use super::colouring::{Entry, Legend, Paint};
 use super::explanation_menu;
@@ -37,11 +38,26 @@ pub struct LegendState {
     pub wants_search: bool,
 }
 
+/// How many documents of each entry the filter keeps.
+pub type KeptCounts = std::collections::HashMap<u32, usize>;
+
+/// Counts the points of each code among those that the filter keeps.
+pub fn kept_counts(codes: &[u32], kept: &Mask) -> KeptCounts {
+    let mut counts = KeptCounts::new();
+    for i in kept.documents() {
+        if let Some(code) = codes.get(i as usize) {
+            *counts.entry(*code).or_default() += 1;
+        }
+    }
+    counts
+}
+
 /// Draws the legend into `ui`, as high as it needs over a map of height `room`.
 pub fn show(
     ui: &mut Ui,
     session: &Session,
     paint: &Paint,
+    kept: Option<&KeptCounts>,
     state: &mut LegendState,
     room: f32,
     wishes: &mut Wishes,
@@ -67,7 +83,10 @@ pub fn show(
             widgets::caption(ui, waiting(session));
         }
         Legend::Ramp { kind, low, high, missing } => ramp(ui, *kind, low, high, *missing),
-        Legend::Entries(entries) => list(ui, session, entries, state, room, wishes),
+        Legend::Entries(entries) => {
+            let codes = paint.codes.as_ref().map(|codes| codes.as_slice());
+            list(ui, session, entries, (codes, kept), state, room, wishes);
+        }
     }
 }
 
@@ -168,6 +187,7 @@ fn list(
     ui: &mut Ui,
     session: &Session,
     entries: &[Entry],
+    (codes, kept): (Option<&[u32]>, Option<&KeptCounts>),
     state: &mut LegendState,
     room: f32,
     wishes: &mut Wishes,
@@ -197,7 +217,7 @@ fn list(
         .show_rows(ui, ROW, shown.len(), |ui, rows| {
             for entry in &shown[rows] {
                 let muted = muted.is_some_and(|muted| muted.contains(&entry.code));
-                one(ui, session, entry, muted, wishes);
+                one(ui, session, entry, (codes, kept), muted, wishes);
             }
         });
     if muted.is_some_and(|muted| !muted.is_empty()) && ui.button("Show all").clicked() {
@@ -205,9 +225,22 @@ fn list(
     }
 }
 
-fn one(ui: &mut Ui, session: &Session, entry: &Entry, muted: bool, wishes: &mut Wishes) {
+fn one(
+    ui: &mut Ui,
+    session: &Session,
+    entry: &Entry,
+    (codes, kept): (Option<&[u32]>, Option<&KeptCounts>),
+    muted: bool,
+    wishes: &mut Wishes,
+) {
     let theme = Theme::of(ui);
-    let count = format::len(entry.count);
+    let count = match kept {
+        Some(kept) => {
+            let n = kept.get(&entry.code).copied().unwrap_or_default();
+            format!("{} of {}", format::len(n), format::len(entry.count))
+        }
+        None => format::len(entry.count),
+    };
     let title = if entry.title.is_empty() { "(empty)" } else { entry.title.as_str() };
     let state = if muted { ", hidden" } else { "" };
     let name = format!("{title}, {count}{state}");
@@ -245,6 +278,15 @@ fn one(ui: &mut Ui, session: &Session, entry: &Entry, muted: bool, wishes: &mut 
         && entry.code != UNCLUSTERED
     {
         response.context_menu(|ui| explanation_menu::show(ui, session, goal, entry.code, wishes));
+    } else if let Some(codes) = codes {
+        let name = format::one_line(title, 40);
+        let documents =
+            || (0u32..).zip(codes).filter(|(_, code)| **code == entry.code).map(|(i, _)| i).collect();
+        response.context_menu(|ui| {
+            ui.set_min_width(200.0);
+            widgets::section(ui, &name);
+            choosing::entries(ui, session, &name, documents, wishes);
+        });
     }
 }
 

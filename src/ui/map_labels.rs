@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::data::{Clusters, Names};
+use crate::data::{Clusters, Mask, Names};
 use crate::session::{ColourBy, Session};
 use crate::view::colour::Packed;
 use crate::view::labels::MapLabel;
 use crate::view::topic_labels::topic_labels;
 
-use super::derived::Same;
+use crate::job::derived::Same;
 
 type Named = (Same<Clusters>, Same<Names>);
 
@@ -27,6 +27,8 @@ pub struct Inputs {
     pub of: NamesOf,
     topics: Vec<Named>,
     positions: Same<Vec<[f32; 2]>>,
+    /// Names lie where the documents are that the filter keeps; those without any do not show.
+    kept: Option<Same<Mask>>,
 }
 
 impl Inputs {
@@ -49,14 +51,15 @@ impl Inputs {
         };
         // While the map moves again its topics lie elsewhere.
         let positions = session.layout().map(|layout| Same(layout.positions.clone()))?;
-        (!topics.is_empty()).then_some(Self { of, topics, positions })
+        let kept = session.kept().cloned().map(Same);
+        (!topics.is_empty()).then_some(Self { of, topics, positions, kept })
     }
 
     /// Places the names of all levels, coarse to fine.
     pub fn labels(&self) -> Vec<MapLabel> {
         let Same(positions) = &self.positions;
         let levels = self.topics.iter().map(|(Same(topics), Same(names))| (&**topics, &**names));
-        topic_labels(levels, positions)
+        topic_labels(levels, positions, self.kept.as_ref().map(|Same(kept)| &**kept))
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use egui::{Align2, Area, Color32, Id, LayerId, Order, Pos2, Rect, RichText, TextStyle, Ui, vec2};
 
+use crate::data::{Combine, Mask};
 use crate::session::{ColourBy, Command, Session, Step, StepState, Wake};
 use crate::stage::StageError;
 use crate::view::camera::{Bounds, Camera};
@@ -13,13 +14,12 @@ use crate::view::colour::MapTheme;
 use crate::view::fonts::FontFiles;
 use crate::view::labels::MapLabel;
 use crate::view::lasso::Lassoed;
-use crate::view::map::{Dragged, MapResponse, MapView, Outline, Scene};
+use crate::view::map::{Dragged, MapResponse, MapView, Outline, Scene, SelectTool};
 use crate::view::raster;
 
 use super::cluster_menu;
 use super::colouring::{self, Legend, Paint};
 use super::contours::{self, Contours};
-use super::derived::{Derived, Same};
 use super::emphasis;
 use super::explanation_menu;
 use super::facts::{self, Facts};
@@ -28,12 +28,14 @@ use super::hover_card;
 use super::icons;
 use super::legend::{self, LegendState};
 use super::map_labels::{self, NamesOf};
+use super::panels::filters;
 use super::pins;
 use super::shortcuts::{ZOOM_STEP, keys_for};
 use super::status_bar;
 use super::theme::{self, SPACE_8, SPACE_12, Theme};
 use super::widgets;
 use super::wishes::{Action, Wishes};
+use crate::job::derived::{Derived, Same};
 
 /// Pixels a point of an exported picture.
 const PICTURE_DENSITY: f32 = 2.0;
@@ -73,6 +75,7 @@ pub struct MapPanel {
     flags: Derived<emphasis::Inputs, Arc<Vec<u8>>>,
     labels: Derived<map_labels::Inputs, (NamesOf, Arc<Vec<MapLabel>>)>,
     outlines: Derived<contours::Inputs, Arc<Vec<Outline>>>,
+    kept_counts: Derived<(Same<Vec<u32>>, Same<Mask>), legend::KeptCounts>,
     /// Which contours show.
     pub contours: Contours,
     plain: Arc<Vec<u32>>,
@@ -92,6 +95,7 @@ impl Default for MapPanel {
             flags: Derived::new("flags"),
             labels: Derived::new("names on the map"),
             outlines: Derived::new("contours"),
+            kept_counts: Derived::new("counts of the legend"),
             contours: Contours::default(),
             plain: Arc::default(),
             legend: LegendState::default(),
@@ -118,7 +122,11 @@ impl MapPanel {
         if let Some(paint) = self.paint.latest() {
             let inputs = emphasis::Inputs::of(session, paint);
             let work = inputs.clone();
-            self.flags.want(inputs, wake, move |_| Arc::new(work.flags()));
+            self.flags.want_in_turn(inputs, wake, move |_| Arc::new(work.flags()));
+            if let Some((codes, kept)) = paint.codes.clone().zip(session.kept().cloned()) {
+                let key = (Same(codes.clone()), Same(kept.clone()));
+                self.kept_counts.want_in_turn(key, wake, move |_| legend::kept_counts(&codes, &kept));
+            }
         }
         match contours::Inputs::of(session, self.contours, self.paint.latest(), dark) {
             Some(inputs) => {
@@ -206,6 +214,20 @@ impl MapPanel {
         }
     }
 
+    /// Takes the lasso into the hand, or puts it away; says whether it is there now.
+    pub fn toggle_tool(&mut self) -> bool {
+        self.view.tool = match self.view.tool {
+            Some(_) => None,
+            None => Some(SelectTool::default()),
+        };
+        self.view.tool.is_some()
+    }
+
+    /// Puts the lasso away; says whether it was in the hand.
+    pub fn put_tool_away(&mut self) -> bool {
+        self.view.tool.take().is_some()
+    }
+
     /// Shows the whole map.
     pub fn fit(&mut self) {
         self.view.fit();
@@ -279,7 +301,7 @@ impl MapPanel {
         pins::paint(ui, rect, session, &self.view);
         self.card(ui, session, &response);
         self.context_menu(session, &response, (&labels, names_of), wishes);
-        respond(session, &response, wishes);
+        respond(session, &response, |points| self.shown_of(session, points), wishes);
         self.overlays(ui, rect, session, response.drawn, wishes);
     }
 
@@ -360,6 +382,19 @@ impl MapPanel {
         }
     }
 
+    /// Those of `points` that neither the filter nor the legend leaves out.
+    fn shown_of(&self, session: &Session, points: &[u32]) -> Vec<u32> {
+        let kept = session.kept();
+        let muted = session.colouring().map(|colouring| &colouring.muted).filter(|muted| !muted.is_empty());
+        let codes = self.paint.latest().and_then(|paint| paint.codes.as_ref());
+        let shows = |point: &u32| {
+            let code = codes.and_then(|codes| codes.get(*point as usize));
+            kept.is_none_or(|kept| kept.contains(*point))
+                && !muted.zip(code).is_some_and(|(muted, code)| muted.contains(code))
+        };
+        points.iter().copied().filter(shows).collect()
+    }
+
     fn card(&self, ui: &Ui, session: &Session, response: &MapResponse) {
         let (Some(document), Some(pointer)) = (response.hovered, response.response.hover_pos()) else {
             return;
@@ -382,7 +417,8 @@ impl MapPanel {
         if let Some(paint) = self.paint.latest().cloned() {
             let covered = over_map(ctx, "legend", inner.left_bottom(), Align2::LEFT_BOTTOM, |ui| {
                 Theme::of(ui).popover_frame().inner_margin(egui::Margin::same(10)).show(ui, |ui| {
-                    legend::show(ui, session, &paint, &mut self.legend, rect.height(), wishes);
+                    let kept = session.kept().and_then(|_| self.kept_counts.latest()).map(|kept| &**kept);
+                    legend::show(ui, session, &paint, kept, &mut self.legend, rect.height(), wishes);
                 });
             });
             self.covered.push(covered);
@@ -406,12 +442,38 @@ impl MapPanel {
                     wishes.act(Action::Zoom(1.0 / ZOOM_STEP));
                 }
                 contours_button(ui, &mut self.contours);
+                let lasso = keys(|action| matches!(action, Action::SelectTool));
+                let verb = if self.view.tool.is_some() { "Put the lasso away" } else { "Select by lasso" };
+                let button = widgets::icon_button(ui, icons::LASSO, verb, &lasso);
+                if self.view.tool.is_some() {
+                    let theme = Theme::of(ui);
+                    let stroke = egui::Stroke::new(1.5, theme.accent);
+                    ui.painter().rect_stroke(button.rect, 4.0, stroke, egui::StrokeKind::Inside);
+                }
+                if button.clicked() {
+                    wishes.act(Action::SelectTool);
+                }
             });
         });
         let figures = over_map(ctx, "map figures", inner.right_bottom(), Align2::RIGHT_BOTTOM, |ui| {
             figures(ui, session, drawn)
         });
         self.covered.extend([buttons, figures]);
+        if let Some(corpus) =
+            session.corpus().filter(|_| session.filter().is_some_and(|filter| !filter.is_empty()))
+        {
+            let room = inner.width() - buttons.width() - 2.0 * SPACE_12;
+            self.covered.push(over_map(ctx, "filter bar", inner.left_top(), Align2::LEFT_TOP, |ui| {
+                ui.set_max_width(room);
+                let frame = Theme::of(ui).popover_frame().inner_margin(egui::Margin::symmetric(8, 4));
+                frame.show(ui, |ui| filters::bar(ui, session, corpus, wishes));
+            }));
+        }
+        if let Some(tool) = &mut self.view.tool {
+            let at = buttons.left_bottom() + vec2(-SPACE_8, 0.0);
+            self.covered
+                .push(over_map(ctx, "select tool", at, Align2::RIGHT_BOTTOM, |ui| select_tool(ui, tool)));
+        }
     }
 
     /// Starts drawing the map, as it shows now, into a PNG file.
@@ -454,6 +516,41 @@ impl MapPanel {
             Ok((format!("The map was drawn into {} × {} pixels.", pixels.0, pixels.1), path))
         });
     }
+}
+
+/// What a drag with the tool in hand does.
+fn select_tool(ui: &mut Ui, tool: &mut SelectTool) {
+    Theme::of(ui).popover_frame().inner_margin(egui::Margin::same(2)).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 0.0;
+            let mut choice = |glyph: &str, name: &str, keys: &str, on: bool| {
+                let button = widgets::icon_button(ui, glyph, name, keys);
+                if on {
+                    let stroke = egui::Stroke::new(1.5, Theme::of(ui).accent);
+                    ui.painter().rect_stroke(button.rect, 4.0, stroke, egui::StrokeKind::Inside);
+                }
+                button.clicked()
+            };
+            for (rectangle, glyph, name, keys) in [
+                (false, icons::LASSO, "Draw a line", ""),
+                (true, icons::BOUNDING_BOX, "Span a rectangle", "Alt"),
+            ] {
+                if choice(glyph, name, keys, tool.rectangle == rectangle) {
+                    tool.rectangle = rectangle;
+                }
+            }
+            for (how, glyph, name, keys) in [
+                (Combine::Replace, icons::SELECTION, "Select anew", ""),
+                (Combine::Add, icons::UNITE, "Add to the selection", "Shift"),
+                (Combine::Remove, icons::SUBTRACT, "Remove from the selection", "Ctrl"),
+                (Combine::Intersect, icons::INTERSECT, "Keep what is in both", "Ctrl+Shift"),
+            ] {
+                if choice(glyph, name, keys, tool.how == how) {
+                    tool.how = how;
+                }
+            }
+        });
+    });
 }
 
 /// The choice of contours.
@@ -512,15 +609,16 @@ fn lines(session: &Session) -> Vec<(u32, u32, f32)> {
     neighbours.map(|(&to, &similarity)| (focus, to, similarity)).collect()
 }
 
-fn respond(session: &Session, response: &MapResponse, wishes: &mut Wishes) {
-    if let Some(Lassoed { points, adds }) = &response.lassoed {
-        let mut chosen = points.clone();
-        if let Some(selection) = session.selection().filter(|_| *adds) {
-            chosen.extend(selection.iter());
-            chosen.sort_unstable();
-            chosen.dedup();
-        }
-        wishes.push(Command::Select(chosen));
+/// Does what a person's pointer said. A lasso takes what neither the filter nor the legend leaves out: `shown_of` are
+/// those.
+fn respond(
+    session: &Session,
+    response: &MapResponse,
+    shown_of: impl Fn(&[u32]) -> Vec<u32>,
+    wishes: &mut Wishes,
+) {
+    if let Some(Lassoed { points, how }) = &response.lassoed {
+        wishes.push(Command::Combine(*how, shown_of(points)));
     }
     if let Some(document) = response.clicked {
         wishes.push(Command::Focus(Some(document)));

@@ -1,13 +1,14 @@
 //! The window: one file a panel.
 //!
 //! Panels read the session and push [`wishes`]; [`app`] applies them. Nothing here computes while it draws: what
-//! must be computed from the session's values goes to a worker ([`derived`]) and shows when it is there.
+//! must be computed from the session's values goes to a worker ([`crate::job::derived`]) and shows when it is there.
 
 pub mod app;
+pub mod choosing;
 pub mod cluster_menu;
 pub mod colouring;
 mod contours;
-pub mod derived;
+
 pub mod dialogs;
 pub mod digest;
 pub mod edit_digest;

@@ -4,7 +4,7 @@ use egui::{ColorImage, Context, TextureHandle, TextureOptions};
 
 use crate::session::Wake;
 
-use super::derived::Derived;
+use crate::job::derived::Derived;
 
 /// A larger picture is no thumbnail.
 const LARGEST: usize = 4096;

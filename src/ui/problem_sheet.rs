@@ -6,11 +6,11 @@ use egui::{Label, RichText, ScrollArea, TextStyle, Ui};
 
 use crate::session::{Notice, Severity, Wake};
 
-use super::derived::Derived;
 use super::problem_report::Source;
 use super::theme::{self, SPACE_8, SPACE_12, Theme};
 use super::widgets;
 use super::wishes::{Action, Wishes};
+use crate::job::derived::Derived;
 
 /// The sheet's width, and the height of its text, in windows with room for them.
 const WIDTH: f32 = 720.0;

@@ -11,12 +11,12 @@ use egui::{
 use crate::io::settings::Recent;
 use crate::session::{Command, Session, Wake};
 
-use super::derived::Derived;
 use super::pictures::{self, Picture};
 use super::theme::{self, SPACE_4, SPACE_8, SPACE_12, SPACE_16, Theme};
 use super::widgets::{self, Side};
 use super::wishes::{Action, Wishes};
 use super::{format, icons, thumbnails};
+use crate::job::derived::Derived;
 
 /// Cards in a row.
 pub const COLUMNS: usize = 4;

@@ -11,16 +11,18 @@ use super::wishes::{Action, Mode, Pane, Sheet, Wishes};
 pub enum Group {
     File,
     Map,
+    Selection,
     Window,
 }
 
 impl Group {
-    const ALL: [Self; 3] = [Self::File, Self::Map, Self::Window];
+    const ALL: [Self; 4] = [Self::File, Self::Map, Self::Selection, Self::Window];
 
     fn title(self) -> &'static str {
         match self {
             Self::File => "File",
             Self::Map => "Map",
+            Self::Selection => "Selection",
             Self::Window => "Window",
         }
     }
@@ -50,7 +52,7 @@ const COMMAND: Modifiers = Modifiers::COMMAND;
 pub const ZOOM_STEP: f32 = 1.5;
 
 /// Every key the window listens to. Keys without a modifier rest while one types.
-pub static SHORTCUTS: [Shortcut; 22] = [
+pub static SHORTCUTS: [Shortcut; 35] = [
     shortcut(Group::File, COMMAND, Key::O, "Open files", Action::PickFiles),
     shortcut(Group::File, COMMAND, Key::S, "Save project", Action::Save),
     shortcut(Group::File, COMMAND.plus(Modifiers::SHIFT), Key::S, "Save project as", Action::PickProjectFile),
@@ -66,6 +68,19 @@ pub static SHORTCUTS: [Shortcut; 22] = [
         Action::PickPictureFile,
     ),
     shortcut(Group::Map, NONE, Key::F, "Show the whole map", Action::Fit),
+    shortcut(Group::Map, NONE, Key::Home, "Show the whole map", Action::Fit),
+    shortcut(Group::Selection, NONE, Key::L, "Take the lasso, or put it away", Action::SelectTool),
+    shortcut(Group::Selection, COMMAND, Key::A, "Select all", Action::SelectAll),
+    shortcut(Group::Selection, COMMAND, Key::I, "Invert the selection", Action::InvertSelection),
+    shortcut(Group::Selection, NONE, Key::Num1, "Tag with the first tag …", Action::TagNumbered(1)),
+    shortcut(Group::Selection, NONE, Key::Num2, "", Action::TagNumbered(2)),
+    shortcut(Group::Selection, NONE, Key::Num3, "", Action::TagNumbered(3)),
+    shortcut(Group::Selection, NONE, Key::Num4, "", Action::TagNumbered(4)),
+    shortcut(Group::Selection, NONE, Key::Num5, "", Action::TagNumbered(5)),
+    shortcut(Group::Selection, NONE, Key::Num6, "", Action::TagNumbered(6)),
+    shortcut(Group::Selection, NONE, Key::Num7, "", Action::TagNumbered(7)),
+    shortcut(Group::Selection, NONE, Key::Num8, "", Action::TagNumbered(8)),
+    shortcut(Group::Selection, NONE, Key::Num9, "… with the ninth", Action::TagNumbered(9)),
     shortcut(Group::Map, NONE, Key::Plus, "Zoom in", Action::Zoom(ZOOM_STEP)),
     shortcut(Group::Map, NONE, Key::Minus, "Zoom out", Action::Zoom(1.0 / ZOOM_STEP)),
     shortcut(Group::Map, NONE, Key::Space, "Stop or continue the layout", Action::StopOrContinue),
@@ -88,14 +103,23 @@ pub static SHORTCUTS: [Shortcut; 22] = [
 ];
 
 /// What the mouse does on the map, for the sheet.
-const GESTURES: [(&str, &str); 7] = [
+const GESTURES: [(&str, &str); 6] = [
     ("Drag", "Move the map"),
-    ("Shift + drag", "Select what the line holds"),
     ("Ctrl + drag a point", "Move and pin it"),
     ("Wheel", "Zoom at the pointer"),
     ("Double-click", "Show the whole map"),
     ("Click a point", "Its document"),
     ("Arrows", "Move map or row"),
+];
+
+/// What drags select.
+const SELECTING: [(&str, &str); 6] = [
+    ("Shift + drag", "Select by a line"),
+    ("Shift + Alt + drag", "Select by a rectangle"),
+    ("Ctrl + Shift + drag", "Add to the selection"),
+    ("Drag", "With the lasso: select"),
+    ("Shift + drag", "With the lasso: add"),
+    ("Ctrl + drag", "With the lasso: remove"),
 ];
 
 /// Collects the wishes of the keys pressed in this frame. Under a sheet only the keys that open and close sheets
@@ -111,7 +135,7 @@ pub fn listen(ctx: &Context, sheet: bool, typed: bool, wishes: &mut Wishes) {
         let plain = shortcut.keys.modifiers == NONE;
         let key = shortcut.keys.logical_key;
         // A field takes back what was typed in it.
-        if typing && matches!(shortcut.action, Action::Undo | Action::Redo) {
+        if typing && matches!(shortcut.action, Action::Undo | Action::Redo | Action::SelectAll) {
             continue;
         }
         let field = typing && !(sheet && key == Key::Escape);
@@ -169,13 +193,17 @@ pub fn sheet(ui: &mut Ui) {
             ui.vertical(|ui| {
                 ui.set_width(250.0);
                 widgets::section(ui, group.title());
-                for shortcut in SHORTCUTS.iter().filter(|shortcut| shortcut.group == group) {
+                let named = SHORTCUTS.iter().filter(|shortcut| !shortcut.name.is_empty());
+                for shortcut in named.filter(|shortcut| shortcut.group == group) {
                     line(ui, shortcut.name, &keys(ui.ctx(), shortcut));
                 }
-                if group == Group::Map {
-                    for (gesture, meaning) in GESTURES {
-                        line(ui, meaning, gesture);
-                    }
+                let gestures: &[(&str, &str)] = match group {
+                    Group::Map => &GESTURES,
+                    Group::Selection => &SELECTING,
+                    Group::File | Group::Window => &[],
+                };
+                for (gesture, meaning) in gestures {
+                    line(ui, meaning, gesture);
                 }
             });
             if group != Group::Window {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Clusters, Corpus, DATE_EMPTY, Strings, Typed};
+use crate::data::{Clusters, Corpus, DATE_EMPTY, Mask, Strings, Typed};
 use crate::job::promptly;
 use crate::session::{Session, Wake};
 
-use super::derived::{Derived, Same};
 use super::facts::Grouping;
+use crate::job::derived::{Derived, Same};
 
 /// What rows are sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,7 @@ struct Key {
     corpus: Same<Corpus>,
     clusters: Option<Same<Clusters>>,
     selection: Option<Same<Vec<u32>>>,
+    kept: Option<Same<Mask>>,
     by: By,
     direction: Direction,
 }
@@ -139,14 +140,15 @@ impl Sorting {
         (self.by == by && self.is_sorted()).then_some(self.direction)
     }
 
-    /// The rows now: the selection if there is one, all documents otherwise; in file order until sorted.
+    /// The rows now: the selection if there is one, all documents otherwise, as far as the filter keeps them; in file
+    /// order until sorted.
     pub fn order(&mut self, session: &Session, wake: &Wake) -> Order {
         let Some(corpus) = session.corpus() else { return Order::All(0) };
         let selection = session.selection().filter(|selection| !selection.is_empty());
         let unsorted =
             selection.map_or(Order::All(corpus.len()), |selection| Order::Listed(selection.clone()));
         self.working = false;
-        if !self.is_sorted() {
+        if !self.is_sorted() && session.kept().is_none() {
             return unsorted;
         }
         let clusters = Grouping::of(session).filter(|_| self.by == By::Cluster);
@@ -154,12 +156,18 @@ impl Sorting {
             corpus: Same(corpus.clone()),
             clusters: clusters.map(|grouping| Same(grouping.clusters)),
             selection: selection.cloned().map(Same),
+            kept: session.kept().cloned().map(Same),
             by: self.by,
             direction: self.direction,
         };
         let work = key.clone();
-        self.working = !self.sorted.want(key.clone(), wake, move |_| Arc::new(work.sort()));
-        self.sorted.of(&key).map_or(unsorted, |sorted| Order::Listed((**sorted).clone()))
+        self.working = !self.sorted.want_in_turn(key.clone(), wake, move |_| Arc::new(work.sort()));
+        // While a brush is dragged the rows of a moment ago show.
+        let sorted = match key.kept.is_some() {
+            true => self.sorted.latest(),
+            false => self.sorted.of(&key),
+        };
+        sorted.map_or(unsorted, |sorted| Order::Listed((**sorted).clone()))
     }
 }
 
@@ -171,7 +179,7 @@ pub fn sorted(
     direction: Direction,
 ) -> Vec<u32> {
     let selection = documents.map(Same);
-    Key { corpus: Same(corpus), clusters: None, selection, by, direction }.sort()
+    Key { corpus: Same(corpus), clusters: None, selection, kept: None, by, direction }.sort()
 }
 
 /// The rank of an empty cell, in both directions.
@@ -184,11 +192,16 @@ impl Key {
 
     fn sort_here(&self) -> Vec<u32> {
         let Same(corpus) = &self.corpus;
-        let documents: Vec<u32> = match &self.selection {
-            Some(Same(selection)) => selection.to_vec(),
-            None => (0..corpus.len() as u32).collect(),
+        let documents: Vec<u32> = match (&self.selection, &self.kept) {
+            (Some(Same(selection)), Some(Same(kept))) => {
+                selection.iter().copied().filter(|&i| kept.contains(i)).collect()
+            }
+            (Some(Same(selection)), None) => selection.to_vec(),
+            (None, Some(Same(kept))) => kept.documents().collect(),
+            (None, None) => (0..corpus.len() as u32).collect(),
         };
         match self.by {
+            By::FileOrder if self.direction == Direction::Ascending => documents,
             By::FileOrder => self.by_rank(&documents, |i| Some(u64::from(i))),
             By::Cluster => match &self.clusters {
                 Some(Same(clusters)) => {
@@ -310,7 +323,8 @@ mod tests {
             text_columns: vec![0],
             report: ReadReport::default(),
         };
-        Key { corpus: Same(Arc::new(corpus)), clusters: None, selection: None, by: By::Column(0), direction }
+        let corpus = Same(Arc::new(corpus));
+        Key { corpus, clusters: None, selection: None, kept: None, by: By::Column(0), direction }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use egui::{Id, Key, Popup, PopupCloseBehavior, TextEdit, Ui, vec2};
 use crate::data::Edits;
 use crate::session::{Command, Session};
 
+use super::choosing;
 use super::format;
 use super::theme::{ROW, SPACE_4, Theme};
 use super::widgets;
@@ -58,7 +59,7 @@ pub fn of_document(ui: &mut Ui, session: &Session, document: u32, text: &mut Str
             if off {
                 wishes.push(Command::Untag(tag.clone(), vec![document]));
             } else if chip.on_hover_text("Select all documents with this tag").clicked() {
-                select_tagged(session, tag, wishes);
+                select_tagged(ui, session, tag, wishes);
             }
         }
         let add = ui.add(egui::Button::new(egui::RichText::new("+ tag").small()).corner_radius(10));
@@ -79,9 +80,9 @@ pub fn of_document(ui: &mut Ui, session: &Session, document: u32, text: &mut Str
 }
 
 /// Selects the documents with a tag.
-pub fn select_tagged(session: &Session, tag: &str, wishes: &mut Wishes) {
+pub fn select_tagged(ui: &Ui, session: &Session, tag: &str, wishes: &mut Wishes) {
     if let Some(members) = session.edits().and_then(|edits| edits.tags.get(tag)) {
-        wishes.push(Command::Select(members.documents().to_vec()));
+        choosing::select(ui, members.documents().to_vec(), wishes);
     }
 }
 

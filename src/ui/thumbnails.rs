@@ -11,7 +11,7 @@ use crate::view::colour::MapTheme;
 use crate::view::raster::{self, Picture, Raster};
 
 use super::colouring::Inputs;
-use super::derived::Same;
+use crate::job::derived::Same;
 
 /// Pixels of the picture in one theme, in the form of a card; a point of the window is [`DENSITY`] of them.
 pub const SIZE: (u32, u32) = (448, 248);

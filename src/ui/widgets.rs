@@ -189,12 +189,18 @@ pub fn entry(
     })
 }
 
-/// A small rounded label with a cross that takes it away. Returns the label's response and whether it shall go.
+/// A tag with a cross that takes it off. Returns the label's response and whether it shall go.
 pub fn tag_chip(ui: &mut Ui, tag: &str) -> (Response, bool) {
+    removable_chip(ui, tag, &format!("Tag {tag}"), &format!("Take off the tag {tag}"))
+}
+
+/// A small rounded label with a cross that takes it away; `name` and `off` are what a screen reader says of them.
+/// Returns the label's response and whether it shall go.
+pub fn removable_chip(ui: &mut Ui, text: &str, name: &str, off: &str) -> (Response, bool) {
     const CROSS: f32 = 14.0;
     let theme = Theme::of(ui);
     let room = (ui.available_width() - CROSS - 16.0).max(24.0);
-    let galley = WidgetText::from(tag).into_galley(
+    let galley = WidgetText::from(text).into_galley(
         ui,
         Some(TextWrapMode::Truncate),
         room,
@@ -202,14 +208,14 @@ pub fn tag_chip(ui: &mut Ui, tag: &str) -> (Response, bool) {
     );
     let size = galley.size() + vec2(14.0 + CROSS, 6.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Tag {tag}")));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
     let hovered = response.hovered() || response.has_focus();
     let fill = if hovered { theme.selected } else { theme.panel.lerp_to_gamma(theme.accent, 0.14) };
     ui.painter().rect_filled(rect, CornerRadius::same(10), fill);
     ui.painter().galley(rect.min + vec2(8.0, 3.0), galley, theme.text);
     let cross = Rect::from_center_size(pos2(rect.right() - 11.0, rect.center().y), Vec2::splat(CROSS));
     let close = ui.interact(cross, response.id.with("take off"), Sense::click());
-    close.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Take off the tag {tag}")));
+    close.widget_info(|| WidgetInfo::labeled(Role::Button, true, off));
     let strong = close.hovered() || close.has_focus();
     let colour = if strong { theme.text } else { theme.muted };
     let font = egui::FontId::proportional(11.0);
@@ -218,7 +224,7 @@ pub fn tag_chip(ui: &mut Ui, tag: &str) -> (Response, bool) {
         let ring = Stroke::new(1.5, theme.accent);
         ui.painter().rect_stroke(cross, CornerRadius::same(theme::SMALL_RADIUS), ring, StrokeKind::Inside);
     }
-    (response, close.on_hover_text("Take it off").clicked())
+    (response, close.on_hover_text(off).clicked())
 }
 
 /// A small rounded label.

@@ -76,6 +76,13 @@ pub enum Action {
     WriteReport(PathBuf),
     /// Say something.
     Tell(Notice),
+    /// Take the lasso into the hand, or put it away.
+    SelectTool,
+    /// Select everything that the filter keeps, or what is not selected of it.
+    SelectAll,
+    InvertSelection,
+    /// Put the tag with this number, counted from 1 in alphabetical order, on the selection or the document looked at.
+    TagNumbered(u8),
     /// Show the whole map.
     Fit,
     /// Zoom by a factor about the middle of the map.

@@ -8,6 +8,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::tiles::{Tile, Tiles};
+use crate::data::Combine;
 
 /// Cells along the longer side. Products of two differences stay below 2^29.
 const CELLS: u32 = 8192;
@@ -17,8 +18,8 @@ const CELLS: u32 = 8192;
 pub struct Lassoed {
     /// Ascending. Hidden points are never among them.
     pub points: Vec<u32>,
-    /// Whether they join what is selected.
-    pub adds: bool,
+    /// How they join what is selected.
+    pub how: Combine,
 }
 
 /// A closed line on its grid. Inside is what an odd number of its turns goes around.

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use egui::{Color32, PointerButton, Pos2, Rect, Stroke};
 
+use crate::data::Combine;
 use crate::job::promptly;
 
 use super::arranged::Arranged;
@@ -18,35 +19,56 @@ const STEP: f32 = 2.0;
 /// Shorter lines are clicks with an unsteady hand, in view points.
 const LEAST_LENGTH: f32 = 12.0;
 
+/// A tool that stays in a person's hand: every drag selects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SelectTool {
+    /// A drag spans a rectangle; otherwise it draws a line.
+    pub rectangle: bool,
+    /// How what it holds joins the selection, unless a key says otherwise.
+    pub how: Combine,
+}
+
 /// The line under the pointer and the question under way.
 #[derive(Default)]
 pub(super) struct LassoTool {
     /// World positions, so that the line stays on the map when the camera moves.
     line: Option<Vec<[f64; 2]>>,
+    /// The line is a rectangle, from where it began.
+    rectangle: bool,
     running: Option<Receiver<Lassoed>>,
 }
 
 impl LassoTool {
-    /// Takes what the pointer does; returns what a finished line holds once that is known. `on_adapter` is where the
-    /// points can be tested that are drawn now.
+    /// Takes what the pointer does; returns what a finished line holds once that is known. Without a `tool` in hand a
+    /// drag with Shift draws (with Alt, too, a rectangle); with one every drag does, Shift adds and Ctrl or Cmd removes.
+    /// `on_adapter` is where the points can be tested that are drawn now.
     pub fn update(
         &mut self,
         response: &egui::Response,
         arranged: Option<&Arc<Arranged>>,
         on_adapter: Option<Arc<OnAdapter>>,
+        tool: Option<SelectTool>,
         (camera, view): (&Camera, Rect),
         ui: &egui::Ui,
     ) -> Option<Lassoed> {
         let modifiers = ui.input(|input| input.modifiers);
-        if response.drag_started_by(PointerButton::Primary) && modifiers.shift {
+        if response.drag_started_by(PointerButton::Primary) && (modifiers.shift || tool.is_some()) {
+            self.rectangle = tool.is_some_and(|tool| tool.rectangle) != modifiers.alt;
             let start = ui.input(|input| input.pointer.press_origin()).or(response.interact_pointer_pos());
             self.line = start.map(|start| vec![camera.world_from_view(start, view)]);
         }
         if let Some(line) = &mut self.line
             && let Some(pos) = response.interact_pointer_pos()
         {
+            if self.rectangle {
+                line.truncate(1);
+                let corner = line.first().map(|&start| view_from_world(camera, start, view)).unwrap_or(pos);
+                for place in [Pos2::new(pos.x, corner.y), pos, Pos2::new(corner.x, pos.y), corner] {
+                    line.push(camera.world_from_view(place, view));
+                }
+            }
             let last = line.last().map(|&last| view_from_world(camera, last, view));
-            if last.is_none_or(|last| last.distance(pos) >= STEP) {
+            if !self.rectangle && last.is_none_or(|last| last.distance(pos) >= STEP) {
                 line.push(camera.world_from_view(pos, view));
             }
         }
@@ -63,7 +85,15 @@ impl LassoTool {
             });
             let lasso = Lasso::new(&line).filter(|_| lengths.sum::<f32>() >= LEAST_LENGTH);
             if let Some((lasso, arranged)) = lasso.zip(arranged) {
-                self.ask(lasso, (arranged.clone(), on_adapter), modifiers.command, ui.ctx().clone());
+                let how = match tool {
+                    None if modifiers.command => Combine::Add,
+                    None => Combine::Replace,
+                    Some(_) if modifiers.shift && modifiers.command => Combine::Intersect,
+                    Some(_) if modifiers.shift => Combine::Add,
+                    Some(_) if modifiers.command => Combine::Remove,
+                    Some(tool) => tool.how,
+                };
+                self.ask(lasso, (arranged.clone(), on_adapter), how, ui.ctx().clone());
             }
         }
         match self.running.as_ref()?.try_recv() {
@@ -88,7 +118,9 @@ impl LassoTool {
     pub fn paint(&self, painter: &egui::Painter, (camera, view): (&Camera, Rect), accent: Color32) {
         let Some(line) = &self.line else { return };
         let points: Vec<Pos2> = line.iter().map(|&world| view_from_world(camera, world, view)).collect();
-        if let (Some(&first), Some(&last)) = (points.first(), points.last()) {
+        if let (Some(&first), Some(&last)) = (points.first(), points.last())
+            && !self.rectangle
+        {
             let closing = Stroke::new(1.0, accent.gamma_multiply(0.6));
             painter.extend(egui::Shape::dashed_line(&[last, first], closing, 4.0, 4.0));
         }
@@ -99,14 +131,14 @@ impl LassoTool {
         &mut self,
         lasso: Lasso,
         (arranged, on_adapter): (Arc<Arranged>, Option<Arc<OnAdapter>>),
-        adds: bool,
+        how: Combine,
         ctx: egui::Context,
     ) {
         let (send, receive) = channel();
         let work = move || {
             let points = promptly(|| held_by(&lasso, &arranged, on_adapter.as_deref()));
             // Nobody waits when the map was closed.
-            let _ = send.send(Lassoed { points, adds });
+            let _ = send.send(Lassoed { points, how });
             ctx.request_repaint();
         };
         // Without a thread nothing is selected; the line can be drawn again.

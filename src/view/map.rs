@@ -17,6 +17,7 @@ use super::label_painter::LabelPainter;
 use super::labels::MapLabel;
 use super::lasso::Lassoed;
 use super::lasso_tool::LassoTool;
+pub use super::lasso_tool::SelectTool;
 use super::pace;
 use super::pick::{Pointer, around, near, under};
 use super::points::PaintPoints;
@@ -139,6 +140,8 @@ pub struct MapView {
     arranger: Arranger,
     report: Arc<Mutex<Report>>,
     lasso: LassoTool,
+    /// The tool in hand: drags select with it, and do not move the map.
+    pub tool: Option<SelectTool>,
     labels: LabelPainter,
 }
 
@@ -160,6 +163,7 @@ impl MapView {
             arranger: Arranger::default(),
             report: Arc::default(),
             lasso: LassoTool::default(),
+            tool: None,
             labels: LabelPainter::default(),
         }
     }
@@ -255,7 +259,8 @@ impl MapView {
             .as_ref()
             .map(|arranged| self.shot(scene, arranged, (&camera, &fitted), ui.pixels_per_point()));
         let on_adapter = self.report().on_adapter;
-        let lassoed = self.lasso.update(&response, arranged.as_ref(), on_adapter, (&camera, rect), ui);
+        let lassoed =
+            self.lasso.update(&response, arranged.as_ref(), on_adapter, self.tool, (&camera, rect), ui);
         let seen = arranged.as_ref().zip(shot.as_ref());
         let (hovered, noted) =
             seen.map_or((None, None), |(arranged, shot)| self.hovered(&response, arranged, shot));
@@ -309,7 +314,8 @@ impl MapView {
                 painter.rect_stroke(rect, 0.0, stroke, egui::StrokeKind::Inside);
             }
         }
-        if self.lasso.is_drawn() {
+        if self.lasso.is_drawn() || (self.tool.is_some() && hovered.is_none() && response.contains_pointer())
+        {
             ui.set_cursor_icon(CursorIcon::Crosshair);
         } else if response.dragged() {
             ui.set_cursor_icon(CursorIcon::Grabbing);
@@ -413,6 +419,7 @@ impl MapView {
     ) -> Option<Dragged> {
         let camera = self.camera.unwrap_or(*fitted);
         if response.drag_started_by(PointerButton::Primary)
+            && self.tool.is_none()
             && ui.input(|input| input.modifiers.command && !input.modifiers.shift)
         {
             let pressed = ui.input(|input| input.pointer.press_origin())?;
@@ -460,6 +467,7 @@ impl MapView {
             && (response.dragged_by(PointerButton::Middle)
                 || (response.dragged_by(PointerButton::Primary)
                     && !self.lasso.is_drawn()
+                    && self.tool.is_none()
                     && !ui.input(|input| input.modifiers.shift)));
         if pans && response.drag_delta() != Vec2::ZERO {
             self.take_over(camera.panned(response.drag_delta()));

@@ -1,20 +1,25 @@
 //! The names on a map that rests: its topics, coarse to fine, each in the middle of its points.
 
-use crate::data::{Clusters, Names};
+use crate::data::{Clusters, Mask, Names};
 
 use super::labels::MapLabel;
 
 /// Positions looked at for the middle of a topic.
 const SAMPLE: usize = 512;
 
-/// A label for every topic of every level, coarse to fine.
+/// A label for every topic of every level, coarse to fine; with `kept`, only of these points.
 pub fn topic_labels<'a>(
     levels: impl IntoIterator<Item = (&'a Clusters, &'a Names)>,
     positions: &[[f32; 2]],
+    kept: Option<&Mask>,
 ) -> Vec<MapLabel> {
     let mut labels = Vec::new();
     for (level, (topics, names)) in (0u8..).zip(levels) {
-        for (code, (members, name)) in (0u32..).zip(topics.members().iter().zip(&names.clusters)) {
+        let mut members = topics.members();
+        if let Some(kept) = kept {
+            members.iter_mut().for_each(|members| members.retain(|&i| kept.contains(i)));
+        }
+        for (code, (members, name)) in (0u32..).zip(members.iter().zip(&names.clusters)) {
             if let Some(anchor) = middle(positions, members) {
                 let (text, mass) = (name.title.clone(), members.len() as f64);
                 labels.push(MapLabel { text, anchor, mass, code, level, colour: None });

@@ -219,6 +219,10 @@ impl Space {
             Command::AskGoal(..) | Command::SteerGoal(..) | Command::ForgetGoal(_) => {
                 self.goals_edited(command)?
             }
+            Command::SetFilter(_)
+            | Command::KeepFilter(_)
+            | Command::ForgetFilter(_)
+            | Command::ToggleQuery(_) => self.filters_edited(command)?,
             Command::Untag(tag, documents) => self.edits.untag(tag, &Members::new(documents.clone())),
             _ => return None,
         };

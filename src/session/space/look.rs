@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::data::{NO_CODE, Typed};
+use crate::data::{Combine, Mask, NO_CODE, Typed};
 use crate::session::{ColourBy, Colouring, Command};
 
 use super::Space;
@@ -31,11 +31,17 @@ impl Space {
                     self.focus = None;
                 }
             }
-            Command::Select(mut ids) => {
-                ids.retain(|&id| id < n);
-                ids.sort_unstable();
-                ids.dedup();
-                self.selection = Arc::new(ids);
+            Command::Select(ids) => self.combine(Combine::Replace, ids),
+            Command::Combine(how, ids) => self.combine(how, ids),
+            Command::SelectAll => {
+                self.selection =
+                    Arc::new(self.kept().map_or((0..n).collect(), |kept| kept.documents().collect()));
+            }
+            Command::InvertSelection => {
+                let selected = Mask::of_documents(n as usize, &self.selection);
+                let others = selected.not();
+                let others = self.kept().map_or(others.clone(), |kept| others.and(kept));
+                self.selection = Arc::new(others.documents().collect());
             }
             Command::SetColour(by) if by != self.colouring.by => {
                 self.colouring = Colouring { by, ..Colouring::default() };
@@ -51,6 +57,13 @@ impl Space {
             }
             _ => {}
         }
+    }
+
+    fn combine(&mut self, how: Combine, mut ids: Vec<u32>) {
+        ids.retain(|&id| (id as usize) < self.corpus.len());
+        ids.sort_unstable();
+        ids.dedup();
+        self.selection = Arc::new(how.of(&self.selection, &ids));
     }
 
     fn toggle(&mut self, entry: u32) {

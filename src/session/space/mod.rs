@@ -4,6 +4,7 @@
 //! another request is stale and starts again; nothing else does.
 
 mod editing;
+mod filtering;
 mod goals;
 mod look;
 mod status;
@@ -27,6 +28,7 @@ use super::{Colouring, Notice, NoticeAction, Severity, Step};
 
 pub(super) use editing::Grouped;
 use editing::ShownNames;
+use filtering::Filtering;
 pub use goals::{Answer, GoalState, LiveRound};
 use goals::{AskedKeys, GoalWorks};
 use steps::model;
@@ -94,6 +96,7 @@ pub(super) struct Space {
     topics: Cell<NamedTopics>,
     grouped: Cell<Grouped>,
     edited_names: Cell<Arc<Names>>,
+    filtering: Filtering,
     goal_work: GoalWorks,
     asked_keys: AskedKeys,
     /// What was to be done to explanations and could not.
@@ -145,6 +148,7 @@ impl Space {
             topics: Cell::remembering(EARLIER),
             grouped: Cell::remembering(EARLIER),
             edited_names: Cell::remembering(EARLIER),
+            filtering: Filtering::default(),
             goal_work: GoalWorks::new(),
             asked_keys: AskedKeys::default(),
             withdrawn: None,

@@ -4,6 +4,7 @@ use egui::{Id, Key, Label, RichText, ScrollArea, Sense, TextEdit, Ui};
 
 use crate::data::{Corpus, Key as ValueKey, Regrouping};
 use crate::session::{ColourBy, Command, Session};
+use crate::ui::choosing;
 use crate::ui::digest::{ClusterDigest, ColumnDigest, Shape};
 use crate::ui::facts;
 use crate::ui::format;
@@ -167,7 +168,7 @@ fn actions(ui: &mut Ui, session: &Session, label: u32, digest: Option<&ClusterDi
         if select.on_hover_text("Select its documents, in the table as well").clicked()
             && let Some(digest) = digest
         {
-            wishes.push(Command::Select(digest.members.clone()));
+            choosing::select(ui, digest.members.clone(), wishes);
         }
         let by_cluster = session.colouring().is_some_and(|colouring| colouring.by == ColourBy::Cluster);
         if by_cluster

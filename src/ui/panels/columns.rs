@@ -1,31 +1,32 @@
-//! The columns of the corpus as small charts; a click colours the map by one.
+//! The columns of the corpus as small charts to filter by; a click on a name colours the map by it.
 
 use std::borrow::Cow;
 
 use egui::{TextStyle, Ui};
 
-use crate::data::{Column, ColumnKind, Corpus, Typed};
+use crate::data::{Column, ColumnKind, Corpus, Filter, Typed};
 use crate::session::{ColourBy, Command, Session};
-use crate::ui::digest::ColumnDigest;
+use crate::ui::facts::Facts;
 use crate::ui::icons;
 use crate::ui::theme::{self, ROW, SPACE_4, SPACE_8, Theme};
 use crate::ui::widgets::{self, Side};
 use crate::ui::wishes::Wishes;
 
-use super::charts;
+use super::brush::{self, BrushState, Charted};
 
-/// Categories shown a column.
-const ROWS: usize = 4;
-
-/// Draws the section; `digests` are there as soon as a worker has made them.
+/// Draws the columns; their charts are there as soon as a worker has counted.
 pub fn show(
     ui: &mut Ui,
     session: &Session,
     corpus: &Corpus,
-    digests: Option<&[ColumnDigest]>,
+    facts: &Facts,
+    state: &mut BrushState,
     wishes: &mut Wishes,
 ) {
-    widgets::section(ui, "Columns");
+    let digests = facts.columns(session);
+    let counts = facts.counts(session);
+    let none = Filter::default();
+    let filter = session.filter().unwrap_or(&none);
     let by = session.colouring().map(|colouring| colouring.by).unwrap_or_default();
     for (i, column) in corpus.columns.iter().enumerate() {
         let kind = column.typed.kind();
@@ -50,10 +51,19 @@ pub fn show(
         if response.on_hover_text(hint).clicked() {
             wishes.push(Command::SetColour(if chosen { ColourBy::Cluster } else { ColourBy::Column(i) }));
         }
-        if let Some(digest) = digests.and_then(|digests| digests.get(i)) {
+        if let (Some(digest), Some((all, kept))) = (digests.and_then(|digests| digests.get(i)), counts)
+            && let Some(all) = all.get(i)
+        {
+            let charted = Charted {
+                name: &column.name,
+                shape: &digest.shape,
+                levels: levels(&column.typed),
+                all,
+                kept: kept.and_then(|kept| kept.get(i)),
+            };
             ui.scope(|ui| {
                 ui.spacing_mut().item_spacing.y = 2.0;
-                charts::column(ui, &column.name, levels(&column.typed), digest, None, ROWS);
+                brush::show(ui, &charted, filter, state, wishes);
             });
         }
         ui.add_space(theme::SPACE_8);

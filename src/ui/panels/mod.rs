@@ -1,11 +1,13 @@
 //! The panels around the map.
 
+pub mod brush;
 pub mod charts;
 pub mod cluster_card;
 pub mod columns;
 pub mod document;
 pub mod edits;
 pub mod explanations;
+pub mod filters;
 pub mod goals;
 pub mod inspector;
 pub mod overview;

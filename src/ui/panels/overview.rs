@@ -6,6 +6,7 @@ use egui::{RichText, ScrollArea, Ui};
 
 use crate::data::{Corpus, Key};
 use crate::session::{Command, Session};
+use crate::ui::choosing;
 use crate::ui::cluster_menu;
 use crate::ui::facts::{self, Facts, Sizes};
 use crate::ui::format;
@@ -205,13 +206,11 @@ fn tag_list(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
             let row = widgets::entry(ui, false, None, tag, &format::len(members.len()), theme.text);
             let row = row.on_hover_text("Select its documents");
             if row.clicked() {
-                tags::select_tagged(session, tag, wishes);
+                tags::select_tagged(ui, session, tag, wishes);
             }
             row.context_menu(|ui| {
                 ui.set_min_width(180.0);
-                if widgets::menu_item(ui, icons::SELECTION, "Select its documents", "") {
-                    tags::select_tagged(session, tag, wishes);
-                }
+                choosing::entries(ui, session, tag, || members.documents().to_vec(), wishes);
                 if widgets::menu_item(ui, icons::X, "Take it off all documents", "") {
                     wishes.push(Command::Untag(tag.clone(), members.documents().to_vec()));
                 }

@@ -7,14 +7,16 @@ use egui::{Color32, Pos2, RichText, ScrollArea, Shape, Stroke, TextStyle, Ui, po
 use crate::data::{ColumnKind, MapQuality};
 use crate::job::Snapshot;
 use crate::session::{Command, Session, Step, StepState, StepStatus};
-use crate::ui::digest::ColumnDigest;
+use crate::ui::facts::Facts;
 use crate::ui::format;
 use crate::ui::icons;
 use crate::ui::theme::{self, ROW, SPACE_4, SPACE_8, SPACE_12, SPACE_16, Theme};
 use crate::ui::widgets::{self, Side};
 use crate::ui::wishes::Wishes;
 
-use super::{columns, parameters};
+use super::brush::BrushState;
+use super::filters::FiltersState;
+use super::{columns, filters, parameters};
 
 /// Room for the state's dot at the left of a step.
 const GUTTER: f32 = 18.0;
@@ -26,16 +28,12 @@ const ARC: usize = 24;
 #[derive(Default)]
 pub struct PipelineState {
     pub open: BTreeSet<Step>,
+    filters: FiltersState,
+    brushes: BrushState,
 }
 
 /// Draws the panel.
-pub fn show(
-    ui: &mut Ui,
-    session: &Session,
-    digests: Option<&[ColumnDigest]>,
-    state: &mut PipelineState,
-    wishes: &mut Wishes,
-) {
+pub fn show(ui: &mut Ui, session: &Session, facts: &Facts, state: &mut PipelineState, wishes: &mut Wishes) {
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         widgets::section(ui, "Pipeline");
         ui.spacing_mut().item_spacing.y = 2.0;
@@ -51,10 +49,12 @@ pub fn show(
             }
         }
         if let Some(corpus) = session.corpus()
-            && corpus.columns.iter().any(|column| column.typed.kind() != ColumnKind::Text)
+            && (corpus.columns.iter().any(|column| column.typed.kind() != ColumnKind::Text)
+                || session.filter().is_some_and(|filter| !filter.is_empty()))
         {
             ui.add_space(SPACE_12);
-            columns::show(ui, session, corpus, digests, wishes);
+            filters::show(ui, session, corpus, &mut state.filters, wishes);
+            columns::show(ui, session, corpus, facts, &mut state.brushes, wishes);
         }
     });
 }

@@ -4,12 +4,14 @@ use egui::{Margin, RichText, Ui};
 
 use crate::data::Corpus;
 use crate::session::{Command, Session};
+use crate::ui::choosing;
 use crate::ui::format;
 use crate::ui::hand_sheet::{self, Task};
 use crate::ui::icons;
+use crate::ui::shortcuts::keys_for;
 use crate::ui::theme::{self, RADIUS, SPACE_4, SPACE_8, SPACE_12, Theme};
 use crate::ui::widgets;
-use crate::ui::wishes::Wishes;
+use crate::ui::wishes::{Action, Wishes};
 
 /// Draws the block; nothing where nothing is selected.
 pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, wishes: &mut Wishes) {
@@ -36,6 +38,23 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, wishes: &mut Wishes
             ui.spacing_mut().item_spacing.x = SPACE_8;
             if ui.button(format!("{}  Tag…", icons::TAG)).clicked() {
                 hand_sheet::ask_of_selection(session, Task::Tag, wishes);
+            }
+            if let Some(filter) = session.filter() {
+                let name = format!("{} selected", format::plural(selection.len(), "document", "documents"));
+                for (glyph, verb, not) in
+                    [(icons::FUNNEL, "Show only these", false), (icons::EYE_SLASH, "Hide", true)]
+                {
+                    if ui.button(format!("{glyph}  {verb}")).clicked() {
+                        let filter = choosing::with_documents(filter, &name, selection.to_vec(), not);
+                        wishes.push(Command::SetFilter(Box::new(filter)));
+                        wishes.push(Command::Select(Vec::new()));
+                    }
+                }
+            }
+            let keys = keys_for(ui.ctx(), |action| matches!(action, Action::InvertSelection));
+            let invert = ui.button(format!("{}  Invert", icons::SELECTION_INVERSE));
+            if invert.on_hover_text(format!("Select the others  ·  {keys}")).clicked() {
+                wishes.push(Command::InvertSelection);
             }
             ui.add_enabled_ui(session.clusters().is_some(), |ui| {
                 let make = ui.button(format!("{}  Make a cluster…", icons::PLUS));

@@ -4,6 +4,7 @@ use egui::{Color32, CornerRadius, Key, Label, Rect, RichText, Sense, TextEdit, T
 
 use crate::data::{Corpus, Explanation, GoalDeed, Goals};
 use crate::session::{Command, GoalState, Session};
+use crate::ui::choosing;
 use crate::ui::explanation_menu;
 use crate::ui::facts::Facts;
 use crate::ui::format;
@@ -211,7 +212,7 @@ fn body(
     ui.add_space(SPACE_4);
     ui.horizontal_wrapped(|ui| {
         if ui.button("Select").on_hover_text("Select its documents, in the table as well").clicked() {
-            wishes.push(Command::Select(explanation.members.clone()));
+            choosing::select(ui, explanation.members.clone(), wishes);
         }
         ui.menu_button("Split", |ui| {
             for parts in explanation_menu::PARTS {

@@ -10,6 +10,7 @@ use egui::{Color32, RichText, ScrollArea, TextEdit, Ui};
 
 use crate::data::{Corpus, GoalDeed, Goals};
 use crate::session::{Answer, Command, GoalState, Session, StepState};
+use crate::ui::choosing;
 use crate::ui::facts::Facts;
 use crate::ui::format;
 use crate::ui::goal_facts;
@@ -250,7 +251,7 @@ fn uncovered(ui: &mut Ui, goals: &Goals, goal: u32, wishes: &mut Wishes) {
             format!("Not covered: {} ({share})", format::plural(count, "document", "documents")),
         );
         if widgets::small_link(ui, "Select").clicked() {
-            wishes.push(Command::Select(goals.uncovered_documents()));
+            choosing::select(ui, goals.uncovered_documents(), wishes);
         }
         let missing = widgets::small_link(ui, "What is missing?");
         if missing.on_hover_text("Add the clearest explanation of what none covers").clicked() {

@@ -3,7 +3,7 @@
 use egui::{Align2, FontId, Rect, Sense, Ui, pos2, vec2};
 
 use crate::data::Goals;
-use crate::session::Command;
+use crate::ui::choosing;
 use crate::ui::format;
 use crate::ui::theme::{SPACE_4, SPACE_8, Theme};
 use crate::ui::widgets;
@@ -82,7 +82,7 @@ pub fn show(ui: &mut Ui, goals: &Goals, shares: &[Vec<f32>], open: &mut bool, wi
         egui::StrokeKind::Inside,
     );
     if response.on_hover_text_at_pointer(text).clicked() {
-        wishes.push(Command::Select(both));
+        choosing::select(ui, both, wishes);
     }
     ui.add_space(SPACE_8);
 }

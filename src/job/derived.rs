@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::job::{Ctx, Job, Outcome};
+use super::{Ctx, Job, Outcome};
 
 /// Compares shared values by identity. Holding the value keeps its address from being used again.
 #[derive(Clone)]

@@ -1,0 +1,87 @@
+//! Which documents show: the filter, and what it keeps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::data::{Condition, Corpus, Edits, Filter, Key, Mask};
+use crate::job::derived::{Derived, Same};
+use crate::session::{Command, Wake};
+use crate::stage;
+
+use super::Space;
+
+/// What a filter's answer depends on.
+#[derive(Clone, PartialEq)]
+struct Request {
+    corpus: Same<Corpus>,
+    filter: Filter,
+    /// The documents of the tags that it asks for.
+    tags: BTreeMap<String, Option<Key>>,
+}
+
+/// What the filter keeps, and the work on it.
+pub(super) struct Filtering {
+    kept: Derived<Request, Mask>,
+}
+
+impl Default for Filtering {
+    fn default() -> Self {
+        Self { kept: Derived::new("filter") }
+    }
+}
+
+impl Space {
+    fn filter_request(&self) -> Option<Request> {
+        let Edits { filter, tags, .. } = &*self.edits;
+        if filter.is_empty() {
+            return None;
+        }
+        let asked = filter.clauses.iter().filter_map(|clause| match &clause.condition {
+            Condition::Tag(tag) => Some((tag.clone(), tags.get(tag).map(|tagged| tagged.key()))),
+            _ => None,
+        });
+        Some(Request {
+            corpus: Same(self.corpus.clone()),
+            tags: asked.collect(),
+            filter: Filter { hides: false, ..filter.clone() },
+        })
+    }
+
+    /// Sees to it that the documents are found that the filter keeps. While a brush is dragged, each answer is shown
+    /// before the next is asked for.
+    pub fn filter(&mut self, wake: &Wake) {
+        let Some(request) = self.filter_request() else {
+            self.filtering.kept.clear();
+            return;
+        };
+        let (corpus, edits) = (self.corpus.clone(), self.edits.clone());
+        self.filtering.kept.want_in_turn(request, wake, move |_| {
+            stage::filter::run(&corpus, &edits.filter, &edits, &|_| Mask::none(corpus.len()))
+        });
+    }
+
+    /// The documents that the filter keeps; `None` where it keeps all of them. While it is being changed, what it kept
+    /// before.
+    pub fn kept(&self) -> Option<&Arc<Mask>> {
+        if self.edits.filter.is_empty() {
+            return None;
+        }
+        self.filtering.kept.latest().filter(|mask| mask.len() == self.corpus.len())
+    }
+
+    /// Whether what the filter keeps is still being found.
+    pub fn is_filtering(&self) -> bool {
+        self.filter_request().is_some_and(|request| self.filtering.kept.of(&request).is_none())
+    }
+
+    /// The edits after a command about filters and kept searches; `None` if it is about nothing that is there.
+    pub(super) fn filters_edited(&self, command: &Command) -> Option<Edits> {
+        Some(match command {
+            Command::SetFilter(filter) => self.edits.filtered((**filter).clone()),
+            Command::KeepFilter(name) => self.edits.keep_filter(name, Some(self.edits.filter.clone())),
+            Command::ForgetFilter(name) => self.edits.keep_filter(name, None),
+            Command::ToggleQuery(query) => self.edits.toggle_query(query),
+            _ => return None,
+        })
+    }
+}
