@@ -40,7 +40,13 @@ impl Mask {
         Self::of_words(words, len)
     }
 
-    fn of_words(words: Vec<u64>, len: usize) -> Self {
+    /// The documents of `len` whose bits are set: document `i` is bit `i % 64` of word `i / 64`. Words that are missing
+    /// hold nothing; what lies beyond `len` is left out.
+    pub fn of_words(mut words: Vec<u64>, len: usize) -> Self {
+        words.resize(len.div_ceil(WIDTH), 0);
+        if let Some(last) = words.last_mut().filter(|_| !len.is_multiple_of(WIDTH)) {
+            *last &= (1 << (len % WIDTH)) - 1;
+        }
         let count = words.iter().map(|word| word.count_ones() as usize).sum();
         Self { words, len, count }
     }
@@ -68,27 +74,36 @@ impl Mask {
 
     /// The documents of both. Sets of other corpora have nothing in common beyond the shorter one.
     pub fn and(&self, other: &Self) -> Self {
-        let mut words: Vec<u64> = self.words.iter().zip(&other.words).map(|(a, b)| a & b).collect();
-        words.resize(self.words.len(), 0);
-        Self::of_words(words, self.len)
+        Self::of_words(self.words.iter().zip(&other.words).map(|(a, b)| a & b).collect(), self.len)
     }
 
     /// The documents that are not in the set.
     pub fn not(&self) -> Self {
-        let mut words: Vec<u64> = self.words.iter().map(|word| !word).collect();
-        if let Some(last) = words.last_mut().filter(|_| !self.len.is_multiple_of(WIDTH)) {
-            *last &= (1 << (self.len % WIDTH)) - 1;
-        }
-        Self::of_words(words, self.len)
+        Self::of_words(self.words.iter().map(|word| !word).collect(), self.len)
+    }
+
+    /// The bits as [`Mask::of_words`] takes them.
+    pub fn words(&self) -> &[u64] {
+        &self.words
     }
 
     /// The documents, ascending.
     pub fn documents(&self) -> impl Iterator<Item = u32> + Clone + '_ {
-        self.words.iter().enumerate().flat_map(|(at, &word)| {
+        self.documents_within(0..self.len)
+    }
+
+    /// The documents from `range.start` (a multiple of 64) to before `range.end`, ascending.
+    pub fn documents_within(&self, range: std::ops::Range<usize>) -> impl Iterator<Item = u32> + Clone + '_ {
+        let words = range.start / WIDTH..range.end.min(self.len).div_ceil(WIDTH);
+        let start = words.start;
+        let words = self.words.get(words).unwrap_or_default().iter().enumerate();
+        let set = words.flat_map(move |(at, &word)| {
             let next = |word: &u64| Some(word & (word - 1)).filter(|rest| *rest != 0);
             let first = Some(word).filter(|word| *word != 0);
-            std::iter::successors(first, next).map(move |word| (at * WIDTH) as u32 + word.trailing_zeros())
-        })
+            std::iter::successors(first, next)
+                .map(move |word| ((start + at) * WIDTH) as u32 + word.trailing_zeros())
+        });
+        set.take_while(move |&i| (i as usize) < range.end)
     }
 }
 
@@ -113,6 +128,10 @@ mod tests {
             let (one, two) = (mask(&a), mask(&b));
             prop_assert_eq!(one.documents().collect::<Vec<_>>(), within(&a));
             prop_assert_eq!(one.count(), within(&a).len());
+            let middle: Vec<u32> = within(&a).into_iter().filter(|i| (64..150).contains(i)).collect();
+            prop_assert_eq!(one.documents_within(64..150).collect::<Vec<_>>(), middle);
+            let again = Mask::of_words([one.words(), &[u64::MAX]].concat(), len);
+            prop_assert_eq!(&again, &one);
             prop_assert_eq!(&Mask::of_fn(len, |i| a.contains(&(i as u32))), &one);
             let both: Vec<u32> = within(&a).into_iter().filter(|i| b.contains(i)).collect();
             prop_assert_eq!(one.and(&two).documents().collect::<Vec<_>>(), both);

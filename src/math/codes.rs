@@ -3,7 +3,9 @@
 
 use rayon::prelude::*;
 
-use super::rows::Rows;
+use super::rows::{Rows, widen};
+use super::vector;
+use crate::data::Matrix;
 use crate::job::{Cancelled, Ctx};
 
 /// Rows are padded with zeros to whole cache lines, which are whole registers as well.
@@ -50,22 +52,50 @@ pub struct Codes {
 impl Codes {
     /// Codes every row: the largest component of a row becomes ±127.
     pub fn of(rows: &Rows, ctx: &Ctx) -> Result<Self, Cancelled> {
-        let width = rows.dim().div_ceil(LINE).max(1);
-        let mut lines = vec![Line([0; LINE]); rows.len() * width];
-        let mut sides = vec![Side::default(); rows.len()];
+        Self::made(rows.len(), rows.dim(), ctx, |i, row| rows.row(i as u32, row))
+    }
+
+    /// The rows of a matrix as they are numbered there, copies and zeros among them; a row without direction is zeros.
+    pub fn of_matrix(matrix: &Matrix, ctx: &Ctx) -> Result<Self, Cancelled> {
+        Self::made(matrix.rows(), matrix.dim(), ctx, |i, row| {
+            widen(matrix, i, row);
+            if vector::inverse_norm(row) == 0.0 {
+                row.fill(0.0);
+            }
+        })
+    }
+
+    fn made(
+        n: usize,
+        dim: usize,
+        ctx: &Ctx,
+        read: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Result<Self, Cancelled> {
+        let width = dim.div_ceil(LINE).max(1);
+        let mut lines = vec![Line([0; LINE]); n * width];
+        let mut sides = vec![Side::default(); n];
         lines.par_chunks_mut(BLOCK * width).zip(sides.par_chunks_mut(BLOCK)).enumerate().try_for_each(
             |(block, (lines, sides))| {
                 ctx.cancel.check()?;
-                let mut floats = Vec::new();
-                rows.block(block * BLOCK..block * BLOCK + sides.len(), &mut floats);
-                let coded = lines.chunks_mut(width).zip(sides.iter_mut());
-                for ((line, side), row) in coded.zip(floats.chunks(rows.dim().max(1))) {
-                    *side = encode(row, line);
+                let mut row = vec![0.0; dim];
+                for ((i, line), side) in (block * BLOCK..).zip(lines.chunks_mut(width)).zip(sides) {
+                    read(i, &mut row);
+                    *side = encode(&row, line);
                 }
                 Ok(())
             },
         )?;
         Ok(Self { lines, sides, width })
+    }
+
+    /// Whether row `i` has a direction.
+    pub fn has_direction(&self, i: u32) -> bool {
+        self.side(i).inverse_norm != 0.0
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> usize {
+        self.lines.len() * size_of::<Line>() + self.sides.len() * size_of::<Side>()
     }
 
     /// Lines a row.
@@ -89,29 +119,34 @@ impl Codes {
 
     /// The approximate cosines of row `i` with each of `others`, into `out` of the same length.
     pub fn similarities(&self, i: u32, others: &[u32], out: &mut [f32]) {
+        self.compare(self.row(i), self.side(i), others, out);
+    }
+
+    /// The approximate cosines of `query` with each of `others`, into `out` of the same length.
+    pub fn similarities_to(&self, query: &CodedVector, others: &[u32], out: &mut [f32]) {
+        assert_eq!(query.lines.len(), self.width, "a query has as many components as the rows");
+        self.compare(&query.lines, query.side, others, out);
+    }
+
+    fn compare(&self, row: &[Line], side: Side, others: &[u32], out: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512f") {
                 // SAFETY: the instructions were just found to be there.
-                return unsafe { x86::similarities_vnni(self, i, others, out) };
+                return unsafe { x86::similarities_vnni(self, row, side, others, out) };
             }
             if is_x86_feature_detected!("avx2") {
                 // SAFETY: as above.
-                return unsafe { x86::similarities_avx2(self, i, others, out) };
+                return unsafe { x86::similarities_avx2(self, row, side, others, out) };
             }
         }
-        self.similarities_portable(i, others, out);
+        self.similarities_portable(row, side, others, out);
     }
 
-    fn similarities_portable(&self, i: u32, others: &[u32], out: &mut [f32]) {
-        let row = self.row(i);
+    fn similarities_portable(&self, row: &[Line], side: Side, others: &[u32], out: &mut [f32]) {
         for (&j, out) in others.iter().zip(out) {
-            *out = self.cosine(i, j, dot_portable(row, self.row(j)));
+            *out = side.cosine(self.side(j), dot_portable(row, self.row(j)));
         }
-    }
-
-    fn cosine(&self, i: u32, j: u32, dot: i32) -> f32 {
-        self.side(i).cosine(self.side(j), dot)
     }
 
     /// Rows that are not in a matrix.
@@ -121,6 +156,20 @@ impl Codes {
         let mut lines = vec![Line([0; LINE]); rows.len() * width];
         let sides = rows.iter().zip(lines.chunks_mut(width)).map(|(row, lines)| encode(row, lines)).collect();
         Self { lines, sides, width }
+    }
+}
+
+/// A coded vector that is none of the rows.
+pub struct CodedVector {
+    lines: Vec<Line>,
+    side: Side,
+}
+
+impl CodedVector {
+    pub fn of(vector: &[f32]) -> Self {
+        let mut lines = vec![Line([0; LINE]); vector.len().div_ceil(LINE).max(1)];
+        let side = encode(vector, &mut lines);
+        Self { lines, side }
     }
 }
 
@@ -149,13 +198,12 @@ pub(super) fn dot_portable(a: &[Line], b: &[Line]) -> i32 {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{AHEAD, Codes, Line};
+    use super::{AHEAD, Codes, Line, Side};
 
     /// The instruction multiplies unsigned by signed bytes: one side is shifted by 128, and 128 times the other
     /// side's sum is taken off again.
     #[target_feature(enable = "avx512f,avx512vnni")]
-    pub fn similarities_vnni(codes: &Codes, i: u32, others: &[u32], out: &mut [f32]) {
-        let row = codes.row(i);
+    pub fn similarities_vnni(codes: &Codes, row: &[Line], side: Side, others: &[u32], out: &mut [f32]) {
         let flip = _mm512_set1_epi8(i8::MIN);
         for (at, (&j, out)) in others.iter().zip(out).enumerate() {
             prefetch(codes, others.get(at + AHEAD));
@@ -167,13 +215,12 @@ mod x86 {
                 sum = _mm512_dpbusd_epi32(sum, _mm512_xor_si512(a, flip), b);
             }
             let dot = _mm512_reduce_add_epi32(sum) - 128 * codes.sides[j as usize].sum;
-            *out = codes.cosine(i, j, dot);
+            *out = side.cosine(codes.side(j), dot);
         }
     }
 
     #[target_feature(enable = "avx2")]
-    pub fn similarities_avx2(codes: &Codes, i: u32, others: &[u32], out: &mut [f32]) {
-        let row = codes.row(i);
+    pub fn similarities_avx2(codes: &Codes, row: &[Line], side: Side, others: &[u32], out: &mut [f32]) {
         for (at, (&j, out)) in others.iter().zip(out).enumerate() {
             prefetch(codes, others.get(at + AHEAD));
             let mut sums = [_mm256_setzero_si256(); 4];
@@ -193,7 +240,7 @@ mod x86 {
             let mut lanes = [0i32; 8];
             // SAFETY: the array holds eight integers.
             unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), sum) };
-            *out = codes.cosine(i, j, lanes.iter().sum());
+            *out = side.cosine(codes.side(j), lanes.iter().sum());
         }
     }
 
@@ -240,12 +287,14 @@ mod tests {
             let codes = Codes::of_slices(&rows);
             let (mut fast, mut plain) = ([0.0; 2], [0.0; 2]);
             codes.similarities(0, &[0, 1], &mut fast);
-            codes.similarities_portable(0, &[0, 1], &mut plain);
+            codes.similarities_portable(codes.row(0), codes.side(0), &[0, 1], &mut plain);
+            prop_assert_eq!(fast, plain);
+            codes.similarities_to(&CodedVector::of(&rows[0]), &[0, 1], &mut fast);
             prop_assert_eq!(fast, plain);
             #[cfg(target_arch = "x86_64")]
             if is_x86_feature_detected!("avx2") {
                 // SAFETY: the instructions were just found to be there.
-                unsafe { x86::similarities_avx2(&codes, 0, &[0, 1], &mut fast) };
+                unsafe { x86::similarities_avx2(&codes, codes.row(0), codes.side(0), &[0, 1], &mut fast) };
                 prop_assert_eq!(fast, plain);
             }
         }

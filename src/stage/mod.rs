@@ -24,6 +24,8 @@ mod params;
 pub mod place;
 pub mod quality;
 pub mod regroup;
+mod same_model;
+pub mod search;
 pub mod split;
 pub mod survey;
 pub mod topics;

@@ -35,11 +35,6 @@ use view::Seen;
 pub const FEWEST_TEXTS: usize = 20;
 /// Texts that each explanation asked for needs on average.
 const TEXTS_AN_EXPLANATION: usize = 4;
-/// Documents whose vectors are made again to see whether they are the model's.
-const CHECKED: usize = 6;
-/// Their cosine to the vectors that are there, at least: half precision and cut texts cost little.
-const SAME_MODEL: f32 = 0.9;
-
 /// What a goal starts from.
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
@@ -360,38 +355,17 @@ fn proposed_by(given: Option<usize>, proposed: &str, params: &GoalParams) -> Str
     }
 }
 
-/// Words can be compared with texts only where one model made the vectors of both.
+/// Says no where another model has made the vectors.
 fn check_model(inputs: &Inputs<'_>, ctx: &Ctx) -> Result<(), StageError> {
     let &Inputs { corpus, matrix, embedder, .. } = inputs;
-    let other = |how: String| {
-        Err(StageError::Failed(format!(
+    match same_model::difference(corpus, matrix, embedder, ctx)? {
+        None => Ok(()),
+        Some(how) => Err(StageError::Failed(format!(
             "{how} A goal compares words with texts, so one model has to make the vectors of both: embed the texts \
              with {}.",
             embedder.name()
-        )))
-    };
-    if matrix.dim() != embedder.dim() {
-        return other(format!(
-            "The vectors have {} components, those of {} have {}.",
-            matrix.dim(),
-            embedder.name(),
-            embedder.dim()
-        ));
+        ))),
     }
-    let n = matrix.rows();
-    let some = (0..CHECKED.min(n)).map(|at| at * n / CHECKED.min(n));
-    let some: Vec<usize> = some.filter(|&i| !corpus.text(i).trim().is_empty()).collect();
-    let texts: Vec<String> = some.iter().map(|&i| corpus.text(i).into_owned()).collect();
-    let made = embedded(embedder, &texts, ctx)?;
-    let near = some.iter().zip(made.chunks_exact(embedder.dim().max(1))).filter(|(i, made)| {
-        let row = matrix.row(**i);
-        let factor = vector::inverse_norm(&row);
-        factor == 0.0 || vector::dot(&row, made) * factor >= SAME_MODEL
-    });
-    if near.count() * 2 < some.len() {
-        return other(format!("The vectors ({}) are not those of {}.", matrix.made_by, embedder.name()));
-    }
-    Ok(())
 }
 
 /// Unit vectors of some texts, end to end.
