@@ -5,8 +5,13 @@ use std::sync::Arc;
 use super::{Ctx, Job, Outcome};
 
 /// Compares shared values by identity. Holding the value keeps its address from being used again.
-#[derive(Clone)]
 pub struct Same<T: ?Sized>(pub Arc<T>);
+
+impl<T: ?Sized> Clone for Same<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 impl<T: ?Sized> PartialEq for Same<T> {
     fn eq(&self, other: &Self) -> bool {

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::space::Space;
-use super::{Colouring, GoalState, Import, LiveRound, Notice, Session, Step, StepState, StepStatus};
+use super::{
+    Coloured, Colouring, GoalState, Import, LiveRound, Notice, SearchState, Session, Step, StepState,
+    StepStatus,
+};
 use crate::data::{
     Clusters, Corpus, Edits, Filter, Goals, Key, Knn, Layout, MapQuality, Mask, Matrix, Names,
 };
@@ -228,6 +231,21 @@ impl Session {
     /// Whether what the filter keeps is still being found.
     pub fn is_filtering(&self) -> bool {
         self.space.as_ref().is_some_and(Space::is_filtering)
+    }
+
+    /// The search as it stands; `None` while nothing is searched for.
+    pub fn search(&self) -> Option<SearchState<'_>> {
+        self.space.as_ref()?.search_state(&self.params)
+    }
+
+    /// Whether an answer to a search is still being found.
+    pub fn is_searching(&self) -> bool {
+        self.space.as_ref().is_some_and(Space::is_searching)
+    }
+
+    /// The documents by the kept search that finds them, the first of several.
+    pub fn coloured_searches(&self) -> Option<&Arc<Coloured>> {
+        self.space.as_ref()?.coloured_searches()
     }
 
     pub fn colouring(&self) -> Option<&Colouring> {

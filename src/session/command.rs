@@ -53,6 +53,10 @@ pub enum Command {
     SelectAll,
     /// Select the documents that the filter keeps and that are not selected.
     InvertSelection,
+    /// Search for something, or no longer.
+    Search(Option<Query>),
+    /// Make what a search needs again, after that failed.
+    TrySearch,
     /// Show other documents.
     SetFilter(Box<Filter>),
     /// Keep the present filter by a name, or forget the one of that name.

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use command::Command;
-pub use space::{Answer, GoalState, LiveRound};
+pub use space::{Answer, Coloured, Found, GoalState, LiveRound, SearchState};
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState, StepStatus,
 };
@@ -392,6 +392,7 @@ impl Session {
             Command::FinishGoal(id) => self.space.iter().for_each(|space| space.finish_goal(id)),
             Command::StopGoal(id) => self.space.iter().for_each(|space| space.stop_goal(id)),
             Command::TryGoal(id) => self.space.iter_mut().for_each(|space| space.try_goal(id)),
+            Command::TrySearch => self.space.iter_mut().for_each(Space::try_search),
             Command::MoveCache(folder) => self.move_cache(folder),
             Command::ForgetRecent(path) => self.forget_recent(&path),
             Command::Focus(_)
@@ -400,6 +401,7 @@ impl Session {
             | Command::Select(_)
             | Command::Combine(..)
             | Command::SelectAll
+            | Command::Search(_)
             | Command::InvertSelection
             | Command::SetColour(_)
             | Command::ToggleEntry(_)
@@ -448,6 +450,7 @@ impl Session {
         }
         let tools = self.tools();
         let Some(space) = &mut self.space else { return };
+        space.search(&self.params, &tools, self.embedder.as_ref());
         space.filter(&tools.wake);
         let (notices, news) = space.poll(&mut self.embedder);
         let mapped = space.take_first_map();

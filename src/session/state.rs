@@ -99,6 +99,8 @@ pub enum ColourBy {
     Goal(u32),
     /// How surely documents satisfy one explanation of a goal: their ids.
     Explanation(u32, u32),
+    /// The kept searches that find documents.
+    Searches,
     /// One colour for all.
     Nothing,
 }

@@ -1,7 +1,5 @@
 //! Whether a model has made some vectors: only then can texts that are embedded now be compared with them.
 
-use std::borrow::Cow;
-
 use crate::data::{Corpus, Matrix};
 use crate::embed::{EmbedParams, Embedder, Texts};
 use crate::job::Ctx;

@@ -34,6 +34,7 @@ use super::panes::{Arrangement, Panes};
 use super::problem_report::{self, Source, Work};
 use super::problem_sheet::ProblemSheet;
 use super::saved_view::SavedView;
+use super::search_box::SearchBox;
 use super::settings_dialog;
 use super::shortcuts;
 use super::theme::{self, STATUS_BAR, TOP_BAR, Theme};
@@ -58,6 +59,7 @@ pub struct SemascopeApp {
     pipeline: PipelineState,
     table: TableState,
     inspector: InspectorState,
+    search: SearchBox,
     mode: Mode,
     welcome: Welcome,
     import: ImportState,
@@ -117,6 +119,7 @@ impl SemascopeApp {
             pipeline: PipelineState::default(),
             table: TableState::default(),
             inspector: InspectorState::default(),
+            search: SearchBox::default(),
             mode: Mode::default(),
             welcome: Welcome::default(),
             import: ImportState::default(),
@@ -254,7 +257,7 @@ impl SemascopeApp {
         let open =
             top_bar::Open { mode: self.mode, pipeline: left.open, table: bottom.open, inspector: right.open };
         Panel::top("top bar").exact_size(TOP_BAR).frame(bar).show(ui, |ui| {
-            top_bar::show(ui, &self.session, open, wishes);
+            top_bar::show(ui, &self.session, open, &mut self.search, wishes);
         });
         self.status(ui, wishes);
         self.log_pane(ui, wishes);
@@ -482,8 +485,7 @@ impl SemascopeApp {
                 self.inspector.page = Page::Edits;
             }
             Action::Search => {
-                self.map.legend.collapsed = false;
-                self.map.legend.wants_search = true;
+                self.search.wants_focus = true;
             }
             Action::Toggle(pane) => {
                 let pane = self.panes.get_mut(pane);
@@ -531,6 +533,8 @@ impl SemascopeApp {
             Command::FocusCluster(None)
         } else if self.session.focus_explanation().is_some() {
             Command::FocusExplanation(None)
+        } else if self.session.search().is_some() {
+            Command::Search(None)
         } else if self.session.selection().is_some_and(|selection| !selection.is_empty()) {
             Command::Select(Vec::new())
         } else {

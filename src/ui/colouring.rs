@@ -95,6 +95,9 @@ impl Inputs {
                 Some(goals) if goals.place(id).is_some() => Values::Explanation(Same(goals.clone()), id),
                 _ => plain,
             },
+            ColourBy::Searches => {
+                session.coloured_searches().map_or(plain, |found| labels(&found.clusters, Some(&found.names)))
+            }
             ColourBy::Column(_) | ColourBy::Nothing => plain,
         };
         Some(Self { values, own: colouring.own_colours, dark })

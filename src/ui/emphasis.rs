@@ -25,6 +25,8 @@ pub struct Inputs {
     explanation: Option<(Same<Goals>, usize)>,
     /// The documents that the filter keeps, and whether the others are hidden rather than grey.
     kept: Option<(Same<Mask>, bool)>,
+    /// What a search found, if anything.
+    found: Option<Same<Mask>>,
 }
 
 impl Inputs {
@@ -52,6 +54,11 @@ impl Inputs {
             kept: session
                 .kept()
                 .map(|kept| (Same(kept.clone()), session.filter().is_some_and(|filter| filter.hides))),
+            found: session
+                .search()
+                .and_then(|search| search.found)
+                .filter(|found| found.total > 0 && session.focus().is_none())
+                .map(|found| Same(found.documents.clone())),
             cluster: session.clusters().zip(cluster).map(|(clusters, label)| (Same(clusters.clone()), label)),
         }
     }
@@ -65,6 +72,7 @@ impl Inputs {
             && self.cluster.is_none()
             && self.explanation.is_none()
             && self.kept.is_none()
+            && self.found.is_none()
         {
             return Vec::new();
         }
@@ -92,6 +100,11 @@ impl Inputs {
             let mut members = explanation.members.iter().peekable();
             for (i, flag) in (0u32..).zip(all.iter_mut()) {
                 *flag |= if members.next_if_eq(&&i).is_some() { 0 } else { flags::DIMMED };
+            }
+        }
+        if let Some(Same(found)) = &self.found {
+            for (i, flag) in (0u32..).zip(all.iter_mut()) {
+                *flag |= if found.contains(i) { 0 } else { flags::DIMMED };
             }
         }
         if let Some((Same(kept), hides)) = &self.kept {
@@ -140,6 +153,7 @@ mod tests {
             cluster: None,
             explanation: None,
             kept: None,
+            found: None,
         }
     }
 
@@ -166,6 +180,13 @@ mod tests {
         assert_eq!(muted(&[u32::MAX]).flags(), [0, dimmed, 0, 0]);
         assert_eq!(muted(&[0, 3]).flags(), [dimmed, 0, 0, dimmed]);
         assert_eq!(muted(&[7, u32::MAX]).flags(), [0, dimmed, dimmed, 0]);
+    }
+
+    #[test]
+    fn what_a_search_found_stands_out() {
+        let found = Some(Same(Arc::new(Mask::of_documents(4, &[1, 2]))));
+        let inputs = Inputs { found, muted: [2].into(), ..inputs() };
+        assert_eq!(inputs.flags(), [flags::DIMMED, 0, 0, flags::DIMMED]);
     }
 
     #[test]

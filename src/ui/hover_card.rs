@@ -10,6 +10,7 @@ use super::facts;
 use super::format;
 use super::goal_facts;
 use super::icons;
+use super::marking;
 use super::panels::columns::cell_text;
 use super::theme::{SPACE_4, Theme};
 use super::widgets::{self, SWATCH};
@@ -32,7 +33,8 @@ pub fn show(ui: &mut Ui, session: &Session, document: u32, colour: Option<u32>, 
     ui.set_max_width(WIDTH);
     let text = format::one_line(&corpus.text(document as usize), TEXT);
     let text = if text.is_empty() { "This text is empty.".to_owned() } else { text };
-    ui.add(Label::new(RichText::new(text).color(theme.text)).wrap());
+    let font = TextStyle::Body.resolve(ui.style());
+    ui.add(Label::new(marking::hits(ui, session, &text, font, theme.text)).wrap());
     if let Some(label) = facts::cluster_of(session, document) {
         ui.add_space(SPACE_4);
         ui.horizontal(|ui| {

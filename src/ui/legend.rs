@@ -34,8 +34,6 @@ const RAMP_STEPS: usize = 48;
 pub struct LegendState {
     pub collapsed: bool,
     pub search: String,
-    /// The cursor goes into the search field in the next frame.
-    pub wants_search: bool,
 }
 
 /// How many documents of each entry the filter keeps.
@@ -97,6 +95,7 @@ fn waiting(session: &Session) -> &'static str {
         ColourBy::Kept => "Measured when the map rests.",
         ColourBy::Column(_) => "This column has no values to colour by.",
         ColourBy::Goal(_) | ColourBy::Explanation(..) => "Explanations are not there yet.",
+        ColourBy::Searches => "What kept searches find is being looked up.",
         ColourBy::Nothing => "One colour for all.",
     }
 }
@@ -117,6 +116,7 @@ fn name_of(session: &Session, by: ColourBy) -> String {
             .map_or("Column".into(), |column| column.name.clone()),
         ColourBy::Goal(goal) => format!("Goal: {}", goal_facts::goal_title(session, goal)),
         ColourBy::Explanation(goal, id) => goal_facts::explanation_title(session, goal, id),
+        ColourBy::Searches => "Kept searches".into(),
         ColourBy::Kept => "Neighbours kept".into(),
         ColourBy::Nothing => "One colour".into(),
     }
@@ -141,6 +141,9 @@ fn colour_by(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
         let colourable = |kind| kind != crate::data::ColumnKind::Text;
         let columns = corpus.columns.iter().enumerate().filter(|(_, c)| colourable(c.typed.kind()));
         choices.extend(columns.map(|(i, _)| ColourBy::Column(i)));
+    }
+    if session.edits().is_some_and(|edits| !edits.queries.is_empty()) {
+        choices.push(ColourBy::Searches);
     }
     choices.extend([ColourBy::Kept, ColourBy::Nothing]);
     ui.name_inputs("Colour by", |ui| {
@@ -194,14 +197,9 @@ fn list(
 ) {
     let muted = session.colouring().map(|colouring| &colouring.muted);
     if entries.len() > SEARCHABLE {
-        let field =
-            widgets::search_field(ui, Id::unique("legend search"), &mut state.search, "Search the legend");
-        if std::mem::take(&mut state.wants_search) {
-            field.request_focus();
-        }
+        widgets::search_field(ui, Id::unique("legend search"), &mut state.search, "Search the legend");
     } else {
         state.search.clear();
-        state.wants_search = false;
     }
     let needle = state.search.trim().to_lowercase();
     let shown: Vec<&Entry> = entries

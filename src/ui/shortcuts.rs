@@ -84,7 +84,7 @@ pub static SHORTCUTS: [Shortcut; 35] = [
     shortcut(Group::Map, NONE, Key::Plus, "Zoom in", Action::Zoom(ZOOM_STEP)),
     shortcut(Group::Map, NONE, Key::Minus, "Zoom out", Action::Zoom(1.0 / ZOOM_STEP)),
     shortcut(Group::Map, NONE, Key::Space, "Stop or continue the layout", Action::StopOrContinue),
-    shortcut(Group::Map, NONE, Key::Slash, "Search the legend", Action::Search),
+    shortcut(Group::Map, NONE, Key::Slash, "Search", Action::Search),
     shortcut(Group::Map, NONE, Key::Escape, "Close, or clear what is chosen", Action::Escape),
     shortcut(Group::Map, NONE, Key::M, "Show the map alone", Action::Show(Mode::Map)),
     shortcut(Group::Map, NONE, Key::G, "Ask a goal, see explanations", Action::Show(Mode::Goals)),

@@ -7,6 +7,7 @@ use crate::session::{Command, LEFT_OUT, Sample, Session};
 use super::file_state::{self, State};
 use super::hand_sheet::Task;
 use super::icons;
+use super::search_box::{self, SearchBox};
 use super::shortcuts::keys_for;
 use super::theme::{self, SPACE_8, SPACE_16, Theme};
 use super::widgets::{self, menu_item as item};
@@ -29,7 +30,7 @@ pub struct Open {
 }
 
 /// Draws the bar of the workspace.
-pub fn show(ui: &mut Ui, session: &Session, open: Open, wishes: &mut Wishes) {
+pub fn show(ui: &mut Ui, session: &Session, open: Open, search: &mut SearchBox, wishes: &mut Wishes) {
     let theme = Theme::of(ui);
     ui.horizontal_centered(|ui| {
         ui.label(RichText::new(icons::CHART_SCATTER).size(18.0).color(theme.accent));
@@ -47,7 +48,7 @@ pub fn show(ui: &mut Ui, session: &Session, open: Open, wishes: &mut Wishes) {
                 wishes.act(Action::Show(mode));
             }
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| right(ui, session, open, wishes));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| right(ui, session, open, search, wishes));
     });
 }
 
@@ -116,7 +117,7 @@ fn tab(ui: &mut Ui, name: &str, current: bool, mode: Mode) -> bool {
     response.on_hover_text(format!("{name}  ·  {keys}")).clicked()
 }
 
-fn right(ui: &mut Ui, session: &Session, open: Open, wishes: &mut Wishes) {
+fn right(ui: &mut Ui, session: &Session, open: Open, search: &mut SearchBox, wishes: &mut Wishes) {
     tools(ui, wishes);
     ui.add_space(SPACE_8);
     // Laid out from the right: the pipeline's button comes last, at the left, where its panel is.
@@ -135,6 +136,9 @@ fn right(ui: &mut Ui, session: &Session, open: Open, wishes: &mut Wishes) {
         let label = (RichText::new(icons::EXPORT), "Export");
         egui::containers::menu::MenuButton::from_button(Button::new(label).frame_when_inactive(false))
             .ui(ui, |ui| export_menu(ui, session, wishes));
+        ui.add_space(SPACE_8);
+        let keys = keys_for(ui.ctx(), |action| matches!(action, Action::Search));
+        search_box::show(ui, session, search, &keys, wishes);
     }
 }
 

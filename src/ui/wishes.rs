@@ -94,7 +94,7 @@ pub enum Action {
     StopOrContinue,
     /// Close what is open on top: a sheet, the focus, the selection.
     Escape,
-    /// Put the cursor into the search field of the legend.
+    /// Put the cursor into the search field.
     Search,
     Toggle(Pane),
     Open(Sheet),

@@ -60,7 +60,7 @@ pub fn rest(window: &mut Window) {
     wait(window, "the flow", |window| {
         let session = session(window);
         let done = Step::ALL.iter().all(|&step| session.step(step).state == StepState::Done);
-        !session.is_busy() && !session.is_filtering() && done
+        !session.is_busy() && !session.is_filtering() && !session.is_searching() && done
     });
     // Sizes, colours and names on the map come from workers of the window.
     std::thread::sleep(Duration::from_millis(50));

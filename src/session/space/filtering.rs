@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::data::{Condition, Corpus, Edits, Filter, Key, Mask};
 use crate::job::derived::{Derived, Same};
+use crate::math::word_index::WordIndex;
 use crate::session::{Command, Wake};
 use crate::stage;
 
-use super::Space;
+use super::{Space, searching};
 
 /// What a filter's answer depends on.
 #[derive(Clone, PartialEq)]
@@ -17,6 +18,8 @@ struct Request {
     filter: Filter,
     /// The documents of the tags that it asks for.
     tags: BTreeMap<String, Option<Key>>,
+    /// What its words are looked up in.
+    index: Option<Same<WordIndex>>,
 }
 
 /// What the filter keeps, and the work on it.
@@ -40,9 +43,14 @@ impl Space {
             Condition::Tag(tag) => Some((tag.clone(), tags.get(tag).map(|tagged| tagged.key()))),
             _ => None,
         });
+        let by_words = filter.clauses.iter().any(|clause| matches!(clause.condition, Condition::Words(_)));
+        if by_words && self.word_index().is_none() {
+            return None;
+        }
         Some(Request {
             corpus: Same(self.corpus.clone()),
             tags: asked.collect(),
+            index: self.word_index().cloned().map(Same).filter(|_| by_words),
             filter: Filter { hides: false, ..filter.clone() },
         })
     }
@@ -51,12 +59,18 @@ impl Space {
     /// before the next is asked for.
     pub fn filter(&mut self, wake: &Wake) {
         let Some(request) = self.filter_request() else {
-            self.filtering.kept.clear();
+            if self.edits.filter.is_empty() {
+                self.filtering.kept.clear();
+            }
             return;
         };
-        let (corpus, edits) = (self.corpus.clone(), self.edits.clone());
+        let (corpus, edits, index) = (self.corpus.clone(), self.edits.clone(), request.index.clone());
         self.filtering.kept.want_in_turn(request, wake, move |_| {
-            stage::filter::run(&corpus, &edits.filter, &edits, &|_| Mask::none(corpus.len()))
+            let find = |words: &str| match &index {
+                Some(Same(index)) => searching::holding(words, index),
+                None => Mask::none(corpus.len()),
+            };
+            stage::filter::run(&corpus, &edits.filter, &edits, &find)
         });
     }
 
@@ -71,7 +85,8 @@ impl Space {
 
     /// Whether what the filter keeps is still being found.
     pub fn is_filtering(&self) -> bool {
-        self.filter_request().is_some_and(|request| self.filtering.kept.of(&request).is_none())
+        let waits = |request| self.filtering.kept.of(&request).is_none();
+        !self.edits.filter.is_empty() && self.filter_request().is_none_or(waits)
     }
 
     /// The edits after a command about filters and kept searches; `None` if it is about nothing that is there.

@@ -271,6 +271,16 @@ impl Space {
                 (self.focus, self.focus_cluster, self.focus_explanation) = (None, None, None);
                 self.goal_work.values_mut().for_each(|work| work.cell.forget_end());
             }
+            Command::ToggleQuery(_) => {
+                // What is kept shows at once, and what is kept no longer has no colours.
+                let kept = !self.edits.queries.is_empty();
+                match self.colouring.by {
+                    ColourBy::Searches if !kept => self.colouring = Colouring::default(),
+                    ColourBy::Searches => {}
+                    _ if kept => self.colouring = colour(ColourBy::Searches),
+                    _ => {}
+                }
+            }
             Command::ForgetGoal(id) => {
                 let of_it = match self.colouring.by {
                     ColourBy::Goal(goal) | ColourBy::Explanation(goal, _) => goal == *id,

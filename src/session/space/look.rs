@@ -33,6 +33,7 @@ impl Space {
             }
             Command::Select(ids) => self.combine(Combine::Replace, ids),
             Command::Combine(how, ids) => self.combine(how, ids),
+            Command::Search(query) => self.set_query(query),
             Command::SelectAll => {
                 self.selection =
                     Arc::new(self.kept().map_or((0..n).collect(), |kept| kept.documents().collect()));
@@ -88,6 +89,7 @@ impl Space {
                 _ => 0,
             },
             ColourBy::Goal(goal) => self.goal_clusters(goal).map_or(0, |(clusters, _)| clusters.count),
+            ColourBy::Searches => self.edits.queries.len(),
             ColourBy::Kept | ColourBy::Explanation(..) | ColourBy::Nothing => 0,
         };
         (0..count as u32).chain([NO_CODE]).collect()

@@ -7,6 +7,7 @@ mod editing;
 mod filtering;
 mod goals;
 mod look;
+mod searching;
 mod status;
 mod steps;
 mod stored;
@@ -31,6 +32,8 @@ use editing::ShownNames;
 use filtering::Filtering;
 pub use goals::{Answer, GoalState, LiveRound};
 use goals::{AskedKeys, GoalWorks};
+use searching::Searching;
+pub use searching::{Coloured, Found, SearchState};
 use steps::model;
 pub(super) use stored::Waking;
 
@@ -97,6 +100,7 @@ pub(super) struct Space {
     grouped: Cell<Grouped>,
     edited_names: Cell<Arc<Names>>,
     filtering: Filtering,
+    searching: Searching,
     goal_work: GoalWorks,
     asked_keys: AskedKeys,
     /// What was to be done to explanations and could not.
@@ -149,6 +153,7 @@ impl Space {
             grouped: Cell::remembering(EARLIER),
             edited_names: Cell::remembering(EARLIER),
             filtering: Filtering::default(),
+            searching: Searching::default(),
             goal_work: GoalWorks::new(),
             asked_keys: AskedKeys::default(),
             withdrawn: None,
@@ -319,6 +324,7 @@ impl Space {
         look(told(self.topics.poll(), Step::Topics));
         look(told(self.grouped.poll(), Step::Clusters));
         look(told(self.edited_names.poll(), Step::Names));
+        self.poll_searches(embedder);
         made |= self.poll_goals(embedder, &mut notices);
         self.renew_names();
         (notices, made)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Key;
+use crate::data::{Key, Query};
 use crate::io::project::Project;
 use crate::session::Colouring;
 use crate::session::cell::Cell;
@@ -36,6 +36,7 @@ struct SavedView {
     focus: Option<u32>,
     focus_cluster: Option<u32>,
     colouring: Colouring,
+    query: Option<Query>,
     /// Whether the vectors came with the corpus; else a model makes them.
     given: bool,
     window: serde_json::Value,
@@ -62,6 +63,7 @@ impl Space {
         space.focus_cluster = saved.focus_cluster;
         space.selection = project.selection.clone();
         space.colouring = saved.colouring;
+        space.set_query(saved.query);
         space.fill(project, params);
         space.fill_edited(grouped, project.edited_names.clone());
         space.fill_goals(&project.goals);
@@ -143,6 +145,7 @@ impl Space {
             focus: self.focus,
             focus_cluster: self.focus_cluster,
             colouring: self.colouring.clone(),
+            query: self.query().cloned(),
             given: !self.embeds(),
             window,
         };

@@ -25,7 +25,7 @@ use crate::math::goal_refine::Model;
 use crate::math::goal_space::make_unit;
 use crate::math::vector;
 
-use super::{StageError, Tools};
+use super::{StageError, Tools, same_model};
 use assemble::{About, Meta};
 use compared::Compared;
 pub use rounds::Round;
@@ -355,7 +355,7 @@ fn proposed_by(given: Option<usize>, proposed: &str, params: &GoalParams) -> Str
     }
 }
 
-/// Says no where another model has made the vectors.
+/// Words can be compared with texts only where one model made the vectors of both: says no where another did.
 fn check_model(inputs: &Inputs<'_>, ctx: &Ctx) -> Result<(), StageError> {
     let &Inputs { corpus, matrix, embedder, .. } = inputs;
     match same_model::difference(corpus, matrix, embedder, ctx)? {

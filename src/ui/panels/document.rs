@@ -1,6 +1,6 @@
 //! The inspector with a document chosen: its text, its columns, its true neighbours.
 
-use egui::{Color32, Label, RichText, ScrollArea, Ui};
+use egui::{Color32, Label, ScrollArea, TextStyle, Ui};
 
 use crate::data::Corpus;
 use crate::session::{Command, Session};
@@ -8,6 +8,7 @@ use crate::ui::facts::{self, Facts};
 use crate::ui::format;
 use crate::ui::icons;
 use crate::ui::links::links;
+use crate::ui::marking;
 use crate::ui::tags;
 use crate::ui::theme::{self, SPACE_4, SPACE_8, SPACE_12, Theme};
 use crate::ui::widgets;
@@ -62,7 +63,7 @@ pub fn show<C: Fn(u32) -> Option<Color32>, E: Fn(u32, u32) -> Option<Color32>>(
         });
     });
     ScrollArea::vertical().auto_shrink(false).id_salt(("document", i)).show(ui, |ui| {
-        text(ui, corpus, i as usize, given.facts.document_passage(session).as_deref());
+        text(ui, session, corpus, i as usize, given.facts.document_passage(session).as_deref());
         explanations::show(ui, session, i, &given.colours.explanation, wishes);
         cluster(ui, session, i, &given.colours.cluster, wishes);
         ui.add_space(SPACE_12);
@@ -90,7 +91,7 @@ pub fn show<C: Fn(u32) -> Option<Color32>, E: Fn(u32, u32) -> Option<Color32>>(
 
 /// The text columns in their order; a short first one, such as a title, stands out.
 /// Where `passage` stands in them, it is highlighted.
-fn text(ui: &mut Ui, corpus: &Corpus, i: usize, passage: Option<&str>) {
+fn text(ui: &mut Ui, session: &Session, corpus: &Corpus, i: usize, passage: Option<&str>) {
     let theme = Theme::of(ui);
     let cells = corpus.text_columns.iter().map(|&c| corpus.columns[c].cells.get(i).trim());
     let cells: Vec<&str> = cells.filter(|cell| !cell.is_empty()).collect();
@@ -105,9 +106,10 @@ fn text(ui: &mut Ui, corpus: &Corpus, i: usize, passage: Option<&str>) {
             let job = paint_passage(ui, &shown, Some(&(start..start + length)), true);
             ui.add(Label::new(job).wrap().selectable(true));
         } else {
-            let text = RichText::new(shown).color(theme.text);
-            let text = if titled { text.text_style(theme::title()) } else { text };
-            ui.add(Label::new(text).wrap().selectable(true));
+            let style = if titled { theme::title() } else { TextStyle::Body };
+            let font = style.resolve(ui.style());
+            let job = marking::hits(ui, session, &shown, font, theme.text);
+            ui.add(Label::new(job).wrap().selectable(true));
         }
         ui.add_space(SPACE_4);
     }

@@ -3,15 +3,16 @@
 use egui::{Color32, Ui};
 use serde::{Deserialize, Serialize};
 
-use crate::session::Session;
+use crate::session::{Command, Session};
 use crate::ui::facts::{self, Facts};
 use crate::ui::theme::SPACE_8;
 use crate::ui::wishes::{Mode, Wishes};
+use crate::ui::{format, icons, widgets};
 
 use super::cluster_card::TitleEdit;
 use super::goals::GoalsState;
 use super::overview::Chosen;
-use super::{cluster_card, document, goals, overview};
+use super::{cluster_card, document, goals, overview, search};
 
 /// What the overview lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,12 +57,23 @@ pub fn show(
     // Figures at the right would else lie under the scroll bar.
     ui.spacing_mut().scroll.floating_allocated_width = SPACE_8;
     if let Some(i) = session.focus().filter(|&i| (i as usize) < corpus.len()) {
+        if let Some(found) = session.search().and_then(|search| search.found)
+            && widgets::small_link(
+                ui,
+                &format!("{} {}", icons::ARROW_LEFT, format::plural(found.total, "hit", "hits")),
+            )
+            .clicked()
+        {
+            wishes.push(Command::Focus(None));
+        }
         let given = document::Given { facts, stack, colours: &colours };
         document::show(ui, session, corpus, i, &given, &mut state.tag, wishes);
     } else if let Some(label) = facts::shown_cluster(session) {
         let whole = facts.columns(session).map(|columns| columns.as_slice());
         let digest = facts.cluster(session).map(|digest| &**digest);
         cluster_card::show(ui, session, corpus, label, (digest, whole), &mut state.title, wishes);
+    } else if let Some(search) = session.search() {
+        search::show(ui, session, corpus, &search, wishes);
     } else if mode == Mode::Goals {
         goals::show(ui, session, facts, colours.explanation, &mut state.goals, wishes);
     } else {

@@ -7,10 +7,12 @@ use egui_extras::{Column as Width, TableBuilder, TableRow};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{ColumnKind, Corpus};
+use crate::math::word_query::WordQuery;
 use crate::session::{Command, Session, Wake};
 use crate::ui::facts::Grouping;
 use crate::ui::format;
 use crate::ui::icons;
+use crate::ui::marking;
 use crate::ui::sorting::{self, By, Direction, Order, Sorting};
 use crate::ui::tags;
 use crate::ui::theme::{self, ROW, SPACE_8, Theme};
@@ -122,7 +124,8 @@ pub fn show(
         let mut hovered = None;
         let grouping = Grouping::of(session);
         let grouping = grouping.as_ref();
-        let shown = Shown { session, corpus, rows: order.len(), colour: &colour, grouping, tagged };
+        let words = marking::words(session);
+        let shown = Shown { session, corpus, rows: order.len(), colour: &colour, grouping, tagged, words };
         let body = table
             .header(ROW, |mut row| {
                 let grouped = grouping.map_or("Cluster", |grouping| grouping.name);
@@ -252,6 +255,8 @@ struct Shown<'a, C> {
     grouping: Option<&'a Grouping>,
     /// There is a column of tags.
     tagged: bool,
+    /// The words that are searched for.
+    words: Option<&'a WordQuery>,
 }
 
 /// Draws the row at `at` with `document`; returns whether the pointer is on it.
@@ -262,7 +267,7 @@ fn one(
     state: &mut TableState,
     wishes: &mut Wishes,
 ) -> bool {
-    let Shown { session, corpus, rows, colour, grouping, tagged } = *shown;
+    let Shown { session, corpus, rows, colour, grouping, tagged, words } = *shown;
     row.set_selected(session.focus() == Some(document));
     row.set_hovered(state.hovered == Some(at));
     let mut over = false;
@@ -288,7 +293,16 @@ fn one(
     for column in &corpus.columns {
         row.col(|ui| {
             let text = format::one_line(&cell_text(column, document as usize), SHOWN);
-            cell(ui, &text, column.typed.kind() == ColumnKind::Number, false);
+            let theme = Theme::of(ui);
+            match words.map(|words| words.highlights(&text)).filter(|ranges| !ranges.is_empty()) {
+                Some(ranges) => {
+                    let rect = ui.max_rect().shrink2(vec2(4.0, 0.0));
+                    let font = TextStyle::Body.resolve(ui.style());
+                    let job = marking::marked(ui, &text, &ranges, font, theme.text);
+                    widgets::line(ui, rect, Side::Left, job, TextStyle::Body, theme.text);
+                }
+                None => cell(ui, &text, column.typed.kind() == ColumnKind::Number, false),
+            }
         });
     }
     over
