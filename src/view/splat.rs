@@ -67,6 +67,14 @@ impl Grid {
         }
     }
 
+    /// The cells of some rows of the picture alone, with their margins.
+    pub fn rows(&self, top: u32, rows: u32) -> Self {
+        let mut strip = *self;
+        strip.origin[1] -= top as f32 / self.scale;
+        strip.size[1] = rows + 2 * MARGIN;
+        strip
+    }
+
     /// Number of cells.
     pub fn cells(&self) -> usize {
         self.size[0] as usize * self.size[1] as usize
