@@ -416,7 +416,8 @@ mod tests {
     #[test]
     fn without_a_ground_points_keep_their_colour_and_nothing_lies_beside_them() {
         let positions = Arc::new(vec![[0.0, 0.0], [1.0, 1.0]]);
-        let picture = Picture { transparent: true, ..picture(&positions, &[pack(RED), pack(RED)]) };
+        let colours = [pack(RED), pack(RED)];
+        let picture = Picture { transparent: true, ..picture(&positions, &colours) };
         let raster = draw(&picture, (200, 150), 2.0, &[]).unwrap();
         assert_eq!(raster.pixel_and_opacity(0, 0), [0; 4]);
         assert!(count(&raster, |[.., a]| a == 0) > 200 * 150 - 400);
