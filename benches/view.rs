@@ -307,6 +307,9 @@ fn beside(count: usize) {
             labels: &[],
             theme: &MapTheme::DARK,
             camera: None,
+            seen: None,
+            legend: None,
+            transparent: false,
         };
         draw(&picture, (1600, 1200), 2.0, &[]).expect("a picture of this size is drawn")
     });

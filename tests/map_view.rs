@@ -213,6 +213,9 @@ fn on_cpu(data: &Data) -> Raster {
         labels: &data.labels,
         theme: data.theme,
         camera: None,
+        seen: None,
+        legend: None,
+        transparent: false,
     };
     draw(&picture, SIZE, 1.0, &faces).expect("a picture of this size is drawn")
 }

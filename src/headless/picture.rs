@@ -37,6 +37,9 @@ pub fn map_png(
         labels: &labels,
         theme,
         camera: None,
+        seen: None,
+        legend: None,
+        transparent: false,
     };
     Ok(draw(&picture, SIZE, DENSITY, &faces)?.to_png()?)
 }

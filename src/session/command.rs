@@ -8,7 +8,7 @@ use crate::stage::Params;
 use crate::stage::append::Duplicates;
 use crate::stage::join::JoinBy;
 
-use super::{ColourBy, Purpose, Sample, Step};
+use super::{ColourBy, DocumentsExport, Purpose, Sample, Step};
 
 /// One wish.
 #[derive(Clone, Debug)]
@@ -141,6 +141,10 @@ pub enum Command {
     ExportClusters(PathBuf),
     /// Write `clusters.csv` with the explanations of a goal.
     ExportGoal(u32, PathBuf),
+    /// Write documents with everything that is known about them.
+    ExportDocuments(Box<DocumentsExport>, PathBuf),
+    /// Stop writing exports: no file is left of them.
+    StopWriting,
     /// Write the project file.
     SaveProject(PathBuf),
     /// Write a project file without texts beside the project, which keeps its own file.

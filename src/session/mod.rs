@@ -7,6 +7,7 @@ mod asked;
 mod cache_place;
 mod cell;
 mod command;
+mod exporting;
 mod growing;
 mod history;
 mod importing;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use command::Command;
+pub use exporting::{DocumentSources, DocumentsExport};
 pub use space::{Answer, Coloured, Found, GoalState, LiveRound, SearchState};
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState, StepStatus,
@@ -359,6 +361,8 @@ impl Session {
             Command::Revert => self.revert(),
             Command::ExportClusters(path) => self.export_clusters(path),
             Command::ExportGoal(id, path) => self.export_goal(id, path),
+            Command::ExportDocuments(export, path) => self.export_documents(*export, path),
+            Command::StopWriting => self.stop_writing(),
             Command::ExportWithoutTexts(path) => self.export_without_texts(path),
             Command::ClearCache => self.clear_cache(),
             Command::RenameCluster(..)

@@ -275,8 +275,7 @@ impl Session {
                 names.as_deref(),
                 clusters_csv::Options { raw, edits: Some(&edits), goals },
                 ctx,
-            )
-            .map_err(StageError::failed)?;
+            )?;
             if let Some((answer, goals)) = answer.as_ref().zip(goals) {
                 let passages = match answer.embedder() {
                     Some(embedder) => goal::shown_passages(&answer.explained, &corpus, embedder, ctx)?,

@@ -37,6 +37,7 @@ pub use compute::{Compute, Computers, Tools, Work};
 pub use params::{ClusterMethod, ClusterParams, MapMethod, MapParams, Params};
 pub use survey::Survey;
 
+use crate::io::FileError;
 use crate::job::Cancelled;
 
 /// Why a step gave no value.
@@ -53,6 +54,15 @@ pub enum StageError {
 impl From<Cancelled> for StageError {
     fn from(_: Cancelled) -> Self {
         Self::Cancelled
+    }
+}
+
+impl From<FileError> for StageError {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Cancelled(_) => Self::Cancelled,
+            error => Self::failed(error),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::view::fonts::{FontError, FontFiles};
 use crate::view::{pace, points};
 
 use super::dialogs::{self, Dialogs, Question};
+use super::export_sheet::{Export, ExportSheet};
 use super::facts::Facts;
 use super::file_state;
 use super::fonts;
@@ -68,6 +69,7 @@ pub struct SemascopeApp {
     sheet: Option<Sheet>,
     /// What is asked before something is done by hand.
     asking: Option<HandSheet>,
+    exporting: ExportSheet,
     panes: Panes,
     /// The corpus of the last frame: another one starts with fresh panels.
     shown: Option<Arc<Corpus>>,
@@ -127,6 +129,7 @@ impl SemascopeApp {
             notices: Notices::default(),
             sheet: None,
             asking: None,
+            exporting: ExportSheet::default(),
             panes: Panes::of(settings),
             shown: None,
             thumbnails: Thumbnails::default(),
@@ -198,9 +201,9 @@ impl SemascopeApp {
                 self.names.extend(problem_report::names_in([path]));
                 self.remember_view();
             }
-            Command::ExportClusters(path) | Command::ExportGoal(_, path) => {
-                self.names.extend(problem_report::names_in([path]))
-            }
+            Command::ExportClusters(path)
+            | Command::ExportGoal(_, path)
+            | Command::ExportDocuments(_, path) => self.names.extend(problem_report::names_in([path])),
             Command::CloseCorpus => self.thumbnails.renew(&self.session, &self.wake),
             _ => {}
         }
@@ -391,6 +394,11 @@ impl SemascopeApp {
                 .show(ctx, |ui| self.problem.show(ui, wishes))
                 .backdrop_response
                 .clicked(),
+            Some(Sheet::Export) => {
+                let shown = modal("Export")
+                    .show(ctx, |ui| self.exporting.show(ui, &self.session, &self.wake, wishes));
+                shown.inner || shown.backdrop_response.clicked()
+            }
         };
         if closed {
             self.sheet = None;
@@ -415,9 +423,6 @@ impl SemascopeApp {
             Action::PickClustersFile if self.session.clusters().is_some() => {
                 self.ask(Question::ClustersFile, frame)
             }
-            Action::PickPictureFile if self.session.positions().is_some() => {
-                self.ask(Question::PictureFile, frame)
-            }
             Action::PickProjectFile if self.session.corpus().is_some() => {
                 self.ask(Question::ProjectFile, frame)
             }
@@ -426,17 +431,11 @@ impl SemascopeApp {
             }
             Action::PickReportFile => self.ask(Question::ReportFile, frame),
             Action::PickCacheFolder => self.ask(Question::CacheFolder, frame),
-            Action::PickClustersFile
-            | Action::PickPictureFile
-            | Action::PickProjectFile
-            | Action::PickFileWithoutTexts => {}
+            Action::PickClustersFile | Action::PickProjectFile | Action::PickFileWithoutTexts => {}
             Action::WriteReport(path) => self.write_report(path),
             Action::Tell(notice) => self.notices.add(notice),
-            Action::WritePicture(path) => {
-                self.names.extend(problem_report::names_in([&path]));
-                let dark = ctx.theme() == egui::Theme::Dark;
-                self.map.write_picture(&mut self.session, dark, &self.fonts, &self.facts, path);
-            }
+            Action::PickExportFile(export) => self.ask(Question::Export(export), frame),
+            Action::Export(export, path) => self.export(*export, path),
             Action::SelectTool => drop(self.map.toggle_tool()),
             Action::SelectAll => self.session.apply(Command::SelectAll),
             Action::InvertSelection => self.session.apply(Command::InvertSelection),
@@ -496,6 +495,8 @@ impl SemascopeApp {
                 match sheet {
                     Sheet::Settings => self.session.count_cache(),
                     Sheet::Problem => self.problem.begin(self.report(ctx, frame), &self.wake),
+                    Sheet::Export if self.session.corpus().is_none() => return,
+                    Sheet::Export => self.exporting.begin(&self.session, self.map.size(), ctx),
                     Sheet::Shortcuts => {}
                 }
                 self.sheet = Some(sheet);
@@ -511,6 +512,18 @@ impl SemascopeApp {
             Action::Reveal(path) => dialogs::reveal(ctx, &path),
         }
         ctx.request_repaint();
+    }
+
+    /// Writes an export to a file; tests go round the file dialog with it.
+    pub fn export(&mut self, export: Export, path: PathBuf) {
+        self.sheet = self.sheet.filter(|sheet| *sheet != Sheet::Export);
+        match export {
+            Export::Documents(export) => self.wish(Command::ExportDocuments(Box::new(export), path)),
+            Export::Picture(export) => {
+                self.names.extend(problem_report::names_in([&path]));
+                self.map.write_picture(&mut self.session, &self.fonts, &self.facts, export, path);
+            }
+        }
     }
 
     fn ask(&mut self, question: Question, frame: &eframe::Frame) {

@@ -76,6 +76,16 @@ impl Inputs {
     pub fn of(session: &Session, wanted: Contours, paint: Option<&Arc<Paint>>, dark: bool) -> Option<Self> {
         let positions = session.positions()?;
         let rests = session.layout().is_some_and(|layout| Arc::ptr_eq(&layout.positions, positions));
+        Self::of_map(positions, wanted, paint, dark).filter(|_| rests)
+    }
+
+    /// Of a map that rests.
+    pub fn of_map(
+        positions: &Arc<Vec<[f32; 2]>>,
+        wanted: Contours,
+        paint: Option<&Arc<Paint>>,
+        dark: bool,
+    ) -> Option<Self> {
         let colours = match (wanted, paint.map(|paint| (&paint.legend, &paint.codes))) {
             (Contours::None, _) => return None,
             (Contours::EachColour, Some((Legend::Entries(entries), Some(codes)))) => {
@@ -85,7 +95,7 @@ impl Inputs {
             }
             _ => None,
         };
-        rests.then(|| Self { positions: Same(positions.clone()), colours, dark })
+        Some(Self { positions: Same(positions.clone()), colours, dark })
     }
 
     /// Computes the lines.

@@ -8,6 +8,7 @@ use rfd::{AsyncFileDialog, FileHandle};
 use crate::job::{Job, Outcome};
 use crate::session::{Command, Wake};
 
+use super::export_sheet::Export;
 use super::wishes::{Action, Wishes};
 
 /// What the extensions of files to open are called in the dialog.
@@ -31,14 +32,14 @@ const READABLE: [&str; 16] = [
 ];
 
 /// What a dialog asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Question {
     Open,
     ModelFolder,
     ClustersFile,
     /// For a goal's explanations.
     GoalFile(u32),
-    PictureFile,
+    Export(Box<Export>),
     ProjectFile,
     FileWithoutTexts,
     ReportFile,
@@ -67,7 +68,7 @@ impl Dialogs {
         let stem: String =
             name.chars().map(|c| if c.is_alphanumeric() || "-_. ".contains(c) { c } else { '_' }).collect();
         let stem = stem.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("semascope").to_owned();
-        let job = match question {
+        let job = match &question {
             Question::Open => {
                 let picked = dialog
                     .set_title("Open")
@@ -96,16 +97,16 @@ impl Dialogs {
             }
             Question::ClustersFile
             | Question::GoalFile(_)
-            | Question::PictureFile
+            | Question::Export(_)
             | Question::ProjectFile
             | Question::FileWithoutTexts
             | Question::ReportFile => {
                 // The name of what is open does not belong into a report.
                 let stem = if question == Question::ReportFile { "semascope" } else { &stem };
-                let (title, kind, end) = match question {
+                let (title, kind, end) = match &question {
                     Question::ClustersFile => ("Export clusters", "CSV", "-clusters.csv"),
                     Question::GoalFile(_) => ("Export explanations", "CSV", "-explanations.csv"),
-                    Question::PictureFile => ("Export the map", "PNG", "-map.png"),
+                    Question::Export(export) => export.file(),
                     Question::FileWithoutTexts => {
                         ("Save project without texts", "Project", "-without-texts.semascope")
                     }
@@ -114,7 +115,7 @@ impl Dialogs {
                 };
                 let dialog = dialog
                     .set_title(title)
-                    .add_filter(kind, &[extension(question)])
+                    .add_filter(kind, extension(&question).as_slice())
                     .set_file_name(format!("{stem}{end}"));
                 let picked = dialog.save_file();
                 Job::spawn("file dialog", wake.clone(), move |_| paths(pollster::block_on(picked)))
@@ -131,7 +132,7 @@ impl Dialogs {
         self.open.retain(|(question, job)| match job.poll() {
             None => true,
             Some(Outcome::Done(paths)) => {
-                answer(*question, paths, wishes);
+                answer(question.clone(), paths, wishes);
                 false
             }
             Some(Outcome::Panicked(message)) => {
@@ -154,32 +155,37 @@ fn answer(question: Question, mut paths: Vec<PathBuf>, wishes: &mut Wishes) {
         return;
     }
     let Some(path) = paths.pop() else { return };
-    // Some dialogs leave the extension to the program.
-    let file = |path: PathBuf| match path.extension() {
-        Some(_) => path,
-        None => path.with_extension(extension(question)),
+    // Some dialogs leave the extension to the program; folders have none.
+    let path = match extension(&question) {
+        Some(extension) if path.extension().is_none() => path.with_extension(extension),
+        _ => path,
     };
     match question {
         Question::Open => {}
         Question::ModelFolder => wishes.push(Command::SetModel(Some(path))),
         Question::WatchedFile | Question::WatchedFolder => wishes.push(Command::Watch(Some(path))),
         Question::CacheFolder => wishes.push(Command::MoveCache(Some(path))),
-        Question::ClustersFile => wishes.push(Command::ExportClusters(file(path))),
-        Question::GoalFile(goal) => wishes.push(Command::ExportGoal(goal, file(path))),
-        Question::PictureFile => wishes.act(Action::WritePicture(file(path))),
-        Question::ProjectFile => wishes.push(Command::SaveProject(file(path))),
-        Question::FileWithoutTexts => wishes.push(Command::ExportWithoutTexts(file(path))),
-        Question::ReportFile => wishes.act(Action::WriteReport(file(path))),
+        Question::ClustersFile => wishes.push(Command::ExportClusters(path)),
+        Question::GoalFile(goal) => wishes.push(Command::ExportGoal(goal, path)),
+        Question::Export(export) => wishes.act(Action::Export(export, path)),
+        Question::ProjectFile => wishes.push(Command::SaveProject(path)),
+        Question::FileWithoutTexts => wishes.push(Command::ExportWithoutTexts(path)),
+        Question::ReportFile => wishes.act(Action::WriteReport(path)),
     }
 }
 
-/// The extension of the file that a question asks for.
-fn extension(question: Question) -> &'static str {
+/// The extension of the file that a question asks a name for.
+fn extension(question: &Question) -> Option<&'static str> {
     match question {
-        Question::ClustersFile | Question::GoalFile(_) => "csv",
-        Question::PictureFile => "png",
-        Question::ReportFile => "txt",
-        _ => "semascope",
+        Question::ClustersFile | Question::GoalFile(_) => Some("csv"),
+        Question::Export(export) => Some(export.extension()),
+        Question::ReportFile => Some("txt"),
+        Question::ProjectFile | Question::FileWithoutTexts => Some("semascope"),
+        Question::Open
+        | Question::ModelFolder
+        | Question::CacheFolder
+        | Question::WatchedFile
+        | Question::WatchedFolder => None,
     }
 }
 

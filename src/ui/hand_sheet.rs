@@ -289,7 +289,7 @@ fn revert(ui: &mut Ui, wishes: &mut Wishes) -> bool {
     }
 }
 
-fn heading(ui: &mut Ui, text: &str) {
+pub(super) fn heading(ui: &mut Ui, text: &str) {
     ui.add(egui::Label::new(RichText::new(text).text_style(theme::title())).wrap());
     ui.add_space(SPACE_8);
 }
@@ -299,15 +299,16 @@ fn quoted(session: &Session, label: u32) -> String {
     format::one_line(&facts::cluster_title(session, label), QUOTED)
 }
 
+/// What was pressed at the foot of a sheet.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
+pub(super) enum Answer {
     None,
     Done,
     Cancelled,
 }
 
 /// The buttons at the foot of a sheet, with a remark at their left.
-fn buttons(ui: &mut Ui, note: &str, caption: &str, ready: bool) -> Answer {
+pub(super) fn buttons(ui: &mut Ui, note: &str, caption: &str, ready: bool) -> Answer {
     ui.add_space(SPACE_12);
     let mut answer = Answer::None;
     ui.horizontal(|ui| {

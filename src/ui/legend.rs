@@ -101,7 +101,7 @@ fn waiting(session: &Session) -> &'static str {
 }
 
 /// What `by` is called.
-fn name_of(session: &Session, by: ColourBy) -> String {
+pub(super) fn name_of(session: &Session, by: ColourBy) -> String {
     match by {
         ColourBy::Cluster => "Cluster".into(),
         ColourBy::Topic(level) => match session.topics().len() {

@@ -8,14 +8,12 @@ use egui::{Align2, Area, Color32, Id, LayerId, Order, Pos2, Rect, RichText, Text
 
 use crate::data::{Combine, Mask};
 use crate::session::{ColourBy, Command, Session, Step, StepState, Wake};
-use crate::stage::StageError;
 use crate::view::camera::{Bounds, Camera};
 use crate::view::colour::MapTheme;
 use crate::view::fonts::FontFiles;
 use crate::view::labels::MapLabel;
 use crate::view::lasso::Lassoed;
 use crate::view::map::{Dragged, MapResponse, MapView, Outline, Scene, SelectTool};
-use crate::view::raster;
 
 use super::cluster_menu;
 use super::colouring::{self, Legend, Paint};
@@ -28,6 +26,7 @@ use super::hover_card;
 use super::icons;
 use super::legend::{self, LegendState};
 use super::map_labels::{self, NamesOf};
+use super::map_picture::{self, PictureExport};
 use super::panels::filters;
 use super::pins;
 use super::shortcuts::{ZOOM_STEP, keys_for};
@@ -37,8 +36,6 @@ use super::widgets;
 use super::wishes::{Action, Wishes};
 use crate::job::derived::{Derived, Same};
 
-/// Pixels a point of an exported picture.
-const PICTURE_DENSITY: f32 = 2.0;
 /// What a piece that floats over the map may take.
 const ROOM: egui::Vec2 = vec2(480.0, 480.0);
 /// Documents looked at for the bounds of a cluster.
@@ -476,45 +473,30 @@ impl MapPanel {
         }
     }
 
-    /// Starts drawing the map, as it shows now, into a PNG file.
+    /// Starts drawing the map, as it shows now, into a file.
     pub fn write_picture(
         &self,
         session: &mut Session,
-        dark: bool,
         fonts: &FontFiles,
         facts: &Facts,
+        export: PictureExport,
         path: PathBuf,
     ) {
         let Some(positions) = session.positions().cloned() else { return };
-        let theme = if dark { &theme::DARK } else { &theme::LIGHT };
-        let mut plain = Self { plain: self.plain.clone(), ..Self::default() };
-        let painted = self.paint.latest().filter(|paint| paint.colours.len() == positions.len());
-        let colours =
-            painted.map_or_else(|| plain.colours(positions.len(), theme), |paint| paint.colours.clone());
-        let flags = self.flags(positions.len());
-        let (labels, _) = self.names(session, facts, &positions);
-        let outlines = self.outlines.latest().map(|outlines| (**outlines).clone()).unwrap_or_default();
-        let camera = self.view.camera();
-        let size = self.size * PICTURE_DENSITY;
-        let fonts = fonts.clone();
-        session.write("picture", move |_| {
-            let picture = raster::Picture {
-                positions: &positions,
-                colours: &colours,
-                flags: &flags,
-                stacks: &[],
-                outlines: &outlines,
-                labels: &labels,
-                theme: MapTheme::of(dark),
-                camera,
-            };
-            let pixels = (size.x.round() as u32, size.y.round() as u32);
-            let raster = raster::draw(&picture, pixels, PICTURE_DENSITY, &fonts.typefaces())
-                .map_err(StageError::failed)?;
-            let png = raster.to_png().map_err(StageError::failed)?;
-            crate::io::atomic::replace_with(&path, &png).map_err(StageError::failed)?;
-            Ok((format!("The map was drawn into {} × {} pixels.", pixels.0, pixels.1), path))
-        });
+        let shown = map_picture::Shown {
+            flags: self.flags(positions.len()),
+            labels: self.names(session, facts, &positions).0,
+            positions,
+            contours: self.contours,
+            camera: self.view.camera(),
+            size: self.size,
+        };
+        map_picture::write(session, shown, export, fonts, path);
+    }
+
+    /// The size of the map in the window, in points.
+    pub fn size(&self) -> egui::Vec2 {
+        self.size
     }
 }
 

@@ -30,7 +30,8 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
         let other = |progress| (Work::Other, progress);
         let opening = session.loading().and_then(|(_, progress)| progress).map(other);
         let growing = session.growing().and_then(|(_, progress)| progress).map(other);
-        match reading.or(opening).or(growing).or_else(|| running(session)) {
+        let writing = || session.writing().map(|progress| (Work::Writing, progress));
+        match reading.or(opening).or(growing).or_else(writing).or_else(|| running(session)) {
             Some((work, progress)) => {
                 bar(ui, &progress);
                 ui.label(RichText::new(text(&progress)).text_style(TextStyle::Small));
@@ -48,6 +49,7 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
                     wishes.push(match work {
                         Work::Step(step) => Command::Stop(step),
                         Work::Goal(goal) => Command::StopGoal(goal),
+                        Work::Writing => Command::StopWriting,
                         Work::Other if session.import_sheet().is_some() => Command::CancelImport,
                         Work::Other => Command::StopAll,
                     });
@@ -82,6 +84,8 @@ fn sign(ui: &mut Ui, glyph: &str, text: &str, meaning: &str) {
 enum Work {
     Step(Step),
     Goal(u32),
+    /// A file that goes out.
+    Writing,
     Other,
 }
 

@@ -118,6 +118,9 @@ fn draw(layout: &Layout, looks: &[Option<Inputs>], ctx: &Ctx) -> Result<Raster, 
             labels: &[],
             theme: MapTheme::of(dark),
             camera: None,
+            seen: None,
+            legend: None,
+            transparent: false,
         };
         let raster = raster::draw(&picture, SIZE, DENSITY, &[]).map_err(StageError::failed)?;
         all.height += raster.height;

@@ -227,8 +227,11 @@ fn export_menu(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     ui.set_min_width(260.0);
     let keys = |is: fn(&Action) -> bool| keys_for(ui.ctx(), is);
     let csv = keys(|action| matches!(action, Action::PickClustersFile));
-    let picture = keys(|action| matches!(action, Action::PickPictureFile));
+    let export = keys(|action| matches!(action, Action::Open(Sheet::Export)));
     let project = keys(|action| matches!(action, Action::PickProjectFile));
+    if item(ui, icons::IMAGE, "Map or documents…", &export) {
+        wishes.act(Action::Open(Sheet::Export));
+    }
     let clustered = session.clusters().is_some();
     ui.add_enabled_ui(clustered, |ui| {
         if item(ui, icons::FILE_CSV, "Clusters as CSV…", &csv) {
@@ -242,11 +245,6 @@ fn export_menu(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
             wishes.act(Action::PickGoalFile(goal.asked.id));
         }
     }
-    ui.add_enabled_ui(session.positions().is_some(), |ui| {
-        if item(ui, icons::IMAGE, "Map as PNG…", &picture) {
-            wishes.act(Action::PickPictureFile);
-        }
-    });
     if item(ui, icons::FLOPPY_DISK, "Project…", &project) {
         wishes.act(Action::PickProjectFile);
     }

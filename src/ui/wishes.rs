@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::io::settings::Settings;
 use crate::session::{Command, Notice};
 
+use super::export_sheet::Export;
 use super::hand_sheet::Task;
 
 /// A panel that can be hidden.
@@ -34,6 +35,8 @@ pub enum Sheet {
     Shortcuts,
     /// What a report of a problem would hold.
     Problem,
+    /// What goes into a file, and how.
+    Export,
 }
 
 /// Something the window does by itself.
@@ -43,9 +46,8 @@ pub enum Action {
     PickFiles,
     /// Ask for a folder with a model.
     PickModelFolder,
-    /// Ask where `clusters.csv`, the picture of the map, or the project goes.
+    /// Ask where `clusters.csv` or the project goes.
     PickClustersFile,
-    PickPictureFile,
     PickProjectFile,
     /// Ask where a project file without texts, or a report of a problem, goes.
     PickFileWithoutTexts,
@@ -55,8 +57,9 @@ pub enum Action {
     /// Ask for a file, or a folder, that feeds what is open.
     PickWatchedFile,
     PickWatchedFolder,
-    /// Draw the map into a picture and write it.
-    WritePicture(PathBuf),
+    /// Ask where an export goes, and write it there.
+    PickExportFile(Box<Export>),
+    Export(Box<Export>, PathBuf),
     /// Save to the project's own file; ask where, if there is none.
     Save,
     /// Take back what was done last, or do it again.

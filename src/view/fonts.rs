@@ -42,9 +42,15 @@ impl FontFiles {
 
     /// The faces for names in pictures, in order of preference.
     pub fn typefaces(&self) -> Vec<Typeface<'_>> {
-        [&self.semibold, &self.fallback]
-            .into_iter()
-            .filter_map(|bytes| Typeface::new((**bytes).as_ref()))
-            .collect()
+        Self::faces([&self.semibold, &self.fallback])
+    }
+
+    /// The faces for plain text in pictures, likewise.
+    pub fn text_typefaces(&self) -> Vec<Typeface<'_>> {
+        Self::faces([&self.regular, &self.fallback])
+    }
+
+    fn faces(files: [&Bytes; 2]) -> Vec<Typeface<'_>> {
+        files.into_iter().filter_map(|bytes| Typeface::new((**bytes).as_ref())).collect()
     }
 }

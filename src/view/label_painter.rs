@@ -8,8 +8,8 @@ use egui::{Align, Color32, FontFamily, FontId, Painter, Pos2, Rect, Shape, Vec2}
 
 use super::camera::Camera;
 use super::colour::{MapTheme, OkLab, unpack, with_contrast};
+use super::composition::HALO;
 use super::labels::{MapLabel, Placed, font_sizes, place, wrap};
-use super::raster::HALO;
 
 /// Seconds in which a name appears or goes.
 const FADE_SECONDS: f32 = 0.15;

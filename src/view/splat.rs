@@ -67,6 +67,14 @@ impl Grid {
         }
     }
 
+    /// The cells of some rows of the picture alone, with their margins.
+    pub fn rows(&self, top: u32, rows: u32) -> Self {
+        let mut strip = *self;
+        strip.origin[1] -= top as f32 / self.scale;
+        strip.size[1] = rows + 2 * MARGIN;
+        strip
+    }
+
     /// Number of cells.
     pub fn cells(&self) -> usize {
         self.size[0] as usize * self.size[1] as usize
@@ -196,5 +204,33 @@ impl Tone {
         let below = self.opacity(below) * (1.0 - above);
         let channel = |c: usize| mean[c] * above + self.faint[c] * below;
         [channel(0), channel(1), channel(2), above + below]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::colour::{MapTheme, pack};
+    use super::super::disc::mark;
+    use super::*;
+
+    #[test]
+    fn a_picture_counted_in_strips_is_the_picture_counted_at_once() {
+        let camera = Camera { centre: [5.0, 5.0], scale: 8.0 };
+        let at = |i: u32| [(i % 97) as f32 / 9.7, (i / 97 % 101) as f32 / 10.1];
+        let positions: Vec<[f32; 2]> = (0..20_000).map(at).collect();
+        let marks: Vec<u32> = (0..20_000).map(|i| mark(pack([i as u8, 90, 200]), 0, 1)).collect();
+        let ranges = vec![0..20_000u32];
+        let grid = Grid::new(&camera, [90, 100], 1.0, false, false);
+        let style = PointStyle::new(20_000, 0, 9000.0, 1.0, &MapTheme::DARK);
+        let tone = Tone::new(&grid, &style, 1.0, 1.0);
+        let whole = accumulate(&grid, &positions, &marks, &ranges);
+        for (top, rows) in [(0, 64), (64, 36)] {
+            let strip = grid.rows(top, rows);
+            let cells = accumulate(&strip, &positions, &marks, &ranges);
+            for (y, x) in (0..rows).flat_map(|y| (0..90).map(move |x| (y, x))) {
+                let (one, other) = (tone.colour(&whole, x, top + y), tone.colour(&cells, x, y));
+                assert_eq!(one, other, "pixel {x}, {}", top + y);
+            }
+        }
     }
 }
