@@ -1,19 +1,19 @@
 //! A way from any query to the rows near it: the neighbours that every row has anyway, and those whose neighbour it is.
 //!
 //! Neighbours alone lead astray: what nobody lists is never met, and far regions are not joined. So rows are also reached
-//! from rows that they list, and a search begins at the nearest of many random rows (landmarks) rather than at one.
+//! from rows that they list, and a search begins at the nearest of many rows (landmarks) that are spread so that every row
+//! is two links from one: no group of documents, however small and far from all others, is out of reach.
 
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::best::Best;
 use super::codes::{CodedVector, Codes};
-use super::sample::sample;
+use super::hash::draw;
 use crate::data::Knn;
 use crate::job::{Cancelled, Ctx};
-
-/// One landmark for so many rows.
-const ROWS_PER_LANDMARK: usize = 128;
 
 /// The nearest landmarks, from which a search begins.
 const BEGINNINGS: usize = 16;
@@ -48,7 +48,7 @@ pub struct Walk {
 }
 
 impl MeaningGraph {
-    /// Adds the links back to `knn`, the neighbours of the rows of `codes`. Memory: at most 68 bytes a row.
+    /// Adds the links back to `knn`, the neighbours of the rows of `codes`. Memory: at most 72 bytes a row.
     pub fn of(codes: &Codes, knn: Arc<Knn>, ctx: &Ctx) -> Result<Self, Cancelled> {
         let n = codes.len();
         // Rows without direction list the first rows, which are not near them. What is listed both ways needs no link back.
@@ -85,9 +85,47 @@ impl MeaningGraph {
                 }
             }
         }
-        let landmarks = sample(n, n.div_ceil(ROWS_PER_LANDMARK), SEED);
-        let landmarks = landmarks.into_iter().filter(|&row| codes.has_direction(row)).collect();
-        Ok(Self { knn, starts, listed_by, landmarks })
+        let mut graph = Self { knn, starts, listed_by, landmarks: Vec::new() };
+        graph.landmarks = graph.spread(codes, ctx)?;
+        Ok(graph)
+    }
+
+    /// Rows in no order, each a landmark unless one of those before is at most two links away.
+    fn spread(&self, codes: &Codes, ctx: &Ctx) -> Result<Vec<u32>, Cancelled> {
+        let n = codes.len() as u32;
+        let mut order: Vec<u32> = (0..n).filter(|&row| codes.has_direction(row)).collect();
+        order.par_sort_unstable_by_key(|&row| (draw(SEED, u64::from(row)), row));
+        let mut near = vec![false; n as usize];
+        let mut landmarks = Vec::new();
+        for rows in order.chunks(BLOCK) {
+            ctx.cancel.check()?;
+            for &row in rows {
+                if near[row as usize] {
+                    continue;
+                }
+                landmarks.push(row);
+                for next in self.links(row) {
+                    near[next as usize] = true;
+                    self.links(next).for_each(|beyond| near[beyond as usize] = true);
+                }
+            }
+        }
+        landmarks.sort_unstable();
+        Ok(landmarks)
+    }
+
+    /// Where links lead from `row`.
+    fn links(&self, row: u32) -> impl Iterator<Item = u32> + '_ {
+        self.knn.of(row as usize).iter().chain(self.listed_by(row)).copied()
+    }
+
+    fn listed_by(&self, row: u32) -> &[u32] {
+        &self.listed_by[self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize]
+    }
+
+    /// How many rows searches may begin at.
+    pub fn landmarks(&self) -> usize {
+        self.landmarks.len()
     }
 
     /// How many rows a walk with a list of `width` looks at, about.
@@ -118,9 +156,7 @@ impl MeaningGraph {
             if similarity < search.best.floors()[0] {
                 break;
             }
-            let listed_by = self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize;
-            search.take(self.knn.of(row as usize));
-            search.take(&self.listed_by[listed_by]);
+            search.take(self.links(row));
             search.compare();
         }
         Walk { nearest: search.best.list(0).collect(), looked_at: search.looked_at }
@@ -176,8 +212,8 @@ impl Search<'_> {
     }
 
     /// Notes the rows that were not compared before.
-    fn take(&mut self, rows: &[u32]) {
-        for &row in rows {
+    fn take(&mut self, rows: impl Iterator<Item = u32>) {
+        for row in rows {
             let (word, bit) = (&mut self.seen[row as usize / 64], 1 << (row % 64));
             if *word & bit == 0 {
                 *word |= bit;

@@ -129,7 +129,7 @@ pub struct Found {
 /// What is there to search with.
 ///
 /// Memory: nothing beside the vectors where all of them can be compared exactly; otherwise a byte a component and
-/// eight a document, and with neighbours at most 68 a document more.
+/// eight a document, and with neighbours at most 72 a document more.
 pub struct MeaningSearch {
     matrix: Arc<Matrix>,
     codes: Option<Codes>,
@@ -209,7 +209,10 @@ impl MeaningSearch {
                 })
                 .sum();
             let recall = found as f32 / wanted.max(1) as f32;
-            tracing::info!("walks with lists of {width} find {recall} of the nearest");
+            let landmarks = graph.landmarks();
+            tracing::info!(
+                "walks from {landmarks} landmarks with lists of {width} find {recall} of the nearest"
+            );
             if recall >= ENOUGH {
                 return Ok(Some(Tried { graph, width, recall }));
             }
@@ -243,6 +246,11 @@ impl MeaningSearch {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The share of the nearest that walks along neighbours find; `None` where there is no graph that finds enough.
+    pub fn graph_recall(&self) -> Option<f32> {
+        self.graph.as_ref().map(|tried| tried.recall)
     }
 
     /// Bytes it takes in memory beside the vectors and the neighbours.

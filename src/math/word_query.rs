@@ -170,12 +170,12 @@ fn pieces(typed: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// The length of an opening quote and what closes it.
-fn closing(c: char) -> Option<(usize, fn(char) -> bool)> {
-    let close: fn(char) -> bool = match c {
-        '"' | '“' | '”' | '„' => |c| matches!(c, '"' | '“' | '”'),
-        '«' => |c| c == '»',
-        '「' => |c| c == '」',
+/// The length of an opening quote, and what closes it.
+fn closing(c: char) -> Option<(usize, &'static [char])> {
+    let close: &[char] = match c {
+        '"' | '“' | '”' | '„' => &['"', '“', '”'],
+        '«' => &['»'],
+        '「' => &['」'],
         _ => return None,
     };
     Some((c.len_utf8(), close))
