@@ -228,7 +228,7 @@ fn bytes(matrix: &Matrix, i: usize) -> &[u8] {
 }
 
 /// Matrix row `i` into `out`, without the allocation that a block costs.
-fn widen(matrix: &Matrix, i: usize, out: &mut [f32]) {
+pub(super) fn widen(matrix: &Matrix, i: usize, out: &mut [f32]) {
     match matrix.element() {
         Element::F16 if cfg!(target_endian = "little") => {
             if let Ok(halves) = bytemuck::try_cast_slice::<u8, f16>(bytes(matrix, i)) {
