@@ -160,8 +160,17 @@ impl Embedder {
             .collect()
     }
 
-    /// Tokens of a text or piece: at least one beside the special ones, and no more than the encoder can read.
-    fn limit(&self, params: &EmbedParams) -> usize {
+    /// The share of a text's tokens, special ones left aside, that are not the one for what a tokenizer does not know; 1
+    /// of a text without tokens.
+    pub fn known_share(&self, text: &str) -> f32 {
+        let ids = self.tokenizer.encode(text).unwrap_or_default();
+        let unknown = ids.iter().filter(|id| Some(**id) == self.tokenizer.unknown()).count();
+        1.0 - unknown as f32 / ids.len().max(1) as f32
+    }
+
+    /// Tokens of a text or piece that `params` make the model read, special ones included: at least one beside those, and
+    /// no more than the encoder can read.
+    pub fn limit(&self, params: &EmbedParams) -> usize {
         let (before, after) = self.tokenizer.around();
         let least = before.len() + after.len() + 1;
         let wanted = params.max_tokens.unwrap_or(self.recipe.max_tokens);

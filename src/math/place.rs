@@ -114,7 +114,7 @@ fn move_by_umap(
     Ok(())
 }
 
-fn weighted_mean(near: &[(f32, u32)], weights: &[f32], positions: &[[f32; 2]]) -> [f32; 2] {
+pub(super) fn weighted_mean(near: &[(f32, u32)], weights: &[f32], positions: &[[f32; 2]]) -> [f32; 2] {
     let (mut sum, mut total) = ([0.0f64; 2], 0.0f64);
     for (&(_, id), &weight) in near.iter().zip(weights) {
         let [x, y] = positions[id as usize];

@@ -42,21 +42,13 @@ pub fn refine(
         .collect();
     let mut field = Field::default();
     field.lay(&settled);
-    let push_share = if exaggeration.is_finite() { 1.0 / exaggeration.max(0.01) } else { 1.0 };
     let moved: Vec<Vec<[f32; 2]>> = newcomers
         .par_chunks(CHUNK)
         .zip(near.par_chunks(CHUNK))
         .map(|(newcomers, near)| {
             ctx.cancel.check()?;
             let place = |(&row, near): (&u32, &List)| {
-                let distances: Vec<f64> = near.iter().map(|near| f64::from(distance(near.0))).collect();
-                let shares = probabilities(&distances, f64::from(perplexity_of(perplexity, near.len())));
-                let known: Vec<([f32; 2], f32)> = near
-                    .iter()
-                    .zip(&shares)
-                    .map(|(near, &p)| (positions[near.1 as usize], p as f32))
-                    .collect();
-                settle(positions[row as usize], &known, &field, push_share)
+                rest(positions[row as usize], near, positions, &field, (perplexity, exaggeration))
             };
             Ok(newcomers.iter().zip(near).map(place).collect())
         })
@@ -65,6 +57,22 @@ pub fn refine(
         positions[row as usize] = place;
     }
     Ok(())
+}
+
+/// Where a point that starts at `start` comes to rest among `positions`, which `field` is of: see [`refine`].
+pub fn rest(
+    start: [f32; 2],
+    near: &List,
+    positions: &[[f32; 2]],
+    field: &Field,
+    (perplexity, exaggeration): (f32, f32),
+) -> [f32; 2] {
+    let push_share = if exaggeration.is_finite() { 1.0 / exaggeration.max(0.01) } else { 1.0 };
+    let distances: Vec<f64> = near.iter().map(|near| f64::from(distance(near.0))).collect();
+    let shares = probabilities(&distances, f64::from(perplexity_of(perplexity, near.len())));
+    let known: Vec<([f32; 2], f32)> =
+        near.iter().zip(&shares).map(|(near, &p)| (positions[near.1 as usize], p as f32)).collect();
+    settle(start, &known, field, push_share)
 }
 
 /// Where a point comes to rest that is pulled to those it knows, with their shares, and pushed by the field.

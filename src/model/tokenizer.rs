@@ -12,7 +12,11 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     before: Vec<u32>,
     after: Vec<u32>,
+    unknown: Option<u32>,
 }
+
+/// What tokenizers call the token for what they do not know.
+const UNKNOWN: [&str; 4] = ["[UNK]", "<unk>", "<UNK>", "<|unk|>"];
 
 impl Tokenizer {
     /// Reads `tokenizer.json` of `folder`; every id it can give must be below `vocabulary`.
@@ -31,12 +35,18 @@ impl Tokenizer {
             return Err(ModelError::unusable(&file, cause));
         }
         let (before, after) = special_tokens(&inner).map_err(|e| ModelError::unusable(&file, e))?;
-        Ok(Self { inner, before, after })
+        let unknown = UNKNOWN.iter().find_map(|name| inner.token_to_id(name));
+        Ok(Self { inner, before, after, unknown })
     }
 
     /// The special tokens the model wants before and after a text.
     pub fn around(&self) -> (&[u32], &[u32]) {
         (&self.before, &self.after)
+    }
+
+    /// The token for what it does not know, where it has one.
+    pub fn unknown(&self) -> Option<u32> {
+        self.unknown
     }
 
     /// The ids of `text` itself, without special tokens and however many there are.
