@@ -23,6 +23,7 @@ mod params;
 pub mod place;
 pub mod quality;
 pub mod regroup;
+pub mod special;
 pub mod split;
 pub mod survey;
 pub mod topics;
