@@ -2,6 +2,7 @@
 //! pool, and results are equal at any number of threads.
 
 pub mod agreement;
+mod alike_texts;
 mod alphabets;
 mod best;
 mod bspline;
@@ -13,9 +14,12 @@ pub mod contrast;
 mod convolve;
 pub mod density;
 mod directed;
+pub mod duplicates;
+mod edit_distance;
 pub mod emerging;
 mod exact;
 pub mod exemplars;
+mod folded_text;
 pub mod fuzzy;
 pub mod goal_candidates;
 pub mod goal_count;

@@ -8,6 +8,7 @@ pub mod clusters;
 mod components;
 pub mod compute;
 pub mod diff;
+pub mod duplicates;
 pub mod embed;
 pub mod emerging;
 pub mod goal;
