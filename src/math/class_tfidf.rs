@@ -6,20 +6,14 @@
 //! the term, which matters where clusters are few.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::HashMap;
 
 use rayon::prelude::*;
-use whatlang::Lang;
 
-use super::hash::spread;
-use super::language::CorpusLanguages;
-use super::stop_words::stop_words;
-use super::terms::{StopHashes, Term, cleaned, for_each_term, words_of};
+use super::term_forms::{Form, commonest_forms, without_repetition};
+use super::term_reader::{BATCH, Tally, TermReader};
 use crate::job::{Cancelled, Ctx};
 
-/// Texts that the corpus's languages are told from.
-const LANGUAGE_SAMPLE: usize = 2000;
 /// A term in fewer texts names nothing.
 const MIN_TEXTS: u32 = 3;
 /// In a small cluster two texts must do.
@@ -28,16 +22,10 @@ const MIN_TEXTS_IN_CLUSTER: u32 = 2;
 const MIN_SHARE: f32 = 0.01;
 /// Terms a cluster that are looked at for redundancy, for each keyword asked for.
 const LOOKED_AT: usize = 5;
-/// Occurrences after which a term's commonest form is clear.
-const FORMS_COUNTED: u32 = 12;
 /// A keyword is at least this much more frequent in its cluster than outside.
 const MIN_LIFT: f32 = 1.5;
 /// A phrase says more than a word of equal weight: the factor by number of words that are no stop words.
 const PHRASE_FACTOR: [f32; 3] = [1.0, 1.2, 1.25];
-/// A phrase takes the place of a word where it makes up this share of the word's texts.
-const CARRIES: f32 = 0.6;
-/// Texts a task.
-const BATCH: usize = 1024;
 
 /// A term that may name a cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,15 +42,16 @@ pub struct Candidate {
 ///
 /// `text(i)` is document `i`; `members` are the documents of each cluster. Texts are read three times and never
 /// kept, so memory does not grow with the corpus.
-pub fn keywords<'a>(
-    text: &(impl Fn(usize) -> Cow<'a, str> + Sync),
+pub fn keywords<'a, F: Fn(usize) -> Cow<'a, str> + Sync>(
+    text: &F,
     members: &[Vec<u32>],
     count: usize,
     ctx: &Ctx,
 ) -> Result<Vec<Vec<Candidate>>, Cancelled> {
     let texts: usize = members.iter().map(Vec::len).sum();
     ctx.progress.begin("Naming", "texts", 2 * texts as u64, 0);
-    let reader = Reader::new(text, members);
+    let sample = members.iter().flatten().copied().step_by(TermReader::<F>::sample_step(texts));
+    let reader = TermReader::new(text, sample);
     let tally = Tally::of(&reader, members, ctx)?;
     let rest = Rest { texts: texts as f32, per_cluster: texts as f32 / members.len().max(1) as f32 };
     members
@@ -71,87 +60,10 @@ pub fn keywords<'a>(
             let ranked = ranked(&reader, members, &tally, &rest, count * LOOKED_AT, ctx)?;
             let formed = with_forms(&reader, members, ranked, ctx)?;
             ctx.progress.advance(members.len() as u64);
-            Ok(without_repetition(formed, count))
+            let forms: Vec<Form> = formed.iter().map(|c| Form { surface: &c.term, texts: c.texts }).collect();
+            Ok(without_repetition(&forms, count).into_iter().map(|at| formed[at].clone()).collect())
         })
         .collect()
-}
-
-/// Reads terms by the stop words of each text's language.
-struct Reader<'f, F> {
-    text: &'f F,
-    languages: CorpusLanguages,
-    stops: HashMap<u8, StopHashes>,
-    none: StopHashes,
-}
-
-impl<'a, F: Fn(usize) -> Cow<'a, str>> Reader<'_, F> {
-    fn new<'f>(text: &'f F, members: &[Vec<u32>]) -> Reader<'f, F> {
-        let all: usize = members.iter().map(Vec::len).sum();
-        let step = all.div_ceil(LANGUAGE_SAMPLE).max(1);
-        let sample = members.iter().flatten().step_by(step).map(|&i| text(i as usize));
-        let languages = CorpusLanguages::of(sample);
-        let hashes = |language: Lang| (language as u8, StopHashes::of(stop_words(language)));
-        let stops = languages.shares.iter().map(|share| hashes(share.language)).collect();
-        Reader { text, languages, stops, none: StopHashes::default() }
-    }
-
-    fn for_each_term(&self, document: u32, mut each: impl FnMut(Term)) {
-        let text = (self.text)(document as usize);
-        let language = self.languages.of_text(&text);
-        let stops = language.and_then(|language| self.stops.get(&(language as u8))).unwrap_or(&self.none);
-        for_each_term(&cleaned(&text), stops, &mut each);
-    }
-
-    /// The different terms of a document, by hash.
-    fn distinct_terms(&self, document: u32, into: &mut Vec<(u64, usize)>) {
-        into.clear();
-        self.for_each_term(document, |term| into.push((term.hash, term.words)));
-        into.sort_unstable();
-        into.dedup();
-    }
-}
-
-/// In how many texts each term stands: a count-min sketch (Cormode & Muthukrishnan 2005), which may count too many
-/// for a rare term but never too few, in memory that does not grow with the vocabulary.
-struct Tally {
-    rows: [Vec<AtomicU32>; 2],
-}
-
-impl Tally {
-    fn of<'a, F>(reader: &Reader<F>, members: &[Vec<u32>], ctx: &Ctx) -> Result<Self, Cancelled>
-    where
-        F: Fn(usize) -> Cow<'a, str> + Sync,
-    {
-        let texts: usize = members.iter().map(Vec::len).sum();
-        // Some hundred terms a text, up to 2 × 64 MiB.
-        let cells = (texts * 128).next_power_of_two().clamp(1 << 14, 1 << 24);
-        let row = || (0..cells).map(|_| AtomicU32::new(0)).collect();
-        let tally = Self { rows: [row(), row()] };
-        members.par_iter().flat_map(|members| members.par_chunks(BATCH)).try_for_each(|batch| {
-            ctx.cancel.check()?;
-            let mut terms = Vec::new();
-            for &document in batch {
-                reader.distinct_terms(document, &mut terms);
-                for &(hash, _) in &terms {
-                    tally.cells(hash).for_each(|cell| {
-                        cell.fetch_add(1, Ordering::Relaxed);
-                    });
-                }
-            }
-            ctx.progress.advance(batch.len() as u64);
-            Ok(())
-        })?;
-        Ok(tally)
-    }
-
-    fn cells(&self, hash: u64) -> impl Iterator<Item = &AtomicU32> {
-        let hashes = [hash, spread(hash)];
-        self.rows.iter().zip(hashes).map(|(row, hash)| &row[hash as usize & (row.len() - 1)])
-    }
-
-    fn texts_with(&self, hash: u64) -> u32 {
-        self.cells(hash).map(|cell| cell.load(Ordering::Relaxed)).min().unwrap_or(0)
-    }
 }
 
 /// How large the corpus is that a cluster is held against.
@@ -168,7 +80,7 @@ struct Ranked {
 
 /// The terms of one cluster by weight.
 fn ranked<'a, F: Fn(usize) -> Cow<'a, str> + Sync>(
-    reader: &Reader<F>,
+    reader: &TermReader<F>,
     members: &[u32],
     tally: &Tally,
     rest: &Rest,
@@ -218,104 +130,17 @@ fn ranked<'a, F: Fn(usize) -> Cow<'a, str> + Sync>(
 
 /// Gives each term the form in which the cluster's texts mostly write it.
 fn with_forms<'a, F: Fn(usize) -> Cow<'a, str> + Sync>(
-    reader: &Reader<F>,
+    reader: &TermReader<F>,
     members: &[u32],
     ranked: Vec<Ranked>,
     ctx: &Ctx,
 ) -> Result<Vec<Candidate>, Cancelled> {
-    struct Forms {
-        counted: u32,
-        wanted: u32,
-        seen: BTreeMap<String, u32>,
-    }
-    let mut forms: HashMap<u64, Forms> = ranked
-        .iter()
-        .map(|term| {
-            (term.hash, Forms { counted: 0, wanted: term.texts.min(FORMS_COUNTED), seen: BTreeMap::new() })
-        })
-        .collect();
-    let mut unclear = forms.len();
-    for (at, &document) in members.iter().enumerate() {
-        if unclear == 0 {
-            break;
-        }
-        if at.is_multiple_of(BATCH) {
-            ctx.cancel.check()?;
-        }
-        reader.for_each_term(document, |term| {
-            if let Some(forms) = forms.get_mut(&term.hash).filter(|forms| forms.counted < forms.wanted) {
-                *forms.seen.entry(spaced(term.surface)).or_default() += 1;
-                forms.counted += 1;
-                unclear -= usize::from(forms.counted == forms.wanted);
-            }
-        });
-    }
-    let commonest = |hash: u64| {
-        let seen = &forms.get(&hash)?.seen;
-        // Of equally common forms the one that sorts last: lower case, as it stands inside sentences.
-        seen.iter().max_by_key(|(form, count)| (**count, form.as_str())).map(|(form, _)| form.clone())
+    let wanted: Vec<(u64, u32)> = ranked.iter().map(|term| (term.hash, term.texts)).collect();
+    let forms = commonest_forms(reader, members, &wanted, ctx)?;
+    let candidate = |(term, form): (Ranked, Option<String>)| {
+        Some(Candidate { term: form?, score: term.score, texts: term.texts })
     };
-    let candidate =
-        |term: Ranked| Some(Candidate { term: commonest(term.hash)?, score: term.score, texts: term.texts });
-    Ok(ranked.into_iter().filter_map(candidate).collect())
-}
-
-/// The form with single spaces.
-fn spaced(surface: &str) -> String {
-    surface.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Keeps of a phrase and its parts what says most: the phrase where it makes up most of the part's texts, otherwise
-/// the better one of the two. Inflections count as one word.
-fn without_repetition(candidates: Vec<Candidate>, count: usize) -> Vec<Candidate> {
-    let words: Vec<Vec<String>> = candidates.iter().map(|c| words_of(&c.term)).collect();
-    let part_of = |part: usize, whole: usize| {
-        let in_spaces = words[part].len() < words[whole].len()
-            && words[part].iter().all(|w| words[whole].iter().any(|v| same_word(v, w)));
-        let (short, long) = (&candidates[part].term, &candidates[whole].term);
-        in_spaces || (long.len() > short.len() && !long.is_ascii() && long.contains(short.as_str()))
-    };
-    let carried = |part: usize| {
-        (0..candidates.len()).any(|whole| {
-            part_of(part, whole) && candidates[whole].texts as f32 >= CARRIES * candidates[part].texts as f32
-        })
-    };
-    let mut kept: Vec<usize> = Vec::new();
-    for at in 0..candidates.len() {
-        if kept.len() == count {
-            break;
-        }
-        let repeats =
-            kept.iter().any(|&k| part_of(at, k) || part_of(k, at) || overlap(&words[at], &words[k]));
-        if !repeats && !carried(at) {
-            kept.push(at);
-        }
-    }
-    kept.sort_unstable();
-    kept.into_iter().map(|at| candidates[at].clone()).collect()
-}
-
-/// Whether two terms say the same but for inflection, or are windows on one longer phrase.
-fn overlap(a: &[String], b: &[String]) -> bool {
-    let shared = a.iter().filter(|w| b.iter().any(|v| same_word(v, w))).count();
-    shared == a.len().max(b.len()) || shared >= 2
-}
-
-/// Whether two words in lower case are forms of one: one starts with the other's stem.
-pub(super) fn same_word(a: &str, b: &str) -> bool {
-    let (short, long) = if a.chars().count() <= b.chars().count() { (a, b) } else { (b, a) };
-    if short == long {
-        return true;
-    }
-    if long.strip_prefix(short).is_some_and(|ending| matches!(ending, "s" | "es")) {
-        return short.chars().count() > 1;
-    }
-    let stem = short.strip_suffix(['e', 'y', 's']).unwrap_or(short);
-    let (stem_length, ending) = (stem.chars().count(), long.strip_prefix(stem));
-    match ending.map(|ending| ending.chars().count()) {
-        Some(ending) => stem_length >= 3 && ending <= if stem_length >= 5 { 4 } else { 2 },
-        None => false,
-    }
+    Ok(ranked.into_iter().zip(forms).filter_map(candidate).collect())
 }
 
 #[cfg(test)]
@@ -383,17 +208,6 @@ mod tests {
         let mut texts = BANK;
         texts[0] = "banana banana banana banana banana banana exchange rate";
         assert!(find(&texts, &halves(8), 10).iter().flatten().all(|term| !term.contains("banana")));
-    }
-
-    #[test]
-    fn inflections_are_one_word_and_other_words_are_not() {
-        assert!(
-            same_word("card", "cards") && same_word("fee", "fees") && same_word("identity", "identities")
-        );
-        assert!(same_word("transfer", "transferred") && same_word("charge", "charging"));
-        assert!(
-            !same_word("car", "cargo ship") && !same_word("card", "cash") && !same_word("top", "topology")
-        );
     }
 
     #[test]

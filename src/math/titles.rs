@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::class_tfidf::{Candidate, same_word};
+use super::class_tfidf::Candidate;
+use super::term_forms::same_word;
 use super::terms::words_of;
 
 /// What stands between the parts of a title.

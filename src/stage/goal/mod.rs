@@ -9,23 +9,22 @@ mod steer;
 mod steer_read;
 mod view;
 
-use std::borrow::Cow;
 use std::cell::{Cell, LazyCell};
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::data::{Asked, Corpus, GoalView, Goals, Key, Knn, Matrix};
 pub use crate::data::{GoalDeed, GoalParams};
-use crate::embed::{EmbedParams, Embedder, Texts as Batch};
+use crate::embed::Embedder;
 use crate::io::explanations_json::Passages;
 use crate::job::Ctx;
 use crate::math::goal_names::JUDGED_ON;
 use crate::math::goal_passages::{deciding, passages};
 use crate::math::goal_refine::Model;
-use crate::math::goal_space::make_unit;
 use crate::math::vector;
 
-use super::{StageError, Tools, same_model};
+use super::same_model::{self, embedded};
+use super::{StageError, Tools};
 use assemble::{About, Meta};
 use compared::Compared;
 pub use rounds::Round;
@@ -35,6 +34,7 @@ use view::Seen;
 pub const FEWEST_TEXTS: usize = 20;
 /// Texts that each explanation asked for needs on average.
 const TEXTS_AN_EXPLANATION: usize = 4;
+
 /// What a goal starts from.
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
@@ -150,7 +150,7 @@ pub fn run(
                 .into(),
         ));
     }
-    check_model(inputs, ctx)?;
+    same_model::check(inputs.corpus, inputs.matrix, inputs.embedder, "A goal", ctx)?;
     let documents = with_text(matrix, ctx)?;
     check_counts(documents.len(), params)?;
     let text = |i: usize| corpus.text(documents[i] as usize);
@@ -353,35 +353,4 @@ fn proposed_by(given: Option<usize>, proposed: &str, params: &GoalParams) -> Str
         Some(_) => "your examples".into(),
         None => proposed.to_owned(),
     }
-}
-
-/// Words can be compared with texts only where one model made the vectors of both: says no where another did.
-fn check_model(inputs: &Inputs<'_>, ctx: &Ctx) -> Result<(), StageError> {
-    let &Inputs { corpus, matrix, embedder, .. } = inputs;
-    match same_model::difference(corpus, matrix, embedder, ctx)? {
-        None => Ok(()),
-        Some(how) => Err(StageError::Failed(format!(
-            "{how} A goal compares words with texts, so one model has to make the vectors of both: embed the texts \
-             with {}.",
-            embedder.name()
-        ))),
-    }
-}
-
-/// Unit vectors of some texts, end to end.
-fn embedded(embedder: &Embedder, texts: &[String], ctx: &Ctx) -> Result<Vec<f32>, StageError> {
-    let dim = embedder.dim();
-    let mut vectors = vec![0.0f32; texts.len() * dim];
-    let batch = Batch { count: texts.len(), text: &|i| Cow::Borrowed(texts[i].as_str()), rows: None };
-    let mut sink = |rows: &[usize], made: &[f32]| {
-        for (&row, vector) in rows.iter().zip(made.chunks_exact(dim)) {
-            vectors[row * dim..(row + 1) * dim].copy_from_slice(vector);
-        }
-        Ok(())
-    };
-    embedder.embed(&batch, &EmbedParams::default(), &ctx.untold(), &mut sink).map_err(|error| {
-        if ctx.cancel.is_cancelled() { StageError::Cancelled } else { StageError::failed(error) }
-    })?;
-    make_unit(&mut vectors, dim);
-    Ok(vectors)
 }
