@@ -1,6 +1,6 @@
 //! A long text is found by what stands deep inside it, once it is split into passages.
 
-#[path = "common/texts.rs"]
+#[path = "common/goals.rs"]
 mod texts;
 
 use std::io::Read;
