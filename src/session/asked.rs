@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::space::Space;
 use super::{
-    Coloured, Colouring, GoalState, Import, LiveRound, Notice, SearchState, Session, Step, StepState,
-    StepStatus,
+    Coloured, Colouring, GoalState, Import, LiveRound, Notice, SearchState, Session, SpecialAnswer, Step,
+    StepState, StepStatus, Study,
 };
 use crate::data::{
     Clusters, Corpus, Edits, Filter, Goals, Key, Knn, Layout, MapQuality, Mask, Matrix, Names,
@@ -14,7 +14,9 @@ use crate::data::{
 use crate::io::settings::Settings;
 use crate::io::work::Unfinished;
 use crate::job::Snapshot;
+use crate::math::duplicates::Duplicates;
 use crate::stage::Params;
+use crate::stage::outliers::Outliers;
 
 impl Session {
     /// Whether anything is computed, read or written now.
@@ -246,6 +248,26 @@ impl Session {
     /// The documents by the kept search that finds them, the first of several.
     pub fn coloured_searches(&self) -> Option<&Arc<Coloured>> {
         self.space.as_ref()?.coloured_searches()
+    }
+
+    /// Where a study stands.
+    pub fn study(&self, study: Study) -> StepState {
+        self.space.as_ref().map_or(StepState::Waiting, |space| space.study(study, &self.params))
+    }
+
+    /// What is special about the documents asked about last, once it is known.
+    pub fn special(&self) -> Option<&Arc<SpecialAnswer>> {
+        self.space.as_ref()?.special()
+    }
+
+    /// The copies among the documents, once they are asked for and found.
+    pub fn copies(&self) -> Option<&Arc<Duplicates>> {
+        self.space.as_ref()?.copies()
+    }
+
+    /// How far documents lie from others, once the map was coloured by it.
+    pub fn outliers(&self) -> Option<&Arc<Outliers>> {
+        self.space.as_ref()?.outliers()
     }
 
     pub fn colouring(&self) -> Option<&Colouring> {

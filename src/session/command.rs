@@ -8,7 +8,7 @@ use crate::stage::Params;
 use crate::stage::append::Duplicates;
 use crate::stage::join::JoinBy;
 
-use super::{ColourBy, DocumentsExport, Purpose, Sample, Step};
+use super::{ColourBy, DocumentsExport, Purpose, Sample, Step, Study};
 
 /// One wish.
 #[derive(Clone, Debug)]
@@ -55,8 +55,13 @@ pub enum Command {
     InvertSelection,
     /// Search for something, or no longer.
     Search(Option<Query>),
-    /// Make what a search needs again, after that failed.
-    TrySearch,
+    /// Say what is special about the selection, against the others that the filter keeps.
+    FindSpecial,
+    /// Find copies among the documents.
+    FindCopies,
+    /// Stop a study, or let it begin again.
+    StopStudy(Study),
+    TryStudy(Study),
     /// Show other documents.
     SetFilter(Box<Filter>),
     /// Keep the present filter by a name, or forget the one of that name.

@@ -27,9 +27,10 @@ use std::time::{Duration, Instant};
 
 pub use command::Command;
 pub use exporting::{DocumentSources, DocumentsExport};
-pub use space::{Answer, Coloured, Found, GoalState, LiveRound, SearchState};
+pub use space::{Answer, Coloured, Found, GoalState, LiveRound, SearchState, SpecialAnswer};
 pub use state::{
-    ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState, StepStatus,
+    ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState,
+    StepStatus, Study,
 };
 pub use without_texts::LEFT_OUT;
 
@@ -322,6 +323,7 @@ impl Session {
                 if let Some(space) = &self.space {
                     Step::ALL.into_iter().for_each(|step| space.stop(step));
                     space.stop_goals();
+                    Study::ALL.into_iter().for_each(|study| space.stop_study(study));
                 }
                 self.stop_growing();
                 if self.loading.take().is_some() {
@@ -396,7 +398,10 @@ impl Session {
             Command::FinishGoal(id) => self.space.iter().for_each(|space| space.finish_goal(id)),
             Command::StopGoal(id) => self.space.iter().for_each(|space| space.stop_goal(id)),
             Command::TryGoal(id) => self.space.iter_mut().for_each(|space| space.try_goal(id)),
-            Command::TrySearch => self.space.iter_mut().for_each(Space::try_search),
+            Command::FindSpecial => self.space.iter_mut().for_each(Space::ask_special),
+            Command::FindCopies => self.space.iter_mut().for_each(Space::ask_copies),
+            Command::StopStudy(study) => self.space.iter().for_each(|space| space.stop_study(study)),
+            Command::TryStudy(study) => self.space.iter_mut().for_each(|space| space.try_study(study)),
             Command::MoveCache(folder) => self.move_cache(folder),
             Command::ForgetRecent(path) => self.forget_recent(&path),
             Command::Focus(_)

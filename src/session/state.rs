@@ -57,6 +57,26 @@ impl Step {
     }
 }
 
+/// What a person asks of a space beside the flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Study {
+    /// What sets the selection apart.
+    Special,
+    /// Documents that are nearly the same.
+    Copies,
+    /// How far documents lie from others.
+    Outliers,
+    /// The index of words, which searches by words need once.
+    Words,
+    /// What searches by meaning need once.
+    Meaning,
+}
+
+impl Study {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Special, Self::Copies, Self::Outliers, Self::Words, Self::Meaning];
+}
+
 /// Where a step stands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StepState {
@@ -99,6 +119,8 @@ pub enum ColourBy {
     Goal(u32),
     /// How surely documents satisfy one explanation of a goal: their ids.
     Explanation(u32, u32),
+    /// How far documents lie from others.
+    Outliers,
     /// The kept searches that find documents.
     Searches,
     /// One colour for all.

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use crate::data::{Clusters, Corpus, DATE_EMPTY, Goals, Names, Typed, UNCLUSTERED};
 use crate::session::{ColourBy, Session};
+use crate::stage::outliers::Outliers;
 use crate::view::colour::{MapTheme, Packed, pack};
 use crate::view::palette::Palette;
 use crate::view::ramp::{Ramp, RampKind, around_zero, colours_for_numbers, robust_range};
 
 use super::format;
 use crate::job::derived::Same;
+
+/// A local outlier factor up to this is that of a document as close to its neighbours as they are to each other.
+const INLIER: f64 = 1.1;
 
 /// How much of the colour of its second explanation a document has.
 const SECOND: f32 = 0.4;
@@ -52,6 +56,7 @@ enum Values {
     Labels(Same<Clusters>, Option<Same<Names>>),
     Column(Same<Corpus>, usize),
     Kept(Same<Vec<f32>>),
+    Outliers(Same<Outliers>),
     Goal(Same<Goals>),
     /// How surely documents satisfy an explanation, by its id.
     Explanation(Same<Goals>, u32),
@@ -95,6 +100,9 @@ impl Inputs {
                 Some(goals) if goals.place(id).is_some() => Values::Explanation(Same(goals.clone()), id),
                 _ => plain,
             },
+            ColourBy::Outliers => {
+                session.outliers().map_or(plain, |outliers| Values::Outliers(Same(outliers.clone())))
+            }
             ColourBy::Searches => {
                 session.coloured_searches().map_or(plain, |found| labels(&found.clusters, Some(&found.names)))
             }
@@ -155,6 +163,14 @@ impl Inputs {
                     codes: None,
                     legend: Legend::Ramp { kind: RampKind::Sequential, low, high, missing: 0 },
                 }
+            }
+            Values::Outliers(Same(outliers)) => {
+                let values: Vec<f64> = outliers.factors.iter().map(|&factor| f64::from(factor)).collect();
+                let label = |factor: f64| match factor {
+                    factor if factor <= INLIER => "among others".to_owned(),
+                    factor => format!("{} apart", format::number(factor)),
+                };
+                numbers(&values, theme, label)
             }
             Values::Kept(Same(kept)) => {
                 let values: Vec<f64> = kept.iter().map(|&share| f64::from(share)).collect();

@@ -95,6 +95,7 @@ fn waiting(session: &Session) -> &'static str {
         ColourBy::Kept => "Measured when the map rests.",
         ColourBy::Column(_) => "This column has no values to colour by.",
         ColourBy::Goal(_) | ColourBy::Explanation(..) => "Explanations are not there yet.",
+        ColourBy::Outliers => "Outliers are being found.",
         ColourBy::Searches => "What kept searches find is being looked up.",
         ColourBy::Nothing => "One colour for all.",
     }
@@ -116,6 +117,7 @@ pub(super) fn name_of(session: &Session, by: ColourBy) -> String {
             .map_or("Column".into(), |column| column.name.clone()),
         ColourBy::Goal(goal) => format!("Goal: {}", goal_facts::goal_title(session, goal)),
         ColourBy::Explanation(goal, id) => goal_facts::explanation_title(session, goal, id),
+        ColourBy::Outliers => "Outliers".into(),
         ColourBy::Searches => "Kept searches".into(),
         ColourBy::Kept => "Neighbours kept".into(),
         ColourBy::Nothing => "One colour".into(),
@@ -145,7 +147,7 @@ fn colour_by(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     if session.edits().is_some_and(|edits| !edits.queries.is_empty()) {
         choices.push(ColourBy::Searches);
     }
-    choices.extend([ColourBy::Kept, ColourBy::Nothing]);
+    choices.extend([ColourBy::Kept, ColourBy::Outliers, ColourBy::Nothing]);
     ui.name_inputs("Colour by", |ui| {
         egui::ComboBox::from_id_salt("colour by")
             .width(ui.available_width())

@@ -3,7 +3,7 @@
 use egui::{Align, CornerRadius, Layout, Rect, RichText, Sense, TextStyle, Ui, vec2};
 
 use crate::job::Snapshot;
-use crate::session::{Command, Session, Step, StepState};
+use crate::session::{Command, Session, Step, StepState, Study};
 
 use super::format;
 use super::icons;
@@ -49,6 +49,7 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
                     wishes.push(match work {
                         Work::Step(step) => Command::Stop(step),
                         Work::Goal(goal) => Command::StopGoal(goal),
+                        Work::Study(study) => Command::StopStudy(study),
                         Work::Writing => Command::StopWriting,
                         Work::Other if session.import_sheet().is_some() => Command::CancelImport,
                         Work::Other => Command::StopAll,
@@ -84,6 +85,7 @@ fn sign(ui: &mut Ui, glyph: &str, text: &str, meaning: &str) {
 enum Work {
     Step(Step),
     Goal(u32),
+    Study(Study),
     /// A file that goes out.
     Writing,
     Other,
@@ -98,6 +100,12 @@ fn running(session: &Session) -> Option<(Work, Snapshot)> {
     step.or_else(|| {
         session.goals().find_map(|goal| match goal.state {
             StepState::Running(Some(progress)) => Some((Work::Goal(goal.asked.id), progress)),
+            _ => None,
+        })
+    })
+    .or_else(|| {
+        Study::ALL.into_iter().find_map(|study| match session.study(study) {
+            StepState::Running(Some(progress)) => Some((Work::Study(study), progress)),
             _ => None,
         })
     })

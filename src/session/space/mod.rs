@@ -11,6 +11,7 @@ mod searching;
 mod status;
 mod steps;
 mod stored;
+mod studies;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ use searching::Searching;
 pub use searching::{Coloured, Found, SearchState};
 use steps::model;
 pub(super) use stored::Waking;
+pub use studies::SpecialAnswer;
+use studies::Studies;
 
 /// Where a corpus's vectors come from.
 pub(super) enum Vectors {
@@ -101,6 +104,7 @@ pub(super) struct Space {
     edited_names: Cell<Arc<Names>>,
     filtering: Filtering,
     searching: Searching,
+    studies: Studies,
     goal_work: GoalWorks,
     asked_keys: AskedKeys,
     /// What was to be done to explanations and could not.
@@ -154,6 +158,7 @@ impl Space {
             edited_names: Cell::remembering(EARLIER),
             filtering: Filtering::default(),
             searching: Searching::default(),
+            studies: Studies::default(),
             goal_work: GoalWorks::new(),
             asked_keys: AskedKeys::default(),
             withdrawn: None,
@@ -325,6 +330,7 @@ impl Space {
         look(told(self.grouped.poll(), Step::Clusters));
         look(told(self.edited_names.poll(), Step::Names));
         self.poll_searches(embedder);
+        self.poll_studies(&mut notices);
         made |= self.poll_goals(embedder, &mut notices);
         self.renew_names();
         (notices, made)

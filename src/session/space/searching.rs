@@ -12,7 +12,7 @@ use crate::math::word_index::WordIndex;
 use crate::math::word_query::WordQuery;
 use crate::model::ModelSource;
 use crate::session::cell::{Cell, News};
-use crate::session::{StepState, Tools};
+use crate::session::{StepState, Study, Tools};
 use crate::stage::search::{self, Reader};
 use crate::stage::{self, Params, StageError};
 
@@ -101,11 +101,11 @@ impl Default for Searching {
 }
 
 impl Space {
-    fn index_request(&self) -> Option<Key> {
+    pub(super) fn index_request(&self) -> Option<Key> {
         Some(Key::of("words request", 1).input(self.corpus.key).finish())
     }
 
-    fn meaning_request(&self, params: &Params) -> Option<Key> {
+    pub(super) fn meaning_request(&self, params: &Params) -> Option<Key> {
         let (matrix, knn) = (self.matrix()?, self.knn()?);
         if self.embedded.is_running() || self.knn.is_running() {
             return None;
@@ -212,10 +212,28 @@ impl Space {
         self.searching.query.as_ref()
     }
 
-    /// Lets what a search needs be made again after it failed.
-    pub fn try_search(&mut self) {
-        self.searching.index.forget_end();
-        self.searching.meaning.forget_end();
+    /// Where the work stands that searches need once: see [`Study`].
+    pub(super) fn searches_state(&self, study: Study, request: Option<Key>) -> StepState {
+        match study {
+            Study::Meaning => self.searching.meaning.state(request),
+            _ => self.searching.index.state(request),
+        }
+    }
+
+    /// Stops it.
+    pub(super) fn stop_preparing(&self, study: Study) {
+        match study {
+            Study::Meaning => self.searching.meaning.stop(),
+            _ => self.searching.index.stop(),
+        }
+    }
+
+    /// Lets it begin again.
+    pub(super) fn prepare_again(&mut self, study: Study) {
+        match study {
+            Study::Meaning => self.searching.meaning.forget_end(),
+            _ => self.searching.index.forget_end(),
+        }
     }
 
     /// The index of words, once there is one.

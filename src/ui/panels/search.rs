@@ -3,7 +3,7 @@
 use egui::{RichText, ScrollArea, TextStyle, Ui};
 
 use crate::data::{Clause, Condition, Corpus, Members, Query, SearchBy};
-use crate::session::{Command, Found, SearchState, Session, StepState};
+use crate::session::{Command, Found, SearchState, Session, StepState, Study};
 use crate::ui::theme::{self, ROW, SPACE_4, SPACE_8, SPACE_12, Theme};
 use crate::ui::widgets::{self, Side};
 use crate::ui::wishes::Wishes;
@@ -28,7 +28,7 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, search: &SearchStat
     by(ui, search.query, wishes);
     ui.add_space(SPACE_8);
     match (&search.state, search.found) {
-        (StepState::Failed(sentence), _) => failed(ui, sentence, wishes),
+        (StepState::Failed(sentence), _) => failed(ui, sentence, search.query.by, wishes),
         (_, Some(found)) => {
             head(ui, session, found, wishes);
             list(ui, session, corpus, found, wishes);
@@ -62,12 +62,15 @@ fn by(ui: &mut Ui, query: &Query, wishes: &mut Wishes) {
     });
 }
 
-fn failed(ui: &mut Ui, sentence: &str, wishes: &mut Wishes) {
+fn failed(ui: &mut Ui, sentence: &str, by: SearchBy, wishes: &mut Wishes) {
     let theme = Theme::of(ui);
     ui.add(egui::Label::new(RichText::new(sentence).color(theme.error)).wrap());
     ui.add_space(SPACE_8);
     if ui.button("Try again").clicked() {
-        wishes.push(Command::TrySearch);
+        wishes.push(Command::TryStudy(match by {
+            SearchBy::Words => Study::Words,
+            SearchBy::Meaning => Study::Meaning,
+        }));
     }
 }
 

@@ -1,0 +1,176 @@
+//! What a person asks of a space beside its flow: what is special about a selection, copies, outliers. Each begins when
+//! it is asked for, and can be stopped.
+
+use std::sync::Arc;
+
+use crate::data::{Key, Mask};
+use crate::math::duplicates::Duplicates;
+use crate::session::cell::Cell;
+use crate::session::{ColourBy, Notice, Severity, StepState, Study, Tools};
+use crate::stage::outliers::Outliers;
+use crate::stage::special::{self, NothingToCompare, Special, SpecialParams};
+use crate::stage::{self, Params};
+
+use super::Space;
+
+/// What sets some documents apart, or why that cannot be said.
+pub struct SpecialAnswer {
+    /// The documents, ascending.
+    pub of: Arc<Vec<u32>>,
+    /// Whether they were compared only with what the filter kept.
+    pub filtered: bool,
+    pub special: Result<Special, NothingToCompare>,
+}
+
+/// The documents that are asked about.
+struct SpecialAsked {
+    of: Arc<Vec<u32>>,
+    kept: Option<Arc<Mask>>,
+    request: Key,
+}
+
+/// Studies of a space and the work on them.
+#[derive(Default)]
+pub(super) struct Studies {
+    special: Cell<Arc<SpecialAnswer>>,
+    special_asked: Option<SpecialAsked>,
+    copies: Cell<Arc<Duplicates>>,
+    wants_copies: bool,
+    outliers: Cell<Arc<Outliers>>,
+}
+
+impl Space {
+    fn study_request(&self, study: Study, params: &Params) -> Option<Key> {
+        match study {
+            Study::Special => self.studies.special_asked.as_ref().map(|asked| asked.request),
+            Study::Copies => {
+                let key = Key::of("copies request", 1).input(self.corpus.key);
+                let settled = self.knn.fresh(self.knn_request(params)).zip(self.matrix());
+                let key = match settled {
+                    Some((knn, matrix)) => key.input(knn.key).input(matrix.key),
+                    None => key,
+                };
+                self.studies.wants_copies.then(|| key.finish())
+            }
+            Study::Outliers => {
+                let knn = self.knn.fresh(self.knn_request(params))?;
+                let wanted = self.colouring.by == ColourBy::Outliers;
+                wanted.then(|| Key::of("outliers request", 1).input(knn.key).finish())
+            }
+            Study::Words => self.index_request(),
+            Study::Meaning => self.meaning_request(params),
+        }
+    }
+
+    /// Begins the studies that are asked for and not there.
+    pub(super) fn start_studies(&mut self, params: &Params, tools: &Tools) {
+        let wake = &tools.wake;
+        let request = self.study_request(Study::Special, params);
+        if let (Some(key), Some(asked)) =
+            (request.filter(|_| self.studies.special.needs(request)), &self.studies.special_asked)
+        {
+            let (corpus, of, kept) = (self.corpus.clone(), asked.of.clone(), asked.kept.clone());
+            self.studies.special.start("special", key, wake.clone(), move |ctx| {
+                let selection = Mask::of_documents(corpus.len(), &of);
+                let told = special::run(&corpus, &selection, kept.as_deref(), SpecialParams::default(), ctx)?;
+                Ok(Arc::new(SpecialAnswer { of, filtered: kept.is_some(), special: told }))
+            });
+        }
+        let request = self.study_request(Study::Copies, params);
+        // Neighbours find more of them where they are there in a moment.
+        if let Some(key) = request.filter(|_| self.studies.copies.needs(request) && !self.knn.is_running()) {
+            let knn = self.knn.fresh(self.knn_request(params)).cloned();
+            let (corpus, matrix) = (self.corpus.clone(), self.matrix().cloned());
+            self.studies.copies.start("copies", key, wake.clone(), move |ctx| {
+                let space = matrix.as_deref().zip(knn.as_deref());
+                Ok(Arc::new(stage::duplicates::run(&corpus, space, ctx)?))
+            });
+        }
+        let request = self.study_request(Study::Outliers, params);
+        if let Some(key) = request.filter(|_| self.studies.outliers.needs(request))
+            && let Some(knn) = self.knn().cloned()
+        {
+            self.studies.outliers.start("outliers", key, wake.clone(), move |ctx| {
+                Ok(Arc::new(stage::outliers::run(&knn, ctx)?))
+            });
+        }
+    }
+
+    /// Takes what the work on studies has done.
+    pub(super) fn poll_studies(&mut self, notices: &mut Vec<Notice>) {
+        let events =
+            [self.studies.special.events(), self.studies.copies.events(), self.studies.outliers.events()];
+        for event in events.into_iter().flatten() {
+            if let crate::job::Event::Warning(text) = event {
+                notices.push(Notice { severity: Severity::Warning, text, action: None });
+            }
+        }
+        self.studies.special.poll();
+        self.studies.copies.poll();
+        self.studies.outliers.poll();
+    }
+
+    /// Where a study stands.
+    pub fn study(&self, study: Study, params: &Params) -> StepState {
+        let request = self.study_request(study, params);
+        match study {
+            Study::Special => self.studies.special.state(request),
+            Study::Copies => self.studies.copies.state(request),
+            Study::Outliers => self.studies.outliers.state(request),
+            Study::Words | Study::Meaning => self.searches_state(study, request),
+        }
+    }
+
+    /// Stops a study.
+    pub fn stop_study(&self, study: Study) {
+        match study {
+            Study::Special => self.studies.special.stop(),
+            Study::Copies => self.studies.copies.stop(),
+            Study::Outliers => self.studies.outliers.stop(),
+            Study::Words | Study::Meaning => self.stop_preparing(study),
+        }
+    }
+
+    /// Lets a study begin again that failed or was stopped.
+    pub fn try_study(&mut self, study: Study) {
+        match study {
+            Study::Special => self.studies.special.forget_end(),
+            Study::Copies => self.studies.copies.forget_end(),
+            Study::Outliers => self.studies.outliers.forget_end(),
+            Study::Words | Study::Meaning => self.prepare_again(study),
+        }
+    }
+
+    /// Asks what is special about the selection, against the others that the filter keeps.
+    pub fn ask_special(&mut self) {
+        let (of, kept) = (self.selection.clone(), self.kept().cloned());
+        let key = Key::of("special request", 1).input(self.corpus.key).bytes(bytemuck::cast_slice(&of));
+        let request = match &kept {
+            Some(kept) => key.bytes(bytemuck::cast_slice(kept.words())).finish(),
+            None => key.finish(),
+        };
+        self.studies.special.forget_end();
+        self.studies.special_asked = Some(SpecialAsked { of, kept, request });
+    }
+
+    /// What is special about the documents asked about last.
+    pub fn special(&self) -> Option<&Arc<SpecialAnswer>> {
+        self.studies.special.fresh(self.studies.special_asked.as_ref().map(|asked| asked.request))
+    }
+
+    /// Asks for copies.
+    pub fn ask_copies(&mut self) {
+        self.studies.copies.forget_end();
+        self.studies.wants_copies = true;
+    }
+
+    /// The copies among the documents, once they are found.
+    pub fn copies(&self) -> Option<&Arc<Duplicates>> {
+        self.studies.copies.value().filter(|_| self.studies.wants_copies)
+    }
+
+    /// How far documents lie from others, once the map is coloured by it.
+    pub fn outliers(&self) -> Option<&Arc<Outliers>> {
+        self.studies.outliers.value().filter(|outliers| outliers.factors.len() == self.corpus.len())
+    }
+}
