@@ -3,7 +3,8 @@
 //! Three ways lead there, and the quickest that is good enough is taken:
 //!
 //! - **exact**: the filter's vectors are compared one by one, where that takes next to no time;
-//! - **coded**: they are compared in one byte a component, and the best again exactly;
+//! - **coded**: they are compared in one byte a component, and all that may be among the nearest, given how much codes
+//!   are off, again exactly;
 //! - **graph**: a walk along neighbours' neighbours looks at a few thousand documents, whatever the filter; of the
 //!   nearest that it meets those of the filter are taken.
 //!
@@ -15,6 +16,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -24,27 +26,26 @@ use super::meaning_graph::MeaningGraph;
 use super::rows::{nearer, widen};
 use super::sample::sample;
 use super::vector;
-use crate::data::{Element, Knn, Mask, Matrix};
+use crate::data::{Knn, Mask, Matrix};
 use crate::job::{Cancelled, Ctx};
 
-/// Milliseconds that exact answers may take; beyond, codes do.
-const PATIENCE: f64 = 8.0;
+/// Milliseconds that exact answers may take, and beyond those coded ones: a walk is not exact, so that it has to be worth it.
+const PATIENCE_FOR_EXACT: f64 = 4.0;
+const PATIENCE_FOR_CODED: f64 = 20.0;
 
-/// What comparing a component takes, in nanoseconds of a core (measured with 384 and 768 components on two cores of a
-/// virtual machine with AVX-512, vectors in memory): of a vector as it is stored, of a coded one in order, and of
-/// coded ones from all over memory as a walk meets them.
-const EXACT_F32: f64 = 0.25;
-const EXACT_F16: f64 = 0.25;
-const CODED: f64 = 0.06;
+/// What comparing a component takes, in nanoseconds of a core (measured with 384 components on a virtual machine with
+/// AVX-512, vectors in memory, other work beside): of a vector as it is stored, 32 or 16 bits wide, of a coded one in
+/// order, and of coded ones from all over memory as a walk meets them.
+const EXACT: f64 = 1.0;
+const CODED: f64 = 0.05;
 const WALKED: f64 = 0.25;
 
-/// Coded cosines are a little off: so many of the best are compared exactly, for each that is wanted and beyond.
-const CANDIDATES_EACH: usize = 2;
+/// So many of the best by codes are compared exactly beside those that are wanted.
 const CANDIDATES_MORE: usize = 64;
 
 /// A walk's list has at least so many places. Where that finds too few of the nearest, it has twice as many, so often.
 const LEAST_WIDTH: usize = 128;
-const MOST_DOUBLINGS: usize = 3;
+const MOST_DOUBLINGS: usize = 5;
 
 /// Of the filter a list must hold so many times as many as are wanted: towards its end it is not complete.
 const SPARE: usize = 2;
@@ -72,7 +73,7 @@ pub struct How {
 pub enum Way {
     /// Every vector was compared.
     Exact,
-    /// Every vector was compared in one byte a component, the best `ranked` exactly.
+    /// Every vector was compared in one byte a component, and `ranked` of them exactly: all that may be among the nearest.
     Coded { ranked: usize },
     /// So many documents were looked at along neighbours; `recall` of the nearest are found so.
     Graph { looked_at: usize, recall: f32 },
@@ -138,16 +139,28 @@ pub struct MeaningSearch {
 }
 
 /// By what a way is chosen.
-#[derive(Clone, Copy)]
-struct Costs {
-    /// Milliseconds that exact answers may take.
-    patience: f64,
-    /// Nanoseconds for a component: of coded vectors in order, and as a walk meets them.
-    coded: f64,
-    walked: f64,
+#[derive(Clone, Copy, Debug)]
+pub struct Costs {
+    /// Milliseconds that exact answers may take, and beyond those coded ones.
+    pub patience_for_exact: f64,
+    pub patience_for_coded: f64,
+    /// Nanoseconds of a core for a component: of vectors, of coded vectors in order, and as a walk meets them.
+    pub exact: f64,
+    pub coded: f64,
+    pub walked: f64,
 }
 
-const COSTS: Costs = Costs { patience: PATIENCE, coded: CODED, walked: WALKED };
+impl Default for Costs {
+    fn default() -> Self {
+        Self {
+            patience_for_exact: PATIENCE_FOR_EXACT,
+            patience_for_coded: PATIENCE_FOR_CODED,
+            exact: EXACT,
+            coded: CODED,
+            walked: WALKED,
+        }
+    }
+}
 
 /// A graph that was found to be good enough.
 struct Tried {
@@ -160,23 +173,32 @@ struct Tried {
 impl MeaningSearch {
     /// Prepares a search among the rows of `matrix`; `knn` are their neighbours, if they are known.
     ///
-    /// The graph is tried by some queries; unless it finds nearly all that comparing everything finds, it is not used.
+    /// The graph is made where comparing everything takes long, and tried by some queries: unless it finds nearly all that
+    /// comparing everything finds, it is not used.
     pub fn of(matrix: Arc<Matrix>, knn: Option<Arc<Knn>>, ctx: &Ctx) -> Result<Self, Cancelled> {
-        let mut search = Self { matrix, codes: None, graph: None, costs: COSTS };
+        Self::with_costs(matrix, knn, Costs::default(), ctx)
+    }
+
+    /// The same on a machine with other costs, or to measure a way by itself.
+    pub fn with_costs(
+        matrix: Arc<Matrix>,
+        knn: Option<Arc<Knn>>,
+        costs: Costs,
+        ctx: &Ctx,
+    ) -> Result<Self, Cancelled> {
+        let mut search = Self { matrix, codes: None, graph: None, costs };
         if search.is_quick_exactly(search.len()) {
             return Ok(search);
         }
-        search.prepare(knn, ctx)?;
-        Ok(search)
-    }
-
-    fn prepare(&mut self, knn: Option<Arc<Knn>>, ctx: &Ctx) -> Result<(), Cancelled> {
         ctx.progress.begin("Preparing search by meaning", "documents", 0, 0);
-        let codes = self.codes.insert(Codes::of_matrix(&self.matrix, ctx)?);
-        let Some(knn) = knn.filter(|knn| knn.len() == codes.len() && knn.k > 0) else { return Ok(()) };
-        let graph = MeaningGraph::of(codes, knn, ctx)?;
-        self.graph = self.tried(graph, ctx)?;
-        Ok(())
+        search.codes = Some(Codes::of_matrix(&search.matrix, ctx)?);
+        let n = search.len();
+        let knn = knn.filter(|knn| knn.len() == n && knn.k > 0 && !search.is_quick_by_codes(n));
+        if let (Some(knn), Some(codes)) = (knn, &search.codes) {
+            let graph = MeaningGraph::of(codes, knn, ctx)?;
+            search.graph = search.tried(graph, ctx)?;
+        }
+        Ok(search)
     }
 
     /// The graph with the narrowest list by which it finds enough, if there is one.
@@ -186,15 +208,12 @@ impl MeaningSearch {
         let k = WANTED_IN_TRIALS;
         let truth: Vec<Vec<(u32, f32)>> = queries
             .iter()
-            .map(|query| {
-                let near = self.coded(codes, &CodedVector::of(query), k, None, ctx)?;
-                Ok(self.ranked(query, near.list(0), k))
-            })
+            .map(|query| Ok(self.coded(codes, &CodedVector::of(query), query, k, None, ctx)?.0))
             .collect::<Result<_, Cancelled>>()?;
         let wanted: usize = truth.iter().map(Vec::len).sum();
         for width in (0..=MOST_DOUBLINGS).map(|times| LEAST_WIDTH << times) {
             ctx.cancel.check()?;
-            if graph.looks(width) >= codes.len() {
+            if self.walk_milliseconds(&graph, width) >= self.milliseconds(codes.len(), self.costs.coded) {
                 break;
             }
             let found: usize = queries
@@ -291,9 +310,8 @@ impl MeaningSearch {
                 return Ok(found(self.ranked(query, met.into_iter(), k), way));
             }
         }
-        let near = self.coded(codes, &coded, k, within, ctx)?;
-        let way = Way::Coded { ranked: near.ids(0).len() };
-        Ok(found(self.ranked(query, near.list(0), k), way))
+        let (hits, ranked) = self.coded(codes, &coded, query, k, within, ctx)?;
+        Ok(found(hits, Way::Coded { ranked }))
     }
 
     /// The list that a walk needs to hold enough of a filter that keeps as much near the query as elsewhere; `None` where
@@ -302,18 +320,22 @@ impl MeaningSearch {
         // Half as many again as are expected: the next filter keeps a little less here.
         let wanted = (SPARE * k * self.len()).div_ceil(kept.max(1));
         let width = tried.width.max(wanted + wanted / 2);
-        // A walk takes one core.
-        let walk = (tried.graph.looks(width) * self.matrix.dim()) as f64 * self.costs.walked / 1e6;
-        (walk < self.milliseconds(kept, self.costs.coded)).then_some(width)
+        let worth_it =
+            self.walk_milliseconds(&tried.graph, width) < self.milliseconds(kept, self.costs.coded);
+        (worth_it && !self.is_quick_by_codes(kept)).then_some(width)
     }
 
-    /// Whether so many rows are compared exactly in no time.
+    /// What a walk takes; it has one core.
+    fn walk_milliseconds(&self, graph: &MeaningGraph, width: usize) -> f64 {
+        (graph.looks(width) * self.matrix.dim()) as f64 * self.costs.walked / 1e6
+    }
+
     fn is_quick_exactly(&self, rows: usize) -> bool {
-        let cost = match self.matrix.element() {
-            Element::F32 => EXACT_F32,
-            Element::F16 => EXACT_F16,
-        };
-        self.milliseconds(rows, cost) <= self.costs.patience
+        self.milliseconds(rows, self.costs.exact) <= self.costs.patience_for_exact
+    }
+
+    fn is_quick_by_codes(&self, rows: usize) -> bool {
+        self.milliseconds(rows, self.costs.coded) <= self.costs.patience_for_coded
     }
 
     /// What comparing so many rows takes on all cores, at so many nanoseconds a component.
@@ -369,28 +391,65 @@ impl MeaningSearch {
                 }
             }
         })?;
-        Ok(best.list(0).map(|(cosine, row)| (row, cosine)).collect())
+        let count = best.ids(0).len();
+        Ok(best.list(0).take(count).map(|(cosine, row)| (row, cosine)).collect())
     }
 
-    /// Enough of the nearest by codes that the `k` nearest are among them.
+    /// The `k` nearest, found by codes and ranked exactly, and how many were.
+    ///
+    /// Rows are taken at the greatest cosine that they may have, given how much codes are off: once that is below the last
+    /// of the exact ones, no other row is nearer. Where the best few do not settle it, as where thousands are equally near,
+    /// all rows that may be nearer are compared exactly.
     fn coded(
         &self,
         codes: &Codes,
-        query: &CodedVector,
+        coded: &CodedVector,
+        query: &[f32],
         k: usize,
         within: Option<&Mask>,
         ctx: &Ctx,
-    ) -> Result<Best, Cancelled> {
-        let width = (CANDIDATES_EACH * k + CANDIDATES_MORE).min(self.len());
-        self.scanned(width, within, ctx, |scan, best| {
+    ) -> Result<(Vec<(u32, f32)>, usize), Cancelled> {
+        let width = (k + CANDIDATES_MORE).min(self.len());
+        let compare = |scan: &mut Scan| {
             scan.similarities.resize(scan.rows.len(), 0.0);
-            codes.similarities_to(query, &scan.rows, &mut scan.similarities);
-            for (&similarity, &row) in scan.similarities.iter().zip(&scan.rows) {
-                if similarity >= best.floors()[0] && codes.has_direction(row) {
-                    best.offer(0, similarity, row);
+            codes.similarities_to(coded, &scan.rows, &mut scan.similarities);
+            for (similarity, &row) in scan.similarities.iter_mut().zip(&scan.rows) {
+                *similarity += codes.doubt(row) + coded.doubt();
+            }
+        };
+        let near = self.scanned(width, within, ctx, |scan, best| {
+            compare(scan);
+            for (&possible, &row) in scan.similarities.iter().zip(&scan.rows) {
+                if possible >= best.floors()[0] && codes.has_direction(row) {
+                    best.offer(0, possible, row);
                 }
             }
-        })
+        })?;
+        let hits = self.ranked(query, near.list(0).take(near.ids(0).len()), k);
+        let last_possible = near.list(0).nth(width - 1).map_or(f32::NEG_INFINITY, |near| near.0);
+        let floor = hits.get(k - 1).map_or(f32::NEG_INFINITY, |last| last.1);
+        if last_possible < floor {
+            return Ok((hits, near.ids(0).len()));
+        }
+        let ranked = AtomicUsize::new(0);
+        let nearest = self.scanned(k, within, ctx, |scan, best| {
+            compare(scan);
+            scan.vector.resize(query.len(), 0.0);
+            let mut compared = 0;
+            for (&possible, &row) in scan.similarities.iter().zip(&scan.rows) {
+                if possible < floor.max(best.floors()[0]) {
+                    continue;
+                }
+                compared += 1;
+                if let Some(cosine) = self.cosine(query, row, &mut scan.vector) {
+                    best.offer(0, cosine, row);
+                }
+            }
+            ranked.fetch_add(compared, Ordering::Relaxed);
+        })?;
+        let count = nearest.ids(0).len();
+        let hits = nearest.list(0).take(count).map(|(cosine, row)| (row, cosine)).collect();
+        Ok((hits, ranked.into_inner()))
     }
 
     /// The `k` nearest of some rows by exact cosine.
@@ -423,14 +482,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::data::Key;
+    use crate::data::{Element, Key};
     use crate::math::hash::normal;
     use crate::math::neighbours::{Method, NeighbourParams, find};
 
     const DIM: usize = 24;
 
     /// By which nothing is compared exactly, and walks are preferred wherever they are good enough.
-    const FREE_WALKS: Costs = Costs { patience: 0.0, coded: 1.0, walked: 0.0 };
+    const FREE_WALKS: Costs =
+        Costs { patience_for_exact: 0.0, patience_for_coded: 0.0, exact: 1.0, coded: 1.0, walked: 0.0 };
 
     /// Clumps of vectors of any length; every eleventh is zeros.
     fn vectors(n: usize) -> Vec<f32> {
@@ -476,10 +536,7 @@ mod tests {
 
     /// A search with codes and a graph, however few vectors there are.
     fn prepared(matrix: &Arc<Matrix>) -> MeaningSearch {
-        let mut search =
-            MeaningSearch { matrix: matrix.clone(), codes: None, graph: None, costs: FREE_WALKS };
-        search.prepare(Some(knn(matrix)), &Ctx::quiet()).unwrap();
-        search
+        MeaningSearch::with_costs(matrix.clone(), Some(knn(matrix)), FREE_WALKS, &Ctx::quiet()).unwrap()
     }
 
     /// By comparing everything.
@@ -521,12 +578,11 @@ mod tests {
             prop_assert_eq!(found.how.way, Way::Exact);
             assert_equal(&found.hits, &expected);
             prop_assert!(found.hits.iter().all(|hit| within.contains(hit.0)));
-            // By codes the true ones are among the candidates.
-            if n > 0 && k > 0 {
-                let codes = Codes::of_matrix(&matrix, &ctx).unwrap();
-                let near = search.coded(&codes, &CodedVector::of(&query), k, Some(&within), &ctx).unwrap();
-                assert_equal(&search.ranked(&query, near.list(0), k), &expected);
-            }
+            let coded = MeaningSearch::with_costs(matrix, None, FREE_WALKS, &ctx).unwrap();
+            let found = coded.nearest(&query, k, Some(&within), &ctx).unwrap();
+            let by_codes = matches!(found.how.way, Way::Coded { .. });
+            prop_assert!(by_codes || k == 0 || within.count() == 0);
+            assert_equal(&found.hits, &expected);
         }
     }
 
@@ -567,6 +623,20 @@ mod tests {
     }
 
     #[test]
+    fn thousands_that_are_about_as_near_are_all_compared() {
+        // Within what codes are off, so that their order by codes says nothing.
+        let values: Vec<f32> = (0..3000u64)
+            .flat_map(|i| (0..DIM as u64).map(move |d| 1.0 + 1e-4 * normal(i, d) as f32 + (d % 3) as f32))
+            .collect();
+        let matrix = matrix(values, false);
+        let search = MeaningSearch::with_costs(matrix.clone(), None, FREE_WALKS, &Ctx::quiet()).unwrap();
+        let found = search.nearest(&query(1), 10, None, &Ctx::quiet()).unwrap();
+        assert_equal(&found.hits, &brute_force(&matrix, &query(1), 10, &Mask::all(3000)));
+        let Way::Coded { ranked } = found.how.way else { panic!("{:?}", found.how) };
+        assert!(ranked > 500, "{ranked}");
+    }
+
+    #[test]
     fn documents_without_direction_are_never_hits() {
         let mut values = vectors(50);
         values[40 * DIM] = f32::NAN;
@@ -584,8 +654,7 @@ mod tests {
     #[test]
     fn neighbours_of_another_matrix_are_not_followed() {
         let (one, other) = (matrix(vectors(3000), false), matrix(vectors(200), false));
-        let mut search = MeaningSearch { matrix: one, codes: None, graph: None, costs: FREE_WALKS };
-        search.prepare(Some(knn(&other)), &Ctx::quiet()).unwrap();
+        let search = MeaningSearch::with_costs(one, Some(knn(&other)), FREE_WALKS, &Ctx::quiet()).unwrap();
         assert!(search.graph.is_none() && search.codes.is_some());
     }
 
