@@ -10,20 +10,20 @@
 //!
 //! A graph knows nothing of the filter, and filters go along with meaning: where a filter keeps much of the corpus but
 //! little of what is near the query, its nearest documents lie beyond what a walk meets. That is seen when the walk is
-//! over: unless its list holds twice as many documents of the filter as are wanted, the answer is not taken, and
+//! over: unless its list holds three times as many documents of the filter as are wanted, the answer is not taken, and
 //! everything is compared by codes (after a walk that took a small part of that time). So what counts is not how much the
 //! filter keeps in all but near the query, and no filter gets a worse answer than none does.
 
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::best::Best;
 use super::codes::{CodedVector, Codes};
+use super::hash::normal;
 use super::meaning_graph::MeaningGraph;
-use super::rows::{nearer, widen};
+pub use super::meaning_how::{How, Way};
+use super::meaning_scan::Vectors;
+use super::rows::widen;
 use super::sample::sample;
 use super::vector;
 use crate::data::{Knn, Mask, Matrix};
@@ -38,86 +38,22 @@ const PATIENCE_FOR_CODED: f64 = 20.0;
 /// order, and of coded ones from all over memory as a walk meets them.
 const EXACT: f64 = 1.0;
 const CODED: f64 = 0.05;
-const WALKED: f64 = 0.25;
-
-/// So many of the best by codes are compared exactly beside those that are wanted.
-const CANDIDATES_MORE: usize = 64;
+const WALKED: f64 = 0.3;
 
 /// A walk's list has at least so many places. Where that finds too few of the nearest, it has twice as many, so often.
 const LEAST_WIDTH: usize = 128;
 const MOST_DOUBLINGS: usize = 5;
 
 /// Of the filter a list must hold so many times as many as are wanted: towards its end it is not complete.
-const SPARE: usize = 2;
+const SPARE: usize = 3;
+
+/// How far from its document a query with noise is: at a cosine of .8, as a good hit of a sentence is.
+const NOISE: f64 = 0.75;
 
 /// The queries by which a graph is tried, their wanted documents, and the share of those that it must find.
 const TRIALS: usize = 48;
 const WANTED_IN_TRIALS: usize = 10;
-const ENOUGH: f32 = 0.97;
-
-/// Rows that a thread compares between two looks at whether to stop: whole words of a mask.
-const BLOCK: usize = 1 << 12;
-
-/// How the nearest were found.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct How {
-    pub way: Way,
-    /// Documents that the filter keeps; all where there is none.
-    pub kept: usize,
-    /// Whether there is a filter.
-    pub filtered: bool,
-}
-
-/// A way to the nearest.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Way {
-    /// Every vector was compared.
-    Exact,
-    /// Every vector was compared in one byte a component, and `ranked` of them exactly: all that may be among the nearest.
-    Coded { ranked: usize },
-    /// So many documents were looked at along neighbours; `recall` of the nearest are found so.
-    Graph { looked_at: usize, recall: f32 },
-}
-
-impl fmt::Display for How {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kept = Grouped(self.kept);
-        let of = if self.filtered { " of the filter" } else { "" };
-        match self.way {
-            Way::Exact => write!(f, "compared with all {kept} documents{of}"),
-            Way::Coded { ranked } => {
-                write!(f, "compared roughly with all {kept} documents{of}, exactly with the best {ranked}")
-            }
-            Way::Graph { looked_at, recall } => {
-                let (looked_at, percent) = (Grouped(looked_at), (100.0 * recall).floor());
-                match self.filtered {
-                    true => write!(
-                        f,
-                        "looked at {looked_at} documents along neighbours for the {kept} of the filter"
-                    )?,
-                    false => write!(f, "looked at {looked_at} of {kept} documents along neighbours")?,
-                }
-                write!(f, ", which finds about {percent} % of the nearest")
-            }
-        }
-    }
-}
-
-/// A number with commas between thousands.
-struct Grouped(usize);
-
-impl fmt::Display for Grouped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at).is_multiple_of(3) {
-                f.write_str(",")?;
-            }
-            write!(f, "{digit}")?;
-        }
-        Ok(())
-    }
-}
+const ENOUGH: f32 = 0.98;
 
 /// The nearest documents, and how they were found.
 #[derive(Clone, Debug)]
@@ -132,7 +68,7 @@ pub struct Found {
 /// Memory: nothing beside the vectors where all of them can be compared exactly; otherwise a byte a component and
 /// eight a document, and with neighbours at most 72 a document more.
 pub struct MeaningSearch {
-    matrix: Arc<Matrix>,
+    vectors: Vectors,
     codes: Option<Codes>,
     graph: Option<Tried>,
     costs: Costs,
@@ -186,12 +122,12 @@ impl MeaningSearch {
         costs: Costs,
         ctx: &Ctx,
     ) -> Result<Self, Cancelled> {
-        let mut search = Self { matrix, codes: None, graph: None, costs };
+        let mut search = Self { vectors: Vectors(matrix), codes: None, graph: None, costs };
         if search.is_quick_exactly(search.len()) {
             return Ok(search);
         }
         ctx.progress.begin("Preparing search by meaning", "documents", 0, 0);
-        search.codes = Some(Codes::of_matrix(&search.matrix, ctx)?);
+        search.codes = Some(Codes::of_matrix(&search.vectors.0, ctx)?);
         let n = search.len();
         let knn = knn.filter(|knn| knn.len() == n && knn.k > 0 && !search.is_quick_by_codes(n));
         if let (Some(knn), Some(codes)) = (knn, &search.codes) {
@@ -208,7 +144,7 @@ impl MeaningSearch {
         let k = WANTED_IN_TRIALS;
         let truth: Vec<Vec<(u32, f32)>> = queries
             .iter()
-            .map(|query| Ok(self.coded(codes, &CodedVector::of(query), query, k, None, ctx)?.0))
+            .map(|query| Ok(self.vectors.coded(codes, query, k, None, ctx)?.0))
             .collect::<Result<_, Cancelled>>()?;
         let wanted: usize = truth.iter().map(Vec::len).sum();
         for width in (0..=MOST_DOUBLINGS).map(|times| LEAST_WIDTH << times) {
@@ -221,7 +157,7 @@ impl MeaningSearch {
                 .zip(&truth)
                 .map(|(query, truth)| {
                     let walk = graph.walk(codes, &CodedVector::of(query), width);
-                    let hits = self.ranked(query, walk.nearest.into_iter(), k);
+                    let hits = self.vectors.ranked(query, walk.nearest.into_iter(), k);
                     // What is as near as the last of the nearest is one of them.
                     let floor = truth.last().map_or(f32::INFINITY, |last| last.1);
                     hits.iter().filter(|hit| hit.1 >= floor).count()
@@ -239,27 +175,38 @@ impl MeaningSearch {
         Ok(None)
     }
 
-    /// Unit vectors half-way between documents and one of those next to them: near documents, as queries are, but none.
+    /// Unit vectors near documents, as queries are: every other one between two documents, the others with noise.
     fn trial_queries(&self) -> Vec<Vec<f32>> {
-        let n = self.matrix.rows();
-        let [mut one, mut other] = [(); 2].map(|()| vec![0.0; self.matrix.dim()]);
+        let (n, dim) = (self.len(), self.vectors.0.dim());
+        let unit_row = |row: u32| {
+            let mut vector = vec![0.0; dim];
+            widen(&self.vectors.0, row as usize, &mut vector);
+            let length = vector::inverse_norm(&vector);
+            vector::scale(&mut vector, length);
+            (length != 0.0).then_some(vector)
+        };
+        let noise = |row: u32, d: u64| (NOISE / (dim as f64).sqrt() * normal(u64::from(row), d)) as f32;
         sample(n, TRIALS, TRIALS as u64)
             .into_iter()
-            .filter_map(|row| {
-                widen(&self.matrix, row as usize, &mut one);
-                widen(&self.matrix, (row as usize + 1) % n, &mut other);
-                let (a, b) = (vector::inverse_norm(&one), vector::inverse_norm(&other));
-                let mut query: Vec<f32> = one.iter().zip(&other).map(|(x, y)| 2.0 * a * x + b * y).collect();
+            .enumerate()
+            .filter_map(|(at, row)| {
+                let mut query = unit_row(row)?;
+                match unit_row((row + 1) % n as u32).filter(|_| at % 2 == 0) {
+                    Some(other) => {
+                        query.iter_mut().zip(other).for_each(|(one, other)| *one = 2.0 * *one + other)
+                    }
+                    None => (0..).zip(&mut query).for_each(|(d, one)| *one += noise(row, d)),
+                }
                 let length = vector::inverse_norm(&query);
                 vector::scale(&mut query, length);
-                (a != 0.0 && length != 0.0).then_some(query)
+                (length != 0.0).then_some(query)
             })
             .collect()
     }
 
     /// How many documents there are.
     pub fn len(&self) -> usize {
-        self.matrix.rows()
+        self.vectors.0.rows()
     }
 
     /// Whether there is none.
@@ -288,7 +235,7 @@ impl MeaningSearch {
         within: Option<&Mask>,
         ctx: &Ctx,
     ) -> Result<Found, Cancelled> {
-        assert_eq!(query.len(), self.matrix.dim(), "a query has as many components as the vectors");
+        assert_eq!(query.len(), self.vectors.0.dim(), "a query has as many components as the vectors");
         let kept = within.map_or(self.len(), Mask::count);
         let found = |hits, way| Found { hits, how: How { way, kept, filtered: within.is_some() } };
         let k = k.min(kept);
@@ -296,21 +243,20 @@ impl MeaningSearch {
             return Ok(found(Vec::new(), Way::Exact));
         }
         let Some(codes) = self.codes.as_ref().filter(|_| !self.is_quick_exactly(kept)) else {
-            return Ok(found(self.exact(query, k, within, ctx)?, Way::Exact));
+            return Ok(found(self.vectors.exact(query, k, within, ctx)?, Way::Exact));
         };
-        let coded = CodedVector::of(query);
         if let Some(tried) = &self.graph
             && let Some(width) = self.width(tried, k, kept)
         {
-            let walk = tried.graph.walk(codes, &coded, width);
+            let walk = tried.graph.walk(codes, &CodedVector::of(query), width);
             let keeps = |row: u32| within.is_none_or(|mask| mask.contains(row));
             let met: Vec<(f32, u32)> = walk.nearest.into_iter().filter(|near| keeps(near.1)).collect();
             if met.len() >= SPARE * k {
                 let way = Way::Graph { looked_at: walk.looked_at, recall: tried.recall };
-                return Ok(found(self.ranked(query, met.into_iter(), k), way));
+                return Ok(found(self.vectors.ranked(query, met.into_iter(), k), way));
             }
         }
-        let (hits, ranked) = self.coded(codes, &coded, query, k, within, ctx)?;
+        let (hits, ranked) = self.vectors.coded(codes, query, k, within, ctx)?;
         Ok(found(hits, Way::Coded { ranked }))
     }
 
@@ -327,7 +273,7 @@ impl MeaningSearch {
 
     /// What a walk takes; it has one core.
     fn walk_milliseconds(&self, graph: &MeaningGraph, width: usize) -> f64 {
-        (graph.looks(width) * self.matrix.dim()) as f64 * self.costs.walked / 1e6
+        (graph.looks(width) * self.vectors.0.dim()) as f64 * self.costs.walked / 1e6
     }
 
     fn is_quick_exactly(&self, rows: usize) -> bool {
@@ -340,141 +286,8 @@ impl MeaningSearch {
 
     /// What comparing so many rows takes on all cores, at so many nanoseconds a component.
     fn milliseconds(&self, rows: usize, cost: f64) -> f64 {
-        (rows * self.matrix.dim()) as f64 * cost / 1e6 / rayon::current_num_threads() as f64
+        (rows * self.vectors.0.dim()) as f64 * cost / 1e6 / rayon::current_num_threads() as f64
     }
-
-    /// The best of what `compare` finds in all blocks of the rows of `within`.
-    fn scanned(
-        &self,
-        width: usize,
-        within: Option<&Mask>,
-        ctx: &Ctx,
-        compare: impl Fn(&mut Scan, &mut Best) + Sync,
-    ) -> Result<Best, Cancelled> {
-        let n = self.len();
-        let none = || (Scan::default(), Best::new(1, width));
-        let (_, best) = (0..n.div_ceil(BLOCK))
-            .into_par_iter()
-            .try_fold(none, |(mut scan, mut best), block| {
-                ctx.cancel.check()?;
-                let rows = block * BLOCK..((block + 1) * BLOCK).min(n);
-                scan.rows.clear();
-                match within {
-                    Some(mask) => scan.rows.extend(mask.documents_within(rows)),
-                    None => scan.rows.extend(rows.map(|row| row as u32)),
-                }
-                compare(&mut scan, &mut best);
-                Ok((scan, best))
-            })
-            .try_reduce(none, |(scan, mut one), (_, other)| {
-                other
-                    .list(0)
-                    .take(other.ids(0).len())
-                    .for_each(|(similarity, row)| one.offer(0, similarity, row));
-                Ok((scan, one))
-            })?;
-        Ok(best)
-    }
-
-    fn exact(
-        &self,
-        query: &[f32],
-        k: usize,
-        within: Option<&Mask>,
-        ctx: &Ctx,
-    ) -> Result<Vec<(u32, f32)>, Cancelled> {
-        let best = self.scanned(k, within, ctx, |scan, best| {
-            scan.vector.resize(query.len(), 0.0);
-            for &row in &scan.rows {
-                if let Some(cosine) = self.cosine(query, row, &mut scan.vector) {
-                    best.offer(0, cosine, row);
-                }
-            }
-        })?;
-        let count = best.ids(0).len();
-        Ok(best.list(0).take(count).map(|(cosine, row)| (row, cosine)).collect())
-    }
-
-    /// The `k` nearest, found by codes and ranked exactly, and how many were.
-    ///
-    /// Rows are taken at the greatest cosine that they may have, given how much codes are off: once that is below the last
-    /// of the exact ones, no other row is nearer. Where the best few do not settle it, as where thousands are equally near,
-    /// all rows that may be nearer are compared exactly.
-    fn coded(
-        &self,
-        codes: &Codes,
-        coded: &CodedVector,
-        query: &[f32],
-        k: usize,
-        within: Option<&Mask>,
-        ctx: &Ctx,
-    ) -> Result<(Vec<(u32, f32)>, usize), Cancelled> {
-        let width = (k + CANDIDATES_MORE).min(self.len());
-        let compare = |scan: &mut Scan| {
-            scan.similarities.resize(scan.rows.len(), 0.0);
-            codes.similarities_to(coded, &scan.rows, &mut scan.similarities);
-            for (similarity, &row) in scan.similarities.iter_mut().zip(&scan.rows) {
-                *similarity += codes.doubt(row) + coded.doubt();
-            }
-        };
-        let near = self.scanned(width, within, ctx, |scan, best| {
-            compare(scan);
-            for (&possible, &row) in scan.similarities.iter().zip(&scan.rows) {
-                if possible >= best.floors()[0] && codes.has_direction(row) {
-                    best.offer(0, possible, row);
-                }
-            }
-        })?;
-        let hits = self.ranked(query, near.list(0).take(near.ids(0).len()), k);
-        let last_possible = near.list(0).nth(width - 1).map_or(f32::NEG_INFINITY, |near| near.0);
-        let floor = hits.get(k - 1).map_or(f32::NEG_INFINITY, |last| last.1);
-        if last_possible < floor {
-            return Ok((hits, near.ids(0).len()));
-        }
-        let ranked = AtomicUsize::new(0);
-        let nearest = self.scanned(k, within, ctx, |scan, best| {
-            compare(scan);
-            scan.vector.resize(query.len(), 0.0);
-            let mut compared = 0;
-            for (&possible, &row) in scan.similarities.iter().zip(&scan.rows) {
-                if possible < floor.max(best.floors()[0]) {
-                    continue;
-                }
-                compared += 1;
-                if let Some(cosine) = self.cosine(query, row, &mut scan.vector) {
-                    best.offer(0, cosine, row);
-                }
-            }
-            ranked.fetch_add(compared, Ordering::Relaxed);
-        })?;
-        let count = nearest.ids(0).len();
-        let hits = nearest.list(0).take(count).map(|(cosine, row)| (row, cosine)).collect();
-        Ok((hits, ranked.into_inner()))
-    }
-
-    /// The `k` nearest of some rows by exact cosine.
-    fn ranked(&self, query: &[f32], near: impl Iterator<Item = (f32, u32)>, k: usize) -> Vec<(u32, f32)> {
-        let mut vector = vec![0.0; query.len()];
-        let mut ranked: Vec<(f32, u32)> =
-            near.filter_map(|(_, row)| Some((self.cosine(query, row, &mut vector)?, row))).collect();
-        ranked.sort_unstable_by(nearer);
-        ranked.into_iter().take(k).map(|(cosine, row)| (row, cosine)).collect()
-    }
-
-    /// The cosine of a row with a unit vector; `None` where the row has no direction.
-    fn cosine(&self, query: &[f32], row: u32, scratch: &mut [f32]) -> Option<f32> {
-        widen(&self.matrix, row as usize, scratch);
-        let inverse_norm = vector::inverse_norm(scratch);
-        (inverse_norm != 0.0).then(|| (vector::dot(query, scratch) * inverse_norm).clamp(-1.0, 1.0))
-    }
-}
-
-/// One thread's working memory.
-#[derive(Default)]
-struct Scan {
-    rows: Vec<u32>,
-    similarities: Vec<f32>,
-    vector: Vec<f32>,
 }
 
 #[cfg(test)]
@@ -483,7 +296,6 @@ mod tests {
 
     use super::*;
     use crate::data::{Element, Key};
-    use crate::math::hash::normal;
     use crate::math::neighbours::{Method, NeighbourParams, find};
 
     const DIM: usize = 24;
@@ -596,7 +408,7 @@ mod tests {
         let (mut ways, mut right, mut wanted) = (Vec::new(), 0, 0);
         for query in seeds.map(query) {
             let found = search.nearest(&query, k, within, &Ctx::quiet()).unwrap();
-            let expected = brute_force(&search.matrix, &query, k, within.unwrap_or(&all));
+            let expected = brute_force(&search.vectors.0, &query, k, within.unwrap_or(&all));
             right += found.hits.iter().filter(|hit| expected.iter().any(|e| e.1 == hit.0)).count();
             wanted += expected.len();
             ways.push(found.how.way);
@@ -668,24 +480,5 @@ mod tests {
             pool.install(|| (0..20).map(hits).collect::<Vec<_>>())
         };
         assert_eq!(with(1), with(3));
-    }
-
-    #[test]
-    fn how_it_was_found_is_said_in_words() {
-        let how = |way, kept, filtered| How { way, kept, filtered }.to_string();
-        assert_eq!(how(Way::Exact, 3736, true), "compared with all 3,736 documents of the filter");
-        assert_eq!(
-            how(Way::Coded { ranked: 84 }, 1_000_000, false),
-            "compared roughly with all 1,000,000 documents, exactly with the best 84"
-        );
-        assert_eq!(
-            how(Way::Graph { looked_at: 10_432, recall: 0.987 }, 500_000, true),
-            "looked at 10,432 documents along neighbours for the 500,000 of the filter, which finds about 98 % of the \
-             nearest"
-        );
-        assert_eq!(
-            how(Way::Graph { looked_at: 999, recall: 0.987 }, 500_000, false),
-            "looked at 999 of 500,000 documents along neighbours, which finds about 98 % of the nearest"
-        );
     }
 }

@@ -48,6 +48,8 @@ pub mod language;
 pub mod leiden;
 mod leiden_round;
 mod meaning_graph;
+mod meaning_how;
+mod meaning_scan;
 pub mod meaning_search;
 pub mod neighbour_graph;
 pub mod neighbours;
