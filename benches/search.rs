@@ -31,7 +31,7 @@ use semascope::data::{Element, Key, Knn, Mask, Matrix, Recall};
 use semascope::io::read::{self, ReadOptions};
 use semascope::job::Ctx;
 use semascope::math::hash::{draw, normal, unit};
-use semascope::math::meaning_search::{How, MeaningSearch, Way};
+use semascope::math::meaning_search::{Costs, How, MeaningSearch, Way};
 use semascope::math::vector::{dot, inverse_norm, scale};
 use semascope::math::word_query::WordQuery;
 use semascope::stage::search;
@@ -95,7 +95,7 @@ fn read_knn(folder: &Path) -> Result<Knn> {
 /// Unit vectors near documents: with noise (a cosine of about .8 to the document), or between two of them.
 fn queries(matrix: &Matrix) -> Vec<Vec<f32>> {
     const NOISE: f64 = 0.75;
-    let random_row = |at: u64| loop_until_direction(matrix, at);
+    let random_row = |at: u64| some_row(matrix, at);
     (0..QUERIES)
         .map(|at| {
             let (one, other) = (random_row(2 * at), random_row(2 * at + 1));
@@ -112,7 +112,7 @@ fn queries(matrix: &Matrix) -> Vec<Vec<f32>> {
 }
 
 /// A random row that is not zeros, as a unit vector.
-fn loop_until_direction(matrix: &Matrix, seed: u64) -> Vec<f32> {
+fn some_row(matrix: &Matrix, seed: u64) -> Vec<f32> {
     for attempt in 0.. {
         let row = (unit(draw(seed, attempt)) * matrix.rows() as f64) as usize;
         let mut row = matrix.row(row).into_owned();
@@ -156,36 +156,45 @@ fn meaning(vectors: &Path, knn: Option<PathBuf>) -> Result<()> {
         rayon::current_num_threads(),
         if knn.is_some() { "known" } else { "not known" }
     );
-    let search = timed("preparing", || search::meaning(matrix.clone(), knn, &Ctx::quiet()))?;
+    let queries = queries(&matrix);
+    let truth: Vec<Vec<f32>> = queries.iter().map(|query| cosines(&matrix, query)).collect();
+    let search = timed("preparing", || search::meaning(matrix.clone(), knn.clone(), &Ctx::quiet()))?;
+    table(&search, &queries, &truth)?;
+    if knn.is_some() {
+        println!("with walks wherever they are good enough:");
+        let costs = Costs { patience_for_coded: 0.0, walked: 0.0, ..Costs::default() };
+        let walks =
+            timed("preparing", || MeaningSearch::with_costs(matrix.clone(), knn, costs, &Ctx::quiet()))?;
+        table(&walks, &queries, &truth)?;
+    }
+    println!("peak memory {:.0} MiB", peak_mebibytes());
+    Ok(())
+}
+
+fn table(search: &MeaningSearch, queries: &[Vec<f32>], truth: &[Vec<f32>]) -> Result<()> {
+    let n = search.len();
     println!(
         "takes {:.0} MiB beside the vectors; the graph finds {:?} of the nearest in its trials",
         search.bytes() as f64 / MEBIBYTE,
         search.graph_recall()
     );
-    let queries = queries(&matrix);
-    let truth: Vec<Vec<f32>> = queries.iter().map(|query| cosines(&matrix, query)).collect();
     println!("filter                     median ms  slowest ms  cpu ms  recall@10  how (queries)");
-    report("none", &search, &queries, &truth, |_| None)?;
+    report("none", search, queries, truth, |_| None)?;
     for share in SHARES {
         let random = Mask::of_fn(n, |i| unit(draw(99, i as u64)) < share);
-        report(&format!("{} % at random", 100.0 * share), &search, &queries, &truth, |_| {
-            Some(random.clone())
-        })?;
+        report(&format!("{} % at random", 100.0 * share), search, queries, truth, |_| Some(random.clone()))?;
         // One region for all queries, of which most are elsewhere.
         let one = region(&truth[0], share);
-        report(&format!("{} % of one region", 100.0 * share), &search, &queries, &truth, |_| {
-            Some(one.clone())
-        })?;
+        report(&format!("{} % of one region", 100.0 * share), search, queries, truth, |_| Some(one.clone()))?;
         // All but what is near the query, cut to this share: nothing of the filter is where a search goes.
         let far = |at: usize| {
             let against: Vec<f32> = truth[at].iter().map(|cosine| -cosine.max(-1.0)).collect();
             Some(region(&against, share))
         };
-        report(&format!("{} % farthest", 100.0 * share), &search, &queries, &truth, far)?;
+        report(&format!("{} % farthest", 100.0 * share), search, queries, truth, far)?;
         let near = |at: usize| Some(region(&truth[at], share));
-        report(&format!("{} % nearest", 100.0 * share), &search, &queries, &truth, near)?;
+        report(&format!("{} % nearest", 100.0 * share), search, queries, truth, near)?;
     }
-    println!("peak memory {:.0} MiB", peak_mebibytes());
     Ok(())
 }
 

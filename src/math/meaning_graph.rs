@@ -239,3 +239,53 @@ impl Search<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Key, Recall};
+
+    /// Rows in groups of 20 that know only each other, by threes: a group has a direction of its own.
+    fn islands() -> (Codes, MeaningGraph) {
+        let (n, k) = (2000usize, 3usize);
+        let vector = |row: usize| {
+            let (group, place) = (row / 20, row % 20);
+            (0..100).map(|d| f32::from(d == group) + if d == place { 0.1 } else { 0.0 }).collect()
+        };
+        let codes = Codes::of_slices(&(0..n).map(vector).collect::<Vec<Vec<f32>>>());
+        let next = |row: usize, step: usize| (row / 20 * 20 + (row % 20 + step) % 20) as u32;
+        let indices = (0..n).flat_map(|row| (1..=k).map(move |step| next(row, step))).collect();
+        let key = Key::of("test", 1).finish();
+        let similarities = vec![0.9; n * k];
+        let knn = Knn { key, k, indices, similarities, recall: Recall::Exact, method: "test".into() };
+        let graph = MeaningGraph::of(&codes, Arc::new(knn), &Ctx::quiet()).unwrap();
+        (codes, graph)
+    }
+
+    #[test]
+    fn every_row_is_at_most_two_links_from_a_landmark() {
+        let (codes, graph) = islands();
+        let mut reached: Vec<u32> = graph
+            .landmarks
+            .iter()
+            .flat_map(|&row| std::iter::once(row).chain(graph.links(row)))
+            .flat_map(|row| std::iter::once(row).chain(graph.links(row)))
+            .collect();
+        reached.sort_unstable();
+        reached.dedup();
+        assert_eq!(reached.len(), codes.len());
+        assert!(graph.landmarks() < codes.len() / 4, "{}", graph.landmarks());
+    }
+
+    #[test]
+    fn a_walk_reaches_a_group_that_no_other_leads_to() {
+        let (codes, graph) = islands();
+        for group in [0, 57, 99] {
+            let query: Vec<f32> = (0..100).map(|d| f32::from(d == group)).collect();
+            let walk = graph.walk(&codes, &CodedVector::of(&query), 20);
+            assert_eq!(walk.nearest.len(), 20);
+            assert!(walk.nearest.iter().all(|near| near.1 as usize / 20 == group), "{:?}", walk.nearest);
+            assert!(walk.looked_at < codes.len() / 2, "{}", walk.looked_at);
+        }
+    }
+}

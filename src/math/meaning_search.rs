@@ -3,120 +3,57 @@
 //! Three ways lead there, and the quickest that is good enough is taken:
 //!
 //! - **exact**: the filter's vectors are compared one by one, where that takes next to no time;
-//! - **coded**: they are compared in one byte a component, and the best again exactly;
+//! - **coded**: they are compared in one byte a component, and all that may be among the nearest, given how much codes
+//!   are off, again exactly;
 //! - **graph**: a walk along neighbours' neighbours looks at a few thousand documents, whatever the filter; of the
 //!   nearest that it meets those of the filter are taken.
 //!
 //! A graph knows nothing of the filter, and filters go along with meaning: where a filter keeps much of the corpus but
 //! little of what is near the query, its nearest documents lie beyond what a walk meets. That is seen when the walk is
-//! over: unless its list holds twice as many documents of the filter as are wanted, the answer is not taken, and
+//! over: unless its list holds three times as many documents of the filter as are wanted, the answer is not taken, and
 //! everything is compared by codes (after a walk that took a small part of that time). So what counts is not how much the
 //! filter keeps in all but near the query, and no filter gets a worse answer than none does.
 
-use std::fmt;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::best::Best;
 use super::codes::{CodedVector, Codes};
+use super::hash::normal;
 use super::meaning_graph::MeaningGraph;
-use super::rows::{nearer, widen};
+pub use super::meaning_how::{How, Way};
+use super::meaning_scan::Vectors;
+use super::rows::widen;
 use super::sample::sample;
 use super::vector;
-use crate::data::{Element, Knn, Mask, Matrix};
+use crate::data::{Knn, Mask, Matrix};
 use crate::job::{Cancelled, Ctx};
 
-/// Milliseconds that exact answers may take; beyond, codes do.
-const PATIENCE: f64 = 8.0;
+/// Milliseconds that exact answers may take, and beyond those coded ones: a walk is not exact, so that it has to be worth it.
+const PATIENCE_FOR_EXACT: f64 = 4.0;
+const PATIENCE_FOR_CODED: f64 = 20.0;
 
-/// What comparing a component takes, in nanoseconds of a core (measured with 384 and 768 components on two cores of a
-/// virtual machine with AVX-512, vectors in memory): of a vector as it is stored, of a coded one in order, and of
-/// coded ones from all over memory as a walk meets them.
-const EXACT_F32: f64 = 0.25;
-const EXACT_F16: f64 = 0.25;
-const CODED: f64 = 0.06;
-const WALKED: f64 = 0.25;
-
-/// Coded cosines are a little off: so many of the best are compared exactly, for each that is wanted and beyond.
-const CANDIDATES_EACH: usize = 2;
-const CANDIDATES_MORE: usize = 64;
+/// What comparing a component takes, in nanoseconds of a core (measured with 384 components on a virtual machine with
+/// AVX-512, vectors in memory, other work beside): of a vector as it is stored, 32 or 16 bits wide, of a coded one in
+/// order, and of coded ones from all over memory as a walk meets them.
+const EXACT: f64 = 1.0;
+const CODED: f64 = 0.05;
+const WALKED: f64 = 0.3;
 
 /// A walk's list has at least so many places. Where that finds too few of the nearest, it has twice as many, so often.
 const LEAST_WIDTH: usize = 128;
-const MOST_DOUBLINGS: usize = 3;
+const MOST_DOUBLINGS: usize = 5;
 
 /// Of the filter a list must hold so many times as many as are wanted: towards its end it is not complete.
-const SPARE: usize = 2;
+const SPARE: usize = 3;
+
+/// How far from its document a query with noise is: at a cosine of .8, as a good hit of a sentence is.
+const NOISE: f64 = 0.75;
 
 /// The queries by which a graph is tried, their wanted documents, and the share of those that it must find.
 const TRIALS: usize = 48;
 const WANTED_IN_TRIALS: usize = 10;
-const ENOUGH: f32 = 0.97;
-
-/// Rows that a thread compares between two looks at whether to stop: whole words of a mask.
-const BLOCK: usize = 1 << 12;
-
-/// How the nearest were found.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct How {
-    pub way: Way,
-    /// Documents that the filter keeps; all where there is none.
-    pub kept: usize,
-    /// Whether there is a filter.
-    pub filtered: bool,
-}
-
-/// A way to the nearest.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Way {
-    /// Every vector was compared.
-    Exact,
-    /// Every vector was compared in one byte a component, the best `ranked` exactly.
-    Coded { ranked: usize },
-    /// So many documents were looked at along neighbours; `recall` of the nearest are found so.
-    Graph { looked_at: usize, recall: f32 },
-}
-
-impl fmt::Display for How {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kept = Grouped(self.kept);
-        let of = if self.filtered { " of the filter" } else { "" };
-        match self.way {
-            Way::Exact => write!(f, "compared with all {kept} documents{of}"),
-            Way::Coded { ranked } => {
-                write!(f, "compared roughly with all {kept} documents{of}, exactly with the best {ranked}")
-            }
-            Way::Graph { looked_at, recall } => {
-                let (looked_at, percent) = (Grouped(looked_at), (100.0 * recall).floor());
-                match self.filtered {
-                    true => write!(
-                        f,
-                        "looked at {looked_at} documents along neighbours for the {kept} of the filter"
-                    )?,
-                    false => write!(f, "looked at {looked_at} of {kept} documents along neighbours")?,
-                }
-                write!(f, ", which finds about {percent} % of the nearest")
-            }
-        }
-    }
-}
-
-/// A number with commas between thousands.
-struct Grouped(usize);
-
-impl fmt::Display for Grouped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at).is_multiple_of(3) {
-                f.write_str(",")?;
-            }
-            write!(f, "{digit}")?;
-        }
-        Ok(())
-    }
-}
+const ENOUGH: f32 = 0.98;
 
 /// The nearest documents, and how they were found.
 #[derive(Clone, Debug)]
@@ -131,23 +68,35 @@ pub struct Found {
 /// Memory: nothing beside the vectors where all of them can be compared exactly; otherwise a byte a component and
 /// eight a document, and with neighbours at most 72 a document more.
 pub struct MeaningSearch {
-    matrix: Arc<Matrix>,
+    vectors: Vectors,
     codes: Option<Codes>,
     graph: Option<Tried>,
     costs: Costs,
 }
 
 /// By what a way is chosen.
-#[derive(Clone, Copy)]
-struct Costs {
-    /// Milliseconds that exact answers may take.
-    patience: f64,
-    /// Nanoseconds for a component: of coded vectors in order, and as a walk meets them.
-    coded: f64,
-    walked: f64,
+#[derive(Clone, Copy, Debug)]
+pub struct Costs {
+    /// Milliseconds that exact answers may take, and beyond those coded ones.
+    pub patience_for_exact: f64,
+    pub patience_for_coded: f64,
+    /// Nanoseconds of a core for a component: of vectors, of coded vectors in order, and as a walk meets them.
+    pub exact: f64,
+    pub coded: f64,
+    pub walked: f64,
 }
 
-const COSTS: Costs = Costs { patience: PATIENCE, coded: CODED, walked: WALKED };
+impl Default for Costs {
+    fn default() -> Self {
+        Self {
+            patience_for_exact: PATIENCE_FOR_EXACT,
+            patience_for_coded: PATIENCE_FOR_CODED,
+            exact: EXACT,
+            coded: CODED,
+            walked: WALKED,
+        }
+    }
+}
 
 /// A graph that was found to be good enough.
 struct Tried {
@@ -160,23 +109,32 @@ struct Tried {
 impl MeaningSearch {
     /// Prepares a search among the rows of `matrix`; `knn` are their neighbours, if they are known.
     ///
-    /// The graph is tried by some queries; unless it finds nearly all that comparing everything finds, it is not used.
+    /// The graph is made where comparing everything takes long, and tried by some queries: unless it finds nearly all that
+    /// comparing everything finds, it is not used.
     pub fn of(matrix: Arc<Matrix>, knn: Option<Arc<Knn>>, ctx: &Ctx) -> Result<Self, Cancelled> {
-        let mut search = Self { matrix, codes: None, graph: None, costs: COSTS };
+        Self::with_costs(matrix, knn, Costs::default(), ctx)
+    }
+
+    /// The same on a machine with other costs, or to measure a way by itself.
+    pub fn with_costs(
+        matrix: Arc<Matrix>,
+        knn: Option<Arc<Knn>>,
+        costs: Costs,
+        ctx: &Ctx,
+    ) -> Result<Self, Cancelled> {
+        let mut search = Self { vectors: Vectors(matrix), codes: None, graph: None, costs };
         if search.is_quick_exactly(search.len()) {
             return Ok(search);
         }
-        search.prepare(knn, ctx)?;
-        Ok(search)
-    }
-
-    fn prepare(&mut self, knn: Option<Arc<Knn>>, ctx: &Ctx) -> Result<(), Cancelled> {
         ctx.progress.begin("Preparing search by meaning", "documents", 0, 0);
-        let codes = self.codes.insert(Codes::of_matrix(&self.matrix, ctx)?);
-        let Some(knn) = knn.filter(|knn| knn.len() == codes.len() && knn.k > 0) else { return Ok(()) };
-        let graph = MeaningGraph::of(codes, knn, ctx)?;
-        self.graph = self.tried(graph, ctx)?;
-        Ok(())
+        search.codes = Some(Codes::of_matrix(&search.vectors.0, ctx)?);
+        let n = search.len();
+        let knn = knn.filter(|knn| knn.len() == n && knn.k > 0 && !search.is_quick_by_codes(n));
+        if let (Some(knn), Some(codes)) = (knn, &search.codes) {
+            let graph = MeaningGraph::of(codes, knn, ctx)?;
+            search.graph = search.tried(graph, ctx)?;
+        }
+        Ok(search)
     }
 
     /// The graph with the narrowest list by which it finds enough, if there is one.
@@ -186,15 +144,12 @@ impl MeaningSearch {
         let k = WANTED_IN_TRIALS;
         let truth: Vec<Vec<(u32, f32)>> = queries
             .iter()
-            .map(|query| {
-                let near = self.coded(codes, &CodedVector::of(query), k, None, ctx)?;
-                Ok(self.ranked(query, near.list(0), k))
-            })
+            .map(|query| Ok(self.vectors.coded(codes, query, k, None, ctx)?.0))
             .collect::<Result<_, Cancelled>>()?;
         let wanted: usize = truth.iter().map(Vec::len).sum();
         for width in (0..=MOST_DOUBLINGS).map(|times| LEAST_WIDTH << times) {
             ctx.cancel.check()?;
-            if graph.looks(width) >= codes.len() {
+            if self.walk_milliseconds(&graph, width) >= self.milliseconds(codes.len(), self.costs.coded) {
                 break;
             }
             let found: usize = queries
@@ -202,7 +157,7 @@ impl MeaningSearch {
                 .zip(&truth)
                 .map(|(query, truth)| {
                     let walk = graph.walk(codes, &CodedVector::of(query), width);
-                    let hits = self.ranked(query, walk.nearest.into_iter(), k);
+                    let hits = self.vectors.ranked(query, walk.nearest.into_iter(), k);
                     // What is as near as the last of the nearest is one of them.
                     let floor = truth.last().map_or(f32::INFINITY, |last| last.1);
                     hits.iter().filter(|hit| hit.1 >= floor).count()
@@ -220,27 +175,38 @@ impl MeaningSearch {
         Ok(None)
     }
 
-    /// Unit vectors half-way between documents and one of those next to them: near documents, as queries are, but none.
+    /// Unit vectors near documents, as queries are: every other one between two documents, the others with noise.
     fn trial_queries(&self) -> Vec<Vec<f32>> {
-        let n = self.matrix.rows();
-        let [mut one, mut other] = [(); 2].map(|()| vec![0.0; self.matrix.dim()]);
+        let (n, dim) = (self.len(), self.vectors.0.dim());
+        let unit_row = |row: u32| {
+            let mut vector = vec![0.0; dim];
+            widen(&self.vectors.0, row as usize, &mut vector);
+            let length = vector::inverse_norm(&vector);
+            vector::scale(&mut vector, length);
+            (length != 0.0).then_some(vector)
+        };
+        let noise = |row: u32, d: u64| (NOISE / (dim as f64).sqrt() * normal(u64::from(row), d)) as f32;
         sample(n, TRIALS, TRIALS as u64)
             .into_iter()
-            .filter_map(|row| {
-                widen(&self.matrix, row as usize, &mut one);
-                widen(&self.matrix, (row as usize + 1) % n, &mut other);
-                let (a, b) = (vector::inverse_norm(&one), vector::inverse_norm(&other));
-                let mut query: Vec<f32> = one.iter().zip(&other).map(|(x, y)| 2.0 * a * x + b * y).collect();
+            .enumerate()
+            .filter_map(|(at, row)| {
+                let mut query = unit_row(row)?;
+                match unit_row((row + 1) % n as u32).filter(|_| at % 2 == 0) {
+                    Some(other) => {
+                        query.iter_mut().zip(other).for_each(|(one, other)| *one = 2.0 * *one + other)
+                    }
+                    None => (0..).zip(&mut query).for_each(|(d, one)| *one += noise(row, d)),
+                }
                 let length = vector::inverse_norm(&query);
                 vector::scale(&mut query, length);
-                (a != 0.0 && length != 0.0).then_some(query)
+                (length != 0.0).then_some(query)
             })
             .collect()
     }
 
     /// How many documents there are.
     pub fn len(&self) -> usize {
-        self.matrix.rows()
+        self.vectors.0.rows()
     }
 
     /// Whether there is none.
@@ -269,7 +235,7 @@ impl MeaningSearch {
         within: Option<&Mask>,
         ctx: &Ctx,
     ) -> Result<Found, Cancelled> {
-        assert_eq!(query.len(), self.matrix.dim(), "a query has as many components as the vectors");
+        assert_eq!(query.len(), self.vectors.0.dim(), "a query has as many components as the vectors");
         let kept = within.map_or(self.len(), Mask::count);
         let found = |hits, way| Found { hits, how: How { way, kept, filtered: within.is_some() } };
         let k = k.min(kept);
@@ -277,23 +243,21 @@ impl MeaningSearch {
             return Ok(found(Vec::new(), Way::Exact));
         }
         let Some(codes) = self.codes.as_ref().filter(|_| !self.is_quick_exactly(kept)) else {
-            return Ok(found(self.exact(query, k, within, ctx)?, Way::Exact));
+            return Ok(found(self.vectors.exact(query, k, within, ctx)?, Way::Exact));
         };
-        let coded = CodedVector::of(query);
         if let Some(tried) = &self.graph
             && let Some(width) = self.width(tried, k, kept)
         {
-            let walk = tried.graph.walk(codes, &coded, width);
+            let walk = tried.graph.walk(codes, &CodedVector::of(query), width);
             let keeps = |row: u32| within.is_none_or(|mask| mask.contains(row));
             let met: Vec<(f32, u32)> = walk.nearest.into_iter().filter(|near| keeps(near.1)).collect();
             if met.len() >= SPARE * k {
                 let way = Way::Graph { looked_at: walk.looked_at, recall: tried.recall };
-                return Ok(found(self.ranked(query, met.into_iter(), k), way));
+                return Ok(found(self.vectors.ranked(query, met.into_iter(), k), way));
             }
         }
-        let near = self.coded(codes, &coded, k, within, ctx)?;
-        let way = Way::Coded { ranked: near.ids(0).len() };
-        Ok(found(self.ranked(query, near.list(0), k), way))
+        let (hits, ranked) = self.vectors.coded(codes, query, k, within, ctx)?;
+        Ok(found(hits, Way::Coded { ranked }))
     }
 
     /// The list that a walk needs to hold enough of a filter that keeps as much near the query as elsewhere; `None` where
@@ -302,120 +266,28 @@ impl MeaningSearch {
         // Half as many again as are expected: the next filter keeps a little less here.
         let wanted = (SPARE * k * self.len()).div_ceil(kept.max(1));
         let width = tried.width.max(wanted + wanted / 2);
-        // A walk takes one core.
-        let walk = (tried.graph.looks(width) * self.matrix.dim()) as f64 * self.costs.walked / 1e6;
-        (walk < self.milliseconds(kept, self.costs.coded)).then_some(width)
+        let worth_it =
+            self.walk_milliseconds(&tried.graph, width) < self.milliseconds(kept, self.costs.coded);
+        (worth_it && !self.is_quick_by_codes(kept)).then_some(width)
     }
 
-    /// Whether so many rows are compared exactly in no time.
+    /// What a walk takes; it has one core.
+    fn walk_milliseconds(&self, graph: &MeaningGraph, width: usize) -> f64 {
+        (graph.looks(width) * self.vectors.0.dim()) as f64 * self.costs.walked / 1e6
+    }
+
     fn is_quick_exactly(&self, rows: usize) -> bool {
-        let cost = match self.matrix.element() {
-            Element::F32 => EXACT_F32,
-            Element::F16 => EXACT_F16,
-        };
-        self.milliseconds(rows, cost) <= self.costs.patience
+        self.milliseconds(rows, self.costs.exact) <= self.costs.patience_for_exact
+    }
+
+    fn is_quick_by_codes(&self, rows: usize) -> bool {
+        self.milliseconds(rows, self.costs.coded) <= self.costs.patience_for_coded
     }
 
     /// What comparing so many rows takes on all cores, at so many nanoseconds a component.
     fn milliseconds(&self, rows: usize, cost: f64) -> f64 {
-        (rows * self.matrix.dim()) as f64 * cost / 1e6 / rayon::current_num_threads() as f64
+        (rows * self.vectors.0.dim()) as f64 * cost / 1e6 / rayon::current_num_threads() as f64
     }
-
-    /// The best of what `compare` finds in all blocks of the rows of `within`.
-    fn scanned(
-        &self,
-        width: usize,
-        within: Option<&Mask>,
-        ctx: &Ctx,
-        compare: impl Fn(&mut Scan, &mut Best) + Sync,
-    ) -> Result<Best, Cancelled> {
-        let n = self.len();
-        let none = || (Scan::default(), Best::new(1, width));
-        let (_, best) = (0..n.div_ceil(BLOCK))
-            .into_par_iter()
-            .try_fold(none, |(mut scan, mut best), block| {
-                ctx.cancel.check()?;
-                let rows = block * BLOCK..((block + 1) * BLOCK).min(n);
-                scan.rows.clear();
-                match within {
-                    Some(mask) => scan.rows.extend(mask.documents_within(rows)),
-                    None => scan.rows.extend(rows.map(|row| row as u32)),
-                }
-                compare(&mut scan, &mut best);
-                Ok((scan, best))
-            })
-            .try_reduce(none, |(scan, mut one), (_, other)| {
-                other
-                    .list(0)
-                    .take(other.ids(0).len())
-                    .for_each(|(similarity, row)| one.offer(0, similarity, row));
-                Ok((scan, one))
-            })?;
-        Ok(best)
-    }
-
-    fn exact(
-        &self,
-        query: &[f32],
-        k: usize,
-        within: Option<&Mask>,
-        ctx: &Ctx,
-    ) -> Result<Vec<(u32, f32)>, Cancelled> {
-        let best = self.scanned(k, within, ctx, |scan, best| {
-            scan.vector.resize(query.len(), 0.0);
-            for &row in &scan.rows {
-                if let Some(cosine) = self.cosine(query, row, &mut scan.vector) {
-                    best.offer(0, cosine, row);
-                }
-            }
-        })?;
-        Ok(best.list(0).map(|(cosine, row)| (row, cosine)).collect())
-    }
-
-    /// Enough of the nearest by codes that the `k` nearest are among them.
-    fn coded(
-        &self,
-        codes: &Codes,
-        query: &CodedVector,
-        k: usize,
-        within: Option<&Mask>,
-        ctx: &Ctx,
-    ) -> Result<Best, Cancelled> {
-        let width = (CANDIDATES_EACH * k + CANDIDATES_MORE).min(self.len());
-        self.scanned(width, within, ctx, |scan, best| {
-            scan.similarities.resize(scan.rows.len(), 0.0);
-            codes.similarities_to(query, &scan.rows, &mut scan.similarities);
-            for (&similarity, &row) in scan.similarities.iter().zip(&scan.rows) {
-                if similarity >= best.floors()[0] && codes.has_direction(row) {
-                    best.offer(0, similarity, row);
-                }
-            }
-        })
-    }
-
-    /// The `k` nearest of some rows by exact cosine.
-    fn ranked(&self, query: &[f32], near: impl Iterator<Item = (f32, u32)>, k: usize) -> Vec<(u32, f32)> {
-        let mut vector = vec![0.0; query.len()];
-        let mut ranked: Vec<(f32, u32)> =
-            near.filter_map(|(_, row)| Some((self.cosine(query, row, &mut vector)?, row))).collect();
-        ranked.sort_unstable_by(nearer);
-        ranked.into_iter().take(k).map(|(cosine, row)| (row, cosine)).collect()
-    }
-
-    /// The cosine of a row with a unit vector; `None` where the row has no direction.
-    fn cosine(&self, query: &[f32], row: u32, scratch: &mut [f32]) -> Option<f32> {
-        widen(&self.matrix, row as usize, scratch);
-        let inverse_norm = vector::inverse_norm(scratch);
-        (inverse_norm != 0.0).then(|| (vector::dot(query, scratch) * inverse_norm).clamp(-1.0, 1.0))
-    }
-}
-
-/// One thread's working memory.
-#[derive(Default)]
-struct Scan {
-    rows: Vec<u32>,
-    similarities: Vec<f32>,
-    vector: Vec<f32>,
 }
 
 #[cfg(test)]
@@ -423,14 +295,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::data::Key;
-    use crate::math::hash::normal;
+    use crate::data::{Element, Key};
     use crate::math::neighbours::{Method, NeighbourParams, find};
 
     const DIM: usize = 24;
 
     /// By which nothing is compared exactly, and walks are preferred wherever they are good enough.
-    const FREE_WALKS: Costs = Costs { patience: 0.0, coded: 1.0, walked: 0.0 };
+    const FREE_WALKS: Costs =
+        Costs { patience_for_exact: 0.0, patience_for_coded: 0.0, exact: 1.0, coded: 1.0, walked: 0.0 };
 
     /// Clumps of vectors of any length; every eleventh is zeros.
     fn vectors(n: usize) -> Vec<f32> {
@@ -476,10 +348,7 @@ mod tests {
 
     /// A search with codes and a graph, however few vectors there are.
     fn prepared(matrix: &Arc<Matrix>) -> MeaningSearch {
-        let mut search =
-            MeaningSearch { matrix: matrix.clone(), codes: None, graph: None, costs: FREE_WALKS };
-        search.prepare(Some(knn(matrix)), &Ctx::quiet()).unwrap();
-        search
+        MeaningSearch::with_costs(matrix.clone(), Some(knn(matrix)), FREE_WALKS, &Ctx::quiet()).unwrap()
     }
 
     /// By comparing everything.
@@ -521,12 +390,11 @@ mod tests {
             prop_assert_eq!(found.how.way, Way::Exact);
             assert_equal(&found.hits, &expected);
             prop_assert!(found.hits.iter().all(|hit| within.contains(hit.0)));
-            // By codes the true ones are among the candidates.
-            if n > 0 && k > 0 {
-                let codes = Codes::of_matrix(&matrix, &ctx).unwrap();
-                let near = search.coded(&codes, &CodedVector::of(&query), k, Some(&within), &ctx).unwrap();
-                assert_equal(&search.ranked(&query, near.list(0), k), &expected);
-            }
+            let coded = MeaningSearch::with_costs(matrix, None, FREE_WALKS, &ctx).unwrap();
+            let found = coded.nearest(&query, k, Some(&within), &ctx).unwrap();
+            let by_codes = matches!(found.how.way, Way::Coded { .. });
+            prop_assert!(by_codes || k == 0 || within.count() == 0);
+            assert_equal(&found.hits, &expected);
         }
     }
 
@@ -540,7 +408,7 @@ mod tests {
         let (mut ways, mut right, mut wanted) = (Vec::new(), 0, 0);
         for query in seeds.map(query) {
             let found = search.nearest(&query, k, within, &Ctx::quiet()).unwrap();
-            let expected = brute_force(&search.matrix, &query, k, within.unwrap_or(&all));
+            let expected = brute_force(&search.vectors.0, &query, k, within.unwrap_or(&all));
             right += found.hits.iter().filter(|hit| expected.iter().any(|e| e.1 == hit.0)).count();
             wanted += expected.len();
             ways.push(found.how.way);
@@ -567,6 +435,20 @@ mod tests {
     }
 
     #[test]
+    fn thousands_that_are_about_as_near_are_all_compared() {
+        // Within what codes are off, so that their order by codes says nothing.
+        let values: Vec<f32> = (0..3000u64)
+            .flat_map(|i| (0..DIM as u64).map(move |d| 1.0 + 1e-4 * normal(i, d) as f32 + (d % 3) as f32))
+            .collect();
+        let matrix = matrix(values, false);
+        let search = MeaningSearch::with_costs(matrix.clone(), None, FREE_WALKS, &Ctx::quiet()).unwrap();
+        let found = search.nearest(&query(1), 10, None, &Ctx::quiet()).unwrap();
+        assert_equal(&found.hits, &brute_force(&matrix, &query(1), 10, &Mask::all(3000)));
+        let Way::Coded { ranked } = found.how.way else { panic!("{:?}", found.how) };
+        assert!(ranked > 500, "{ranked}");
+    }
+
+    #[test]
     fn documents_without_direction_are_never_hits() {
         let mut values = vectors(50);
         values[40 * DIM] = f32::NAN;
@@ -584,8 +466,7 @@ mod tests {
     #[test]
     fn neighbours_of_another_matrix_are_not_followed() {
         let (one, other) = (matrix(vectors(3000), false), matrix(vectors(200), false));
-        let mut search = MeaningSearch { matrix: one, codes: None, graph: None, costs: FREE_WALKS };
-        search.prepare(Some(knn(&other)), &Ctx::quiet()).unwrap();
+        let search = MeaningSearch::with_costs(one, Some(knn(&other)), FREE_WALKS, &Ctx::quiet()).unwrap();
         assert!(search.graph.is_none() && search.codes.is_some());
     }
 
@@ -599,24 +480,5 @@ mod tests {
             pool.install(|| (0..20).map(hits).collect::<Vec<_>>())
         };
         assert_eq!(with(1), with(3));
-    }
-
-    #[test]
-    fn how_it_was_found_is_said_in_words() {
-        let how = |way, kept, filtered| How { way, kept, filtered }.to_string();
-        assert_eq!(how(Way::Exact, 3736, true), "compared with all 3,736 documents of the filter");
-        assert_eq!(
-            how(Way::Coded { ranked: 84 }, 1_000_000, false),
-            "compared roughly with all 1,000,000 documents, exactly with the best 84"
-        );
-        assert_eq!(
-            how(Way::Graph { looked_at: 10_432, recall: 0.987 }, 500_000, true),
-            "looked at 10,432 documents along neighbours for the 500,000 of the filter, which finds about 98 % of the \
-             nearest"
-        );
-        assert_eq!(
-            how(Way::Graph { looked_at: 999, recall: 0.987 }, 500_000, false),
-            "looked at 999 of 500,000 documents along neighbours, which finds about 98 % of the nearest"
-        );
     }
 }

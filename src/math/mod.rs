@@ -55,6 +55,8 @@ pub mod leiden;
 mod leiden_round;
 pub mod local_outlier;
 mod meaning_graph;
+mod meaning_how;
+mod meaning_scan;
 pub mod meaning_search;
 pub mod nearest_to;
 pub mod neighbour_graph;

@@ -206,11 +206,11 @@ impl WordIndex {
                 None => here,
             };
             both = Bits::none(self.len());
-            places.iter().for_each(|place| both.insert(place.0));
+            places.iter().for_each(|&place| both.insert(document_of(place)));
             starts = Some(places);
         }
-        for same in starts.unwrap_or_default().chunk_by(|a, b| a.0 == b.0) {
-            let document = same[0].0;
+        for same in starts.unwrap_or_default().chunk_by(|&a, &b| document_of(a) == document_of(b)) {
+            let document = document_of(same[0]);
             each(document, self.score(rarity, same.len() as u32, document));
         }
     }
@@ -224,7 +224,7 @@ impl WordIndex {
             for (document, times) in Documents::of(self.terms.documents_of(term)) {
                 if alive.contains(document) {
                     positions.read(times, |position| {
-                        starts.extend(position.checked_sub(at).map(|start| (document, start)));
+                        starts.extend(position.checked_sub(at).map(|start| place(document, start)));
                     });
                 } else {
                     positions.skip(times);
@@ -240,8 +240,16 @@ impl WordIndex {
     }
 }
 
-/// A document and a position in it.
-type Place = (u32, u32);
+/// A document and a position in it, in one number: those are sorted at several times the speed of pairs.
+type Place = u64;
+
+fn place(document: u32, position: u32) -> Place {
+    u64::from(document) << u32::BITS | u64::from(position)
+}
+
+fn document_of(place: Place) -> u32 {
+    (place >> u32::BITS) as u32
+}
 
 /// What is in both of two ascending lists.
 fn in_both(a: &[Place], b: &[Place]) -> Vec<Place> {
