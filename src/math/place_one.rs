@@ -3,18 +3,23 @@
 
 use super::fuzzy;
 use super::newcomers::List;
-use super::place::{Refinement, Usual, place, weighted_mean};
+use super::place::{Refinement, Usual, weighted_mean};
 use super::sample::sample;
 use super::tsne_field::Field;
 use super::tsne_place;
-use super::umap::UmapParams;
+use super::umap_forces::{BOTH_ENDS, Forces, clip};
 use crate::data::Knn;
-use crate::job::Ctx;
 
-/// On a UMAP map each point is pushed by some that are drawn at random. Of larger maps, so many of them, drawn once,
-/// stand for all: the push is the same on average, and nothing of the map's size is copied for one point.
-const PUSHING: usize = 1 << 14;
+/// On a UMAP map so many points, drawn once, stand for all that push.
+const PUSHING: usize = 4096;
 const PUSHING_SEED: u64 = 0;
+
+/// Rounds of a point on a UMAP map, and the part of the way it goes in the first of them, as on a t-SNE map.
+const ROUNDS: usize = 60;
+const PART: f32 = 0.5;
+
+/// No point moves farther than this in a round.
+const LONGEST_STEP: f32 = 2.0;
 
 /// A map that points are placed on: what is worth keeping between two of them.
 pub struct Ground {
@@ -27,7 +32,7 @@ pub struct Ground {
 /// What moves a point from the mean of those it knows.
 enum Push {
     None,
-    Umap { params: UmapParams, pushing: Vec<[f32; 2]> },
+    Umap { forces: Forces, pushing: Vec<[f32; 2]> },
     Tsne { field: Box<Field>, shape: (f32, f32) },
 }
 
@@ -38,8 +43,9 @@ impl Ground {
             Refinement::None => Push::None,
             Refinement::Umap(params) => {
                 let pushing = sample(positions.len(), PUSHING, PUSHING_SEED);
-                let pushing = pushing.into_iter().map(|row| positions[row as usize]).collect();
-                Push::Umap { params: params.clone(), pushing }
+                let pushing = pushing.into_iter().map(|row| positions[row as usize]);
+                let pushing = pushing.filter(|place| place.iter().all(|v| v.is_finite())).collect();
+                Push::Umap { forces: Forces::new(params), pushing }
             }
             Refinement::Tsne(params) => {
                 let mut field = Box::<Field>::default();
@@ -55,22 +61,33 @@ impl Ground {
         self.points
     }
 
-    /// Where a newcomer whose nearest are `near` is placed by [`place`], alone. All points are moved by the same random
-    /// numbers, so that two with almost the same neighbours come to lie almost in the same place. `None` where nobody
-    /// is near.
-    pub fn place(&self, positions: &[[f32; 2]], near: &List, ctx: &Ctx) -> Option<[f32; 2]> {
+    /// Where a point lies whose nearest are `near`: it starts at their mean, as a newcomer in [`super::place::place`], and
+    /// comes to rest where their pulls and the pushes of all others are in balance. `None` where nobody is near.
+    ///
+    /// On t-SNE maps and those of principal components that is where a newcomer is placed. On a UMAP map a newcomer is
+    /// pushed by points drawn at random, and where there are several places of balance near each other, chance says which
+    /// it gets; here the mean push of the same points counts for everyone, so that the place is the same each time, and
+    /// two that are near almost the same points lie almost in the same place.
+    pub fn place(&self, positions: &[[f32; 2]], near: &List) -> Option<[f32; 2]> {
         if near.is_empty() {
             return None;
         }
-        if let Push::Umap { params, pushing } = &self.push {
-            return among(pushing, positions, near, self.mean, params, ctx);
-        }
         let similarities: Vec<f32> = near.iter().map(|near| near.0).collect();
-        let start = weighted_mean(near, &fuzzy::memberships(&similarities, self.mean), positions);
-        match &self.push {
-            Push::Tsne { field, shape } => Some(tsne_place::rest(start, near, positions, field, *shape)),
-            Push::None | Push::Umap { .. } => Some(start),
-        }
+        let weights = fuzzy::memberships(&similarities, self.mean);
+        let start = weighted_mean(near, &weights, positions);
+        let place = match &self.push {
+            Push::None => start,
+            Push::Tsne { field, shape } => tsne_place::rest(start, near, positions, field, *shape),
+            Push::Umap { forces, pushing } => {
+                let known: Vec<([f32; 2], f32)> = near
+                    .iter()
+                    .zip(&weights)
+                    .map(|(near, &weight)| (positions[near.1 as usize], weight))
+                    .collect();
+                rest(start, &known, forces, pushing)
+            }
+        };
+        Some(place)
     }
 
     /// How badly it fits there: see [`Usual::misfit`].
@@ -79,27 +96,32 @@ impl Ground {
     }
 }
 
-/// A place on the small map of the points `pushing` and those of `near`.
-fn among(
-    pushing: &[[f32; 2]],
-    positions: &[[f32; 2]],
-    near: &List,
-    mean: f64,
-    params: &UmapParams,
-    ctx: &Ctx,
-) -> Option<[f32; 2]> {
-    let mut map = pushing.to_vec();
-    let known: List = if pushing.len() == positions.len() {
-        near.clone()
-    } else {
-        let first = map.len() as u32;
-        map.extend(near.iter().map(|near| positions[near.1 as usize]));
-        near.iter().zip(first..).map(|(near, number)| (near.0, number)).collect()
-    };
-    let newcomer = map.len() as u32;
-    map.push([0.0; 2]);
-    place(&mut map, &[newcomer], &[known], mean, Refinement::Umap(params), &ctx.untold()).ok()?;
-    map.pop()
+/// Where what UMAP does to a point comes to nothing on average: each edge is due as often as its weight says, and after
+/// each some points push.
+fn rest(start: [f32; 2], known: &[([f32; 2], f32)], forces: &Forces, pushing: &[[f32; 2]]) -> [f32; 2] {
+    let due: f32 = known.iter().map(|(_, weight)| weight).sum();
+    let push_share = due * forces.negatives as f32 / pushing.len().max(1) as f32;
+    let mut place = start;
+    for round in 0..ROUNDS {
+        let (mut force, mut strengths) = ([0.0f32; 2], f32::MIN_POSITIVE);
+        for &(there, weight) in known {
+            let apart = [place[0] - there[0], place[1] - there[1]];
+            let pull = forces.pull(apart[0] * apart[0] + apart[1] * apart[1]);
+            (0..2).for_each(|axis| force[axis] += BOTH_ENDS * weight * clip(pull * apart[axis]));
+            strengths -= BOTH_ENDS * weight * pull;
+        }
+        let mut pushed = [0.0f32; 2];
+        for there in pushing {
+            let apart = [place[0] - there[0], place[1] - there[1]];
+            let push = forces.push(apart[0] * apart[0] + apart[1] * apart[1]);
+            (0..2).for_each(|axis| pushed[axis] += clip(push * apart[axis]));
+        }
+        let part = PART * (1.0 - round as f32 / ROUNDS as f32) / strengths;
+        let step = [0, 1].map(|axis| part * (force[axis] + push_share * pushed[axis]));
+        let short = (LONGEST_STEP / step[0].hypot(step[1])).min(1.0);
+        (0..2).for_each(|axis| place[axis] += short * step[axis]);
+    }
+    if place.iter().all(|v| v.is_finite()) { place } else { start }
 }
 
 #[cfg(test)]
@@ -138,11 +160,11 @@ mod tests {
     #[test]
     fn a_point_lies_where_a_newcomer_with_its_neighbours_is_placed() {
         let (knn, positions) = clumps();
-        let (umap, tsne) = (UmapParams::default(), TsneParams::default());
-        for refinement in [Refinement::None, Refinement::Umap(&umap), Refinement::Tsne(&tsne)] {
+        let tsne = TsneParams::default();
+        for refinement in [Refinement::None, Refinement::Tsne(&tsne)] {
             let ground = Ground::of(&knn, &positions, refinement);
             for near in [list(0), list(60), list(HALF as u32)] {
-                let found = ground.place(&positions, &near, &Ctx::quiet()).unwrap();
+                let found = ground.place(&positions, &near).unwrap();
                 let mut all = positions.clone();
                 all.push([0.0; 2]);
                 let mean = fuzzy::mean_distance(&knn);
@@ -153,24 +175,24 @@ mod tests {
     }
 
     #[test]
-    fn on_a_large_map_some_points_stand_for_all_that_push() {
+    fn on_a_umap_map_it_lies_about_there() {
         // A ring of clumps, each of a hundred points.
-        let clump = |i: usize| (i / 100) as f32 * std::f32::consts::TAU / 400.0;
+        let clump = |i: usize| (i / 100) as f32 * std::f32::consts::TAU / 100.0;
         let noise = |i: usize| 0.3 * hash::normal(4, i as u64) as f32;
-        let positions: Vec<[f32; 2]> = (0..40_000)
+        let positions: Vec<[f32; 2]> = (0..10_000)
             .map(|i| [60.0 * clump(i).cos() + noise(2 * i), 60.0 * clump(i).sin() + noise(2 * i + 1)])
             .collect();
-        let (umap, mean) = (UmapParams::default(), 0.2);
-        let pushing = sample(positions.len(), PUSHING, PUSHING_SEED);
-        let pushing: Vec<[f32; 2]> = pushing.into_iter().map(|row| positions[row as usize]).collect();
-        for first in [0, 12_300, 31_700] {
+        let umap = UmapParams::default();
+        let (knn, _) = clumps();
+        let mean = fuzzy::mean_distance(&knn);
+        let ground = Ground::of(&knn, &positions, Refinement::Umap(&umap));
+        for first in [0, 2_300, 7_700] {
             let near = list(first);
-            let [x, y] = among(&pushing, &positions, &near, mean, &umap, &Ctx::quiet()).unwrap();
+            let [x, y] = ground.place(&positions, &near).unwrap();
             let mut all = positions.clone();
             all.push([0.0; 2]);
-            place(&mut all, &[40_000], &[near], mean, Refinement::Umap(&umap), &Ctx::quiet()).unwrap();
-            // Other random draws: not the same place, but the same clump.
-            let [there_x, there_y] = all[40_000];
+            place(&mut all, &[10_000], &[near], mean, Refinement::Umap(&umap), &Ctx::quiet()).unwrap();
+            let [there_x, there_y] = all[10_000];
             assert!((x - there_x).hypot(y - there_y) < 0.6, "{x} {y}, {there_x} {there_y}");
         }
     }
@@ -183,16 +205,15 @@ mod tests {
         let near = list(0);
         let mut other = near.clone();
         other[3].0 += 0.002;
-        let at = |near: &List| ground.place(&positions, near, &Ctx::quiet()).unwrap();
-        let (a, b) = (at(&near), at(&other));
-        assert!((a[0] - b[0]).hypot(a[1] - b[1]) < 0.1, "{a:?} {b:?}");
-        assert_eq!(at(&near), a);
+        let [a, b] = [&near, &other].map(|near| ground.place(&positions, near).unwrap());
+        let moved = (a[0] - b[0]).hypot(a[1] - b[1]);
+        assert!(moved > 0.0 && moved < 0.05, "{moved}");
+        assert_eq!(ground.place(&positions, &near), Some(a));
     }
 
     #[test]
     fn without_neighbours_there_is_no_place() {
         let (knn, positions) = clumps();
-        let ground = Ground::of(&knn, &positions, Refinement::None);
-        assert_eq!(ground.place(&positions, &List::new(), &Ctx::quiet()), None);
+        assert_eq!(Ground::of(&knn, &positions, Refinement::None).place(&positions, &List::new()), None);
     }
 }

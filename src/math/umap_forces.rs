@@ -16,7 +16,7 @@ const CLIP: f32 = 4.0;
 
 /// An edge is stored from either end, and the sequential form moves both ends for each. Here a point moves only itself,
 /// so that it takes both pulls at once (measured as true as two steps in a row, and an eighth faster).
-const BOTH_ENDS: f32 = 2.0;
+pub(super) const BOTH_ENDS: f32 = 2.0;
 
 /// Keeps the repulsion of close points finite.
 const SOFTENING: f32 = 0.001;
@@ -52,14 +52,28 @@ impl Forces {
         }
     }
 
+    /// What the difference of two positions so far apart, squared, is multiplied by where an edge pulls: below 0.
+    #[inline(always)]
+    pub(super) fn pull(&self, squared: f32) -> f32 {
+        let squared = squared.max(LEAST_SQUARED);
+        let power = power(squared, self.b);
+        self.attraction * power / (squared * (1.0 + self.a * power))
+    }
+
+    /// The same where a point pushes: 0 or more.
+    #[inline(always)]
+    pub(super) fn push(&self, squared: f32) -> f32 {
+        let squared = squared.max(LEAST_SQUARED);
+        let power = power(squared, self.b);
+        self.repulsion / ((SOFTENING + squared) * (1.0 + self.a * power))
+    }
+
     /// One step of every lane towards its target, by the pull of both ends.
     #[inline(always)]
     pub(super) fn attract(&self, x: &mut Lanes, y: &mut Lanes, tx: &Lanes, ty: &Lanes, rate: &Lanes) {
         for lane in 0..LANES {
             let (dx, dy) = (x[lane] - tx[lane], y[lane] - ty[lane]);
-            let squared = (dx * dx + dy * dy).max(LEAST_SQUARED);
-            let power = power(squared, self.b);
-            let pull = self.attraction * power / (squared * (1.0 + self.a * power));
+            let pull = self.pull(dx * dx + dy * dy);
             x[lane] += BOTH_ENDS * rate[lane] * clip(pull * dx);
             y[lane] += BOTH_ENDS * rate[lane] * clip(pull * dy);
         }
@@ -70,9 +84,7 @@ impl Forces {
     pub(super) fn repel(&self, x: &mut Lanes, y: &mut Lanes, tx: &Lanes, ty: &Lanes, rate: &Lanes) {
         for lane in 0..LANES {
             let (dx, dy) = (x[lane] - tx[lane], y[lane] - ty[lane]);
-            let squared = (dx * dx + dy * dy).max(LEAST_SQUARED);
-            let power = power(squared, self.b);
-            let push = self.repulsion / ((SOFTENING + squared) * (1.0 + self.a * power));
+            let push = self.push(dx * dx + dy * dy);
             x[lane] += rate[lane] * clip(push * dx);
             y[lane] += rate[lane] * clip(push * dy);
         }
@@ -80,7 +92,7 @@ impl Forces {
 }
 
 #[inline(always)]
-fn clip(v: f32) -> f32 {
+pub(super) fn clip(v: f32) -> f32 {
     v.clamp(-CLIP, CLIP)
 }
 

@@ -77,7 +77,7 @@ pub struct Asking<'a> {
 pub struct Probe {
     /// Of length one.
     pub vector: Vec<f32>,
-    /// Where a newcomer with this vector is placed, alone ([`place_one::Ground::place`]).
+    /// Where a newcomer with this vector lies ([`place_one::Ground::place`]).
     pub place: [f32; 2],
     /// The nearest documents and their cosines, nearest first.
     pub nearest: Vec<(u32, f32)>,
@@ -163,7 +163,7 @@ pub fn run(text: &str, space: Space<'_>, asking: Asking<'_>, ctx: &Ctx) -> Resul
     let found = nearest_to(matrix, &vectors, ground.k.max(1).min(n), None, ctx)?;
     let places: Vec<[f32; 2]> = found
         .par_iter()
-        .map(|near| ground.inner.place(&layout.positions, near, ctx).unwrap_or_default())
+        .map(|near| ground.inner.place(&layout.positions, near).unwrap_or_default())
         .collect();
     let listed = match asking.within {
         None if asking.nearest <= found[0].len() => found[0][..asking.nearest].to_vec(),
