@@ -30,7 +30,8 @@ fn window(folder: &Path, theme: Theme) -> Window {
     let builder = Harness::builder().with_size([1440.0, 960.0]).with_max_steps(64);
     let builder = if pictures().is_some() { builder.wgpu() } else { builder };
     builder.build_eframe(move |cc| {
-        let settings = Settings { theme, ..Settings::default() };
+        let mut settings = Settings::default();
+        settings.theme = theme;
         let session = Session::new(settings, cache, wake(&cc.egui_ctx));
         SemascopeApp::new(cc, session, LogBuffer::default()).unwrap()
     })
@@ -61,14 +62,15 @@ fn click(window: &mut Window, name: &str) {
 }
 
 fn pictures() -> Option<PathBuf> {
-    std::env::var_os("EXPORT_PICTURES").map(PathBuf::from)
+    let folder = std::env::var_os("EXPORT_PICTURES").map(PathBuf::from)?;
+    fs::create_dir_all(&folder).unwrap();
+    Some(folder)
 }
 
 /// Draws the window into a picture, where pictures are wanted.
 fn look(window: &mut Window, name: &str) {
     if let Some(folder) = pictures() {
         window.run_steps(4);
-        fs::create_dir_all(&folder).unwrap();
         window.render().unwrap().save(folder.join(format!("{name}.png"))).unwrap();
     }
 }
@@ -154,7 +156,7 @@ fn the_sheet_says_what_is_written_and_how_large_it_gets() {
     click(&mut window, "Documents");
     window.get_by_label(&format!("All, {DOCUMENTS} documents"));
     // Nothing is selected: there is no selection to write.
-    let selection = window.get_by_label("The selection, 0 documents");
+    let selection = window.get_by_label("The selection (nothing is selected)");
     assert!(selection.accesskit_node().is_disabled());
     click(&mut window, "Parquet");
     wait_for(&mut window, "DuckDB");

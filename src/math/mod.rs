@@ -10,6 +10,7 @@ mod code_products;
 mod codes;
 pub mod contours;
 mod convolve;
+pub mod cross_table;
 pub mod density;
 mod directed;
 pub mod emerging;

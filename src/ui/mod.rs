@@ -4,6 +4,9 @@
 //! must be computed from the session's values goes to a worker ([`derived`]) and shows when it is there.
 
 pub mod app;
+pub mod chart_axis;
+pub mod chart_counts;
+pub mod chart_file;
 pub mod cluster_menu;
 pub mod colouring;
 mod contours;

@@ -1,5 +1,6 @@
 //! The panels around the map.
 
+pub mod chart_page;
 pub mod charts;
 pub mod cluster_card;
 pub mod columns;
