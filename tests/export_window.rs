@@ -275,3 +275,120 @@ fn a_file_that_cannot_be_written_says_so() {
     window.state_mut().export(Export::Documents(export), path);
     wait_for(&mut window, "documents.jsonl could not be written");
 }
+
+/// Goes to the page of charts and waits until they are counted.
+fn charts(window: &mut Window) {
+    click(window, "Charts");
+    wait_for(window, "kind land: ");
+    wait_for(window, "of the row");
+}
+
+/// What the last frame put into the clipboard.
+fn copied(window: &Window) -> Vec<&egui::OutputCommand> {
+    window.output().platform_output.commands.iter().collect()
+}
+
+#[test]
+fn charts_count_all_documents_and_a_click_on_a_bar_selects_its_documents() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = workspace(home.path());
+    charts(&mut window);
+    window.get_by_label("kind land: 30 documents, 75.0%");
+    window.get_by_label("day 2021-05: 2 documents, 5.0%");
+    window.check_accessibility();
+    look(&mut window, "charts-all-dark");
+    window.get_by_label("kind water: 10 documents, 25.0%").click();
+    window.run_steps(3);
+    let water: Vec<u32> = (0..DOCUMENTS as u32).filter(|i| i % 4 == 0).collect();
+    assert_eq!(**session(&window).selection().unwrap(), water);
+    // Now the selection lies over the whole.
+    wait_for(&mut window, "kind water: 10 selected, 100.0%; 10 documents in all, 25.0%");
+    wait_for(&mut window, "topics trade: 10 selected, 100.0%; 20 documents in all, 50.0%");
+    window.get_by_label("10 selected documents; all 40 in grey");
+    look(&mut window, "charts-selection-dark");
+}
+
+#[test]
+fn shift_keeps_of_the_selection_what_a_bar_holds() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = workspace(home.path());
+    charts(&mut window);
+    window.state_mut().wish(Command::Select((0..10).collect()));
+    wait_for(&mut window, "kind water: 3 selected");
+    window.get_by_label_contains("kind water: 3 selected").click_modifiers(egui::Modifiers::SHIFT);
+    window.run_steps(3);
+    assert_eq!(**session(&window).selection().unwrap(), [0, 4, 8]);
+}
+
+#[test]
+fn the_cross_table_shows_shares_and_its_cells_select() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = workspace(home.path());
+    charts(&mut window);
+    let cell = window.query_all_by_label_contains("of the row").map(|node| node.rect()).next().unwrap();
+    assert!(cell.height() > 10.0);
+    window.get_by_label("Share of the row").scroll_to_me();
+    window.run_steps(20);
+    click(&mut window, "Share of the row");
+    let name = ", water: 10 documents, 100.0% of the row";
+    let cell = window.get_by_label_contains(name);
+    cell.scroll_to_me();
+    window.run_steps(20);
+    window.get_by_label_contains(name).click();
+    window.run_steps(3);
+    assert_eq!(session(&window).selection().unwrap().len(), 10);
+    window.run_steps(10);
+    look(&mut window, "charts-table-dark");
+}
+
+#[test]
+fn a_chart_is_copied_as_csv_and_as_a_picture() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = workspace(home.path());
+    charts(&mut window);
+    click(&mut window, "Copy or save kind");
+    window.get_by_label_contains("Copy as CSV").click();
+    window.step();
+    window.step();
+    let text = copied(&window).into_iter().find_map(|command| match command {
+        egui::OutputCommand::CopyText(text) => Some(text.clone()),
+        _ => None,
+    });
+    assert_eq!(text.as_deref(), Some("kind,documents\r\nland,30\r\nwater,10\r\n"));
+    window.run_steps(3);
+    window.get_by_label("Copy or save day").scroll_to_me();
+    window.run_steps(20);
+    click(&mut window, "Copy or save day");
+    window.get_by_label_contains("Copy as a picture").click();
+    window.step();
+    window.step();
+    let image = copied(&window).into_iter().find_map(|command| match command {
+        egui::OutputCommand::CopyImage(image) => Some(image.clone()),
+        _ => None,
+    });
+    let image = image.expect("a picture is copied");
+    assert_eq!(image.size[0], 1280);
+    let accent = egui::Color32::from_rgb(0x25, 0x63, 0xeb);
+    assert!(!image.pixels.contains(&accent), "nothing is selected");
+    if let Some(folder) = pictures() {
+        let bytes: Vec<u8> = image.pixels.iter().flat_map(|pixel| pixel.to_array()).collect();
+        let file = fs::File::create(folder.join("copied.png")).unwrap();
+        let mut encoder = png::Encoder::new(file, image.size[0] as u32, image.size[1] as u32);
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.write_header().unwrap().write_image_data(&bytes).unwrap();
+    }
+}
+
+#[test]
+fn the_light_window_looks_alike() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = workspace_in(home.path(), Theme::Light);
+    window.state_mut().wish(Command::Select((0..12).collect()));
+    window.run_steps(4);
+    charts(&mut window);
+    wait_for(&mut window, "kind water: 3 selected");
+    look(&mut window, "charts-selection-light");
+    open_sheet(&mut window);
+    click(&mut window, "Map as a picture");
+    look(&mut window, "sheet-picture-light");
+}

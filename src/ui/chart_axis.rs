@@ -143,6 +143,8 @@ pub struct Axis {
     pub kind: AxisKind,
     /// What each group is called.
     pub labels: Vec<String>,
+    /// The smallest and the largest value, where groups are steps from one to the other.
+    range: Option<(String, String)>,
     source: Source,
 }
 
@@ -158,6 +160,7 @@ impl Axis {
             name: "Cluster".into(),
             kind: AxisKind::Values,
             labels: (0..clusters.count).map(title).collect(),
+            range: None,
             source: Source::Clusters(clusters.clone()),
         }
     }
@@ -166,6 +169,7 @@ impl Axis {
     /// cell has a value.
     pub fn of_column(corpus: &Arc<Corpus>, column: usize, most: Option<usize>) -> Option<Self> {
         let given = corpus.columns.get(column)?;
+        let mut range = None;
         let (kind, labels, source) = match &given.typed {
             Typed::Text => return None,
             Typed::Category { levels, .. } => {
@@ -176,6 +180,8 @@ impl Axis {
             }
             Typed::Number(numbers) => {
                 let (labels, codes) = steps(numbers, most)?;
+                let (low, high) = range_of(numbers);
+                range = Some((format::number(low), format::number(high)));
                 (AxisKind::Steps, labels, Source::Codes(codes))
             }
             Typed::Date(moments) => {
@@ -184,7 +190,7 @@ impl Axis {
             }
         };
         let name = given.name.clone();
-        (!labels.is_empty()).then_some(Self { by: By::Column(column), name, kind, labels, source })
+        (!labels.is_empty()).then_some(Self { by: By::Column(column), name, kind, labels, range, source })
     }
 
     /// The groups of every document.
@@ -206,6 +212,16 @@ impl Axis {
         matches!(self.kind, AxisKind::Steps | AxisKind::Time(_))
     }
 
+    /// What stands at the two ends of an ordered axis.
+    pub fn ends(&self) -> (&str, &str) {
+        match (&self.range, &self.labels[..]) {
+            (Some((low, high)), _) => (low, high),
+            (None, [first, .., last]) => (first, last),
+            (None, [only]) => (only, only),
+            (None, []) => ("", ""),
+        }
+    }
+
     /// What it counts by, in a few words.
     pub fn meaning(&self) -> String {
         match self.kind {
@@ -222,10 +238,16 @@ fn named(levels: &[String]) -> Vec<String> {
     levels.iter().map(|level| if level.is_empty() { "(empty)".into() } else { level.clone() }).collect()
 }
 
+/// The smallest and the largest of the numbers that are there.
+fn range_of(numbers: &[f64]) -> (f64, f64) {
+    let finite = numbers.iter().copied().filter(|v| v.is_finite());
+    finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+}
+
 /// Labels of the steps of some numbers, and the step of each.
 fn steps(numbers: &[f64], most: Option<usize>) -> Option<(Vec<String>, Vec<u32>)> {
     let finite = || numbers.iter().copied().filter(|v| v.is_finite());
-    let (low, high) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+    let (low, high) = range_of(numbers);
     if low > high {
         return None;
     }

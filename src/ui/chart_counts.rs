@@ -232,9 +232,8 @@ impl Counted {
             _ => self.axis.name.clone(),
         };
         let body = if self.axis.is_ordered() {
-            let end = |bar: Option<&Bar>| bar.map_or_else(String::new, |bar| bar.name.clone());
-            let (low, high) = (end(bars.first()), end(bars.last()));
-            Body::Columns { bars, low, high }
+            let (low, high) = self.axis.ends();
+            Body::Columns { bars, low: low.to_owned(), high: high.to_owned() }
         } else {
             Body::Bars(bars)
         };

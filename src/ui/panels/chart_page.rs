@@ -46,6 +46,7 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, counts: &mut ChartC
         None => format!("All {}", format::plural(corpus.len(), "document", "documents")),
     };
     widgets::caption(ui, &caption);
+    ui.add_space(SPACE_4);
     let Some(axes) = counts.axes(session).cloned() else {
         widgets::muted(ui, "Counting…");
         return;
@@ -157,7 +158,7 @@ impl Page<'_> {
             };
             match bar.part {
                 Some(part) => {
-                    draw(bar.whole, theme.pressed);
+                    draw(bar.whole, behind(theme));
                     draw(part, theme.accent.gamma_multiply(0.8));
                 }
                 None => draw(bar.whole, theme.bar),
@@ -170,10 +171,11 @@ impl Page<'_> {
         let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
         let mut half = line;
         half.set_width(0.5 * line.width());
-        widgets::line(ui, half, Side::Left, bars[0].name.as_str(), TextStyle::Small, theme.muted);
-        if let [_, .., last] = bars {
+        let (low, high) = axis.ends();
+        widgets::line(ui, half, Side::Left, low, TextStyle::Small, theme.muted);
+        if bars.len() > 1 {
             let half = half.translate(vec2(half.width(), 0.0));
-            widgets::line(ui, half, Side::Right, last.name.as_str(), TextStyle::Small, theme.muted);
+            widgets::line(ui, half, Side::Right, high, TextStyle::Small, theme.muted);
         }
     }
 
@@ -320,6 +322,11 @@ fn pick(ui: &mut Ui, axes: &[Counted], name: &str, chosen: &mut By) {
     });
 }
 
+/// The colour of all documents where the selection lies over them.
+fn behind(theme: &Theme) -> egui::Color32 {
+    theme.panel.lerp_to_gamma(theme.bar, 0.6)
+}
+
 /// A bar in words.
 fn meaning(axis: &Axis, bar: &Bar) -> String {
     let all = format::plural(bar.whole.count as usize, "document", "documents");
@@ -363,7 +370,7 @@ fn bar_row(ui: &mut Ui, axis: &Axis, bar: &Bar, full: f64) -> Response {
             );
         };
         if bar.whole.count > 0 {
-            let (height, colour) = if bar.part.is_some() { (14.0, theme.pressed) } else { (8.0, theme.bar) };
+            let (height, colour) = if bar.part.is_some() { (14.0, behind(theme)) } else { (8.0, theme.bar) };
             fill(bar.whole.share, height, colour);
         }
         if let Some(part) = bar.part.filter(|part| part.count > 0) {
