@@ -28,6 +28,10 @@ type Window = Harness<'static, SemascopeApp>;
 fn window(folder: &Path, theme: Theme) -> Window {
     let cache = Cache::open(Some(folder.join("cache"))).unwrap();
     let builder = Harness::builder().with_size([1440.0, 960.0]).with_max_steps(64);
+    let builder = builder.with_theme(match theme {
+        Theme::Light => egui::Theme::Light,
+        _ => egui::Theme::Dark,
+    });
     let builder = if pictures().is_some() { builder.wgpu() } else { builder };
     builder.build_eframe(move |cc| {
         let mut settings = Settings::default();
@@ -283,9 +287,20 @@ fn charts(window: &mut Window) {
     wait_for(window, "of the row");
 }
 
-/// What the last frame put into the clipboard.
-fn copied(window: &Window) -> Vec<&egui::OutputCommand> {
-    window.output().platform_output.commands.iter().collect()
+/// Chooses an entry of a chart's menu and returns what goes into the clipboard.
+fn copied(window: &mut Window, chart: &str, entry: &str) -> egui::OutputCommand {
+    let name = format!("Copy or save {chart}");
+    window.get_by_label(&name).scroll_to_me();
+    window.run_steps(20);
+    click(window, &name);
+    window.get_by_label_contains(entry).click();
+    for _ in 0..8 {
+        window.step();
+        if let Some(command) = window.output().platform_output.commands.first() {
+            return command.clone();
+        }
+    }
+    panic!("{entry} of {chart} copies nothing")
 }
 
 #[test]
@@ -337,7 +352,8 @@ fn the_cross_table_shows_shares_and_its_cells_select() {
     window.get_by_label_contains(name).click();
     window.run_steps(3);
     assert_eq!(session(&window).selection().unwrap().len(), 10);
-    window.run_steps(10);
+    window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Num2);
+    window.run_steps(20);
     look(&mut window, "charts-table-dark");
 }
 
@@ -346,27 +362,17 @@ fn a_chart_is_copied_as_csv_and_as_a_picture() {
     let home = tempfile::tempdir().unwrap();
     let mut window = workspace(home.path());
     charts(&mut window);
-    click(&mut window, "Copy or save kind");
-    window.get_by_label_contains("Copy as CSV").click();
-    window.step();
-    window.step();
-    let text = copied(&window).into_iter().find_map(|command| match command {
-        egui::OutputCommand::CopyText(text) => Some(text.clone()),
-        _ => None,
-    });
-    assert_eq!(text.as_deref(), Some("kind,documents\r\nland,30\r\nwater,10\r\n"));
+    let egui::OutputCommand::CopyText(text) = copied(&mut window, "kind", "Copy as CSV") else { panic!() };
+    assert_eq!(text, "kind,documents\r\nland,30\r\nwater,10\r\n");
     window.run_steps(3);
-    window.get_by_label("Copy or save day").scroll_to_me();
-    window.run_steps(20);
-    click(&mut window, "Copy or save day");
-    window.get_by_label_contains("Copy as a picture").click();
-    window.step();
-    window.step();
-    let image = copied(&window).into_iter().find_map(|command| match command {
-        egui::OutputCommand::CopyImage(image) => Some(image.clone()),
-        _ => None,
-    });
-    let image = image.expect("a picture is copied");
+    let egui::OutputCommand::CopyText(text) = copied(&mut window, "Cross table", "Copy as CSV") else {
+        panic!()
+    };
+    assert!(text.starts_with("Cluster / kind,land,water,all\r\n"), "{text}");
+    window.run_steps(3);
+    let egui::OutputCommand::CopyImage(image) = copied(&mut window, "day", "Copy as a picture") else {
+        panic!()
+    };
     assert_eq!(image.size[0], 1280);
     let accent = egui::Color32::from_rgb(0x25, 0x63, 0xeb);
     assert!(!image.pixels.contains(&accent), "nothing is selected");

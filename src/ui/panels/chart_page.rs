@@ -2,10 +2,11 @@
 //! a table of two of them. A click on a bar or a cell selects its documents.
 
 use std::f32::consts::FRAC_PI_2;
+use std::sync::Arc;
 
 use egui::epaint::TextShape;
 use egui::{
-    CornerRadius, FontId, Rect, Response, RichText, ScrollArea, Sense, TextStyle, Ui, WidgetInfo, pos2, vec2,
+    CornerRadius, Galley, Rect, Response, RichText, ScrollArea, Sense, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
 
 use crate::data::Corpus;
@@ -216,12 +217,16 @@ impl Page<'_> {
     fn cells(&self, ui: &mut Ui, table: &Table, shares: bool, wishes: &mut Wishes) {
         let theme = Theme::of(ui);
         let (rows, columns) = (table.row_names(), table.column_names());
-        let size = vec2(ROW_NAMES + columns.len() as f32 * CELL.0, HEADS + rows.len() as f32 * CELL.1);
+        let heads: Vec<Arc<Galley>> = columns.iter().map(|column| head(ui, column)).collect();
+        let high = heads.iter().map(|head| head.size().x).fold(0.0, f32::max) + SPACE_8;
+        let size = vec2(ROW_NAMES + columns.len() as f32 * CELL.0, high + rows.len() as f32 * CELL.1);
         let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
-        let corner = rect.min + vec2(ROW_NAMES, HEADS);
-        for (i, column) in columns.iter().enumerate() {
-            let x = corner.x + (i as f32 + 0.5) * CELL.0;
-            upright(ui, column, pos2(x, corner.y - SPACE_4), HEADS - SPACE_8);
+        let corner = rect.min + vec2(ROW_NAMES, high);
+        for (i, head) in heads.into_iter().enumerate() {
+            // Read from below, in the middle of its column.
+            let x = corner.x + (i as f32 + 0.5) * CELL.0 - 0.5 * head.size().y;
+            let text = TextShape::new(pos2(x, corner.y - SPACE_4), head, theme.muted);
+            ui.painter().add(text.with_angle(-FRAC_PI_2));
         }
         for (j, row) in rows.iter().enumerate() {
             let y = corner.y + j as f32 * CELL.1;
@@ -380,12 +385,8 @@ fn bar_row(ui: &mut Ui, axis: &Axis, bar: &Bar, full: f64) -> Response {
     response.on_hover_text(hint(&meaning, bar.part.is_some()))
 }
 
-/// A line that is read from below; it ends where it would be longer than `room`.
-fn upright(ui: &Ui, text: &str, foot: egui::Pos2, room: f32) {
-    let theme = Theme::of(ui);
-    let font: FontId = TextStyle::Small.resolve(ui.style());
-    let text = egui::WidgetText::from(RichText::new(text).font(font));
-    let galley = text.into_galley(ui, Some(egui::TextWrapMode::Truncate), room, TextStyle::Small);
-    let at = pos2(foot.x - 0.5 * galley.size().y, foot.y);
-    ui.painter().add(TextShape::new(at, galley, theme.muted).with_angle(-FRAC_PI_2));
+/// The name of a column, cut where it is too long.
+fn head(ui: &Ui, text: &str) -> Arc<Galley> {
+    let text = egui::WidgetText::from(text);
+    text.into_galley(ui, Some(egui::TextWrapMode::Truncate), HEADS, TextStyle::Small)
 }
