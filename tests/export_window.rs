@@ -28,6 +28,10 @@ type Window = Harness<'static, SemascopeApp>;
 fn window(folder: &Path, theme: Theme) -> Window {
     let cache = Cache::open(Some(folder.join("cache"))).unwrap();
     let builder = Harness::builder().with_size([1440.0, 960.0]).with_max_steps(64);
+    let builder = builder.with_theme(match theme {
+        Theme::Light => egui::Theme::Light,
+        _ => egui::Theme::Dark,
+    });
     let builder = if pictures().is_some() { builder.wgpu() } else { builder };
     builder.build_eframe(move |cc| {
         let mut settings = Settings::default();
@@ -62,14 +66,15 @@ fn click(window: &mut Window, name: &str) {
 }
 
 fn pictures() -> Option<PathBuf> {
-    std::env::var_os("EXPORT_PICTURES").map(PathBuf::from)
+    let folder = std::env::var_os("EXPORT_PICTURES").map(PathBuf::from)?;
+    fs::create_dir_all(&folder).unwrap();
+    Some(folder)
 }
 
 /// Draws the window into a picture, where pictures are wanted.
 fn look(window: &mut Window, name: &str) {
     if let Some(folder) = pictures() {
         window.run_steps(4);
-        fs::create_dir_all(&folder).unwrap();
         window.render().unwrap().save(folder.join(format!("{name}.png"))).unwrap();
     }
 }
@@ -155,7 +160,7 @@ fn the_sheet_says_what_is_written_and_how_large_it_gets() {
     click(&mut window, "Documents");
     window.get_by_label(&format!("All, {DOCUMENTS} documents"));
     // Nothing is selected: there is no selection to write.
-    let selection = window.get_by_label("The selection, 0 documents");
+    let selection = window.get_by_label("The selection (nothing is selected)");
     assert!(selection.accesskit_node().is_disabled());
     click(&mut window, "Parquet");
     wait_for(&mut window, "DuckDB");
@@ -273,4 +278,123 @@ fn a_file_that_cannot_be_written_says_so() {
     let export = DocumentsExport { format: DocumentsFormat::Jsonl, ..DocumentsExport::default() };
     window.state_mut().export(Export::Documents(export), path);
     wait_for(&mut window, "documents.jsonl could not be written");
+}
+
+/// Goes to the page of charts and waits until they are counted.
+fn charts(window: &mut Window) {
+    click(window, "Charts");
+    wait_for(window, "kind land: ");
+    wait_for(window, "of the row");
+}
+
+/// Chooses an entry of a chart's menu and returns what goes into the clipboard.
+fn copied(window: &mut Window, chart: &str, entry: &str) -> egui::OutputCommand {
+    let name = format!("Copy or save {chart}");
+    window.get_by_label(&name).scroll_to_me();
+    window.run_steps(20);
+    click(window, &name);
+    window.get_by_label_contains(entry).click();
+    for _ in 0..8 {
+        window.step();
+        if let Some(command) = window.output().platform_output.commands.first() {
+            return command.clone();
+        }
+    }
+    panic!("{entry} of {chart} copies nothing")
+}
+
+#[test]
+fn charts_count_all_documents_and_a_click_on_a_bar_selects_its_documents() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = workspace(home.path());
+    charts(&mut window);
+    window.get_by_label("kind land: 30 documents, 75.0%");
+    window.get_by_label("day 2021-05: 2 documents, 5.0%");
+    window.check_accessibility();
+    look(&mut window, "charts-all-dark");
+    window.get_by_label("kind water: 10 documents, 25.0%").click();
+    window.run_steps(3);
+    let water: Vec<u32> = (0..DOCUMENTS as u32).filter(|i| i % 4 == 0).collect();
+    assert_eq!(**session(&window).selection().unwrap(), water);
+    // Now the selection lies over the whole.
+    wait_for(&mut window, "kind water: 10 selected, 100.0%; 10 documents in all, 25.0%");
+    wait_for(&mut window, "topics trade: 10 selected, 100.0%; 20 documents in all, 50.0%");
+    window.get_by_label("10 selected documents; all 40 in grey");
+    look(&mut window, "charts-selection-dark");
+}
+
+#[test]
+fn shift_keeps_of_the_selection_what_a_bar_holds() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = workspace(home.path());
+    charts(&mut window);
+    window.state_mut().wish(Command::Select((0..10).collect()));
+    wait_for(&mut window, "kind water: 3 selected");
+    window.get_by_label_contains("kind water: 3 selected").click_modifiers(egui::Modifiers::SHIFT);
+    window.run_steps(3);
+    assert_eq!(**session(&window).selection().unwrap(), [0, 4, 8]);
+}
+
+#[test]
+fn the_cross_table_shows_shares_and_its_cells_select() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = workspace(home.path());
+    charts(&mut window);
+    let cell = window.query_all_by_label_contains("of the row").map(|node| node.rect()).next().unwrap();
+    assert!(cell.height() > 10.0);
+    window.get_by_label("Share of the row").scroll_to_me();
+    window.run_steps(20);
+    click(&mut window, "Share of the row");
+    let name = ", water: 10 documents, 100.0% of the row";
+    let cell = window.get_by_label_contains(name);
+    cell.scroll_to_me();
+    window.run_steps(20);
+    window.get_by_label_contains(name).click();
+    window.run_steps(3);
+    assert_eq!(session(&window).selection().unwrap().len(), 10);
+    window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Num2);
+    window.run_steps(20);
+    look(&mut window, "charts-table-dark");
+}
+
+#[test]
+fn a_chart_is_copied_as_csv_and_as_a_picture() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = workspace(home.path());
+    charts(&mut window);
+    let egui::OutputCommand::CopyText(text) = copied(&mut window, "kind", "Copy as CSV") else { panic!() };
+    assert_eq!(text, "kind,documents\r\nland,30\r\nwater,10\r\n");
+    window.run_steps(3);
+    let egui::OutputCommand::CopyText(text) = copied(&mut window, "Cross table", "Copy as CSV") else {
+        panic!()
+    };
+    assert!(text.starts_with("Cluster / kind,land,water,all\r\n"), "{text}");
+    window.run_steps(3);
+    let egui::OutputCommand::CopyImage(image) = copied(&mut window, "day", "Copy as a picture") else {
+        panic!()
+    };
+    assert_eq!(image.size[0], 1280);
+    let accent = egui::Color32::from_rgb(0x25, 0x63, 0xeb);
+    assert!(!image.pixels.contains(&accent), "nothing is selected");
+    if let Some(folder) = pictures() {
+        let bytes: Vec<u8> = image.pixels.iter().flat_map(|pixel| pixel.to_array()).collect();
+        let file = fs::File::create(folder.join("copied.png")).unwrap();
+        let mut encoder = png::Encoder::new(file, image.size[0] as u32, image.size[1] as u32);
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.write_header().unwrap().write_image_data(&bytes).unwrap();
+    }
+}
+
+#[test]
+fn the_light_window_looks_alike() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = workspace_in(home.path(), Theme::Light);
+    window.state_mut().wish(Command::Select((0..12).collect()));
+    window.run_steps(4);
+    charts(&mut window);
+    wait_for(&mut window, "kind water: 3 selected");
+    look(&mut window, "charts-selection-light");
+    open_sheet(&mut window);
+    click(&mut window, "Map as a picture");
+    look(&mut window, "sheet-picture-light");
 }

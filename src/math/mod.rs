@@ -12,6 +12,7 @@ mod codes;
 pub mod contours;
 pub mod contrast;
 mod convolve;
+pub mod cross_table;
 pub mod density;
 mod directed;
 pub mod duplicates;

@@ -14,9 +14,11 @@ use crate::io::{atomic, machine};
 use crate::model::{DevicePreference, pick_device};
 use crate::session::{Command, Notice, NoticeAction, Session, Severity, Step, StepState, Wake};
 use crate::stage::StageError;
+use crate::view::chart::Chart;
 use crate::view::fonts::{FontError, FontFiles};
 use crate::view::{pace, points};
 
+use super::chart_file::{self, ChartForm};
 use super::dialogs::{self, Dialogs, Question};
 use super::export_sheet::{Export, ExportSheet};
 use super::facts::Facts;
@@ -440,6 +442,13 @@ impl SemascopeApp {
             Action::SelectAll => self.session.apply(Command::SelectAll),
             Action::InvertSelection => self.session.apply(Command::InvertSelection),
             Action::TagNumbered(number) => self.tag_numbered(number),
+            Action::CopyChart(chart, form) => {
+                let raw = self.session.settings().export.raw_cells;
+                let problem = chart_file::copy(ctx, &chart, form, raw, &self.fonts);
+                problem.into_iter().for_each(|notice| self.notices.add(notice));
+            }
+            Action::PickChartFile(chart, form) => self.ask(Question::Chart(chart, form), frame),
+            Action::WriteChart(chart, form, path) => self.save_chart(*chart, form, path),
             Action::Fit => self.map.fit(),
             Action::Zoom(factor) => self.map.zoom_by(factor),
             Action::FlyTo(document) => self.map.fly_to(&self.session, document),
@@ -524,6 +533,12 @@ impl SemascopeApp {
                 self.map.write_picture(&mut self.session, &self.fonts, &self.facts, export, path);
             }
         }
+    }
+
+    /// Writes a chart to a file; tests go round the file dialog with it.
+    pub fn save_chart(&mut self, chart: Chart, form: ChartForm, path: PathBuf) {
+        self.names.extend(problem_report::names_in([&path]));
+        chart_file::write(&mut self.session, chart, form, &self.fonts, path);
     }
 
     fn ask(&mut self, question: Question, frame: &eframe::Frame) {
@@ -661,6 +676,7 @@ impl eframe::App for SemascopeApp {
             self.remember_view();
         }
         self.facts.update(&self.session, &self.wake);
+        self.inspector.update(&self.session, &self.wake);
         self.leave_emptied_cluster();
         self.name_window(ctx);
         self.thumbnails.update(&mut self.session, &self.wake);

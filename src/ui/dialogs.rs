@@ -8,6 +8,9 @@ use rfd::{AsyncFileDialog, FileHandle};
 use crate::job::{Job, Outcome};
 use crate::session::{Command, Wake};
 
+use crate::view::chart::Chart;
+
+use super::chart_file::ChartForm;
 use super::export_sheet::Export;
 use super::wishes::{Action, Wishes};
 
@@ -40,6 +43,7 @@ pub enum Question {
     /// For a goal's explanations.
     GoalFile(u32),
     Export(Box<Export>),
+    Chart(Box<Chart>, ChartForm),
     ProjectFile,
     FileWithoutTexts,
     ReportFile,
@@ -98,6 +102,7 @@ impl Dialogs {
             Question::ClustersFile
             | Question::GoalFile(_)
             | Question::Export(_)
+            | Question::Chart(..)
             | Question::ProjectFile
             | Question::FileWithoutTexts
             | Question::ReportFile => {
@@ -107,6 +112,7 @@ impl Dialogs {
                     Question::ClustersFile => ("Export clusters", "CSV", "-clusters.csv"),
                     Question::GoalFile(_) => ("Export explanations", "CSV", "-explanations.csv"),
                     Question::Export(export) => export.file(),
+                    Question::Chart(_, form) => form.file(),
                     Question::FileWithoutTexts => {
                         ("Save project without texts", "Project", "-without-texts.semascope")
                     }
@@ -167,6 +173,7 @@ fn answer(question: Question, mut paths: Vec<PathBuf>, wishes: &mut Wishes) {
         Question::CacheFolder => wishes.push(Command::MoveCache(Some(path))),
         Question::ClustersFile => wishes.push(Command::ExportClusters(path)),
         Question::GoalFile(goal) => wishes.push(Command::ExportGoal(goal, path)),
+        Question::Chart(chart, form) => wishes.act(Action::WriteChart(chart, form, path)),
         Question::Export(export) => wishes.act(Action::Export(export, path)),
         Question::ProjectFile => wishes.push(Command::SaveProject(path)),
         Question::FileWithoutTexts => wishes.push(Command::ExportWithoutTexts(path)),
@@ -179,6 +186,7 @@ fn extension(question: &Question) -> Option<&'static str> {
     match question {
         Question::ClustersFile | Question::GoalFile(_) => Some("csv"),
         Question::Export(export) => Some(export.extension()),
+        Question::Chart(_, form) => Some(form.extension()),
         Question::ReportFile => Some("txt"),
         Question::ProjectFile | Question::FileWithoutTexts => Some("semascope"),
         Question::Open

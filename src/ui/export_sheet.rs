@@ -24,6 +24,7 @@ const WIDTH: f32 = 460.0;
 const NAMES: f32 = 84.0;
 /// High enough for either half, so that nothing jumps when one changes to the other.
 const HEIGHT: f32 = 236.0;
+const HEIGHT: f32 = 184.0;
 /// Characters of a goal's title.
 const TITLE: usize = 36;
 /// Pictures that take more memory than this while they are drawn say so.
@@ -280,7 +281,7 @@ impl ExportSheet {
                 });
             });
             ui.end_row();
-            name(ui, "Ground");
+            name(ui, "Background");
             ui.horizontal(|ui| {
                 for (ground, name) in Ground::ALL {
                     let button = ui.selectable_value(&mut picture.ground, ground, name);
@@ -343,7 +344,10 @@ impl ExportSheet {
                     (Which::All, "All", corpus.len()),
                 ];
                 for (which, name, count) in choices {
-                    let text = format!("{name}, {}", format::plural(count, "document", "documents"));
+                    let text = match count {
+                        0 => format!("{name} (nothing is selected)"),
+                        _ => format!("{name}, {}", format::plural(count, "document", "documents")),
+                    };
                     ui.add_enabled_ui(count > 0, |ui| {
                         widgets::outlined(ui, |ui| ui.radio_value(&mut self.which, which, text));
                     });

@@ -5,6 +5,9 @@
 
 pub mod app;
 pub mod choosing;
+pub mod chart_axis;
+pub mod chart_counts;
+pub mod chart_file;
 pub mod cluster_menu;
 pub mod colouring;
 mod contours;

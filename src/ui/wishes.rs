@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::io::settings::Settings;
 use crate::session::{Command, Notice};
+use crate::view::chart::Chart;
 
+use super::chart_file::ChartForm;
 use super::export_sheet::Export;
 use super::hand_sheet::Task;
 
@@ -60,6 +62,10 @@ pub enum Action {
     /// Ask where an export goes, and write it there.
     PickExportFile(Box<Export>),
     Export(Box<Export>, PathBuf),
+    /// Copy a chart, ask where it goes, or write it there.
+    CopyChart(Box<Chart>, ChartForm),
+    PickChartFile(Box<Chart>, ChartForm),
+    WriteChart(Box<Chart>, ChartForm, PathBuf),
     /// Save to the project's own file; ask where, if there is none.
     Save,
     /// Take back what was done last, or do it again.

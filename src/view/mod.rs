@@ -8,6 +8,7 @@
 pub mod arranged;
 pub mod camera;
 mod canvas;
+pub mod chart;
 pub mod colour;
 pub mod composition;
 mod counts;

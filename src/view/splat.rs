@@ -219,7 +219,7 @@ mod tests {
         let at = |i: u32| [(i % 97) as f32 / 9.7, (i / 97 % 101) as f32 / 10.1];
         let positions: Vec<[f32; 2]> = (0..20_000).map(at).collect();
         let marks: Vec<u32> = (0..20_000).map(|i| mark(pack([i as u8, 90, 200]), 0, 1)).collect();
-        let ranges = vec![0..20_000u32];
+        let ranges = [0..9_000u32, 9_000..20_000];
         let grid = Grid::new(&camera, [90, 100], 1.0, false, false);
         let style = PointStyle::new(20_000, 0, 9000.0, 1.0, &MapTheme::DARK);
         let tone = Tone::new(&grid, &style, 1.0, 1.0);

@@ -4,6 +4,8 @@ use egui::{Color32, Ui};
 use serde::{Deserialize, Serialize};
 
 use crate::session::{Command, Session};
+use crate::session::{Session, Wake};
+use crate::ui::chart_counts::ChartCounts;
 use crate::ui::facts::{self, Facts};
 use crate::ui::theme::SPACE_8;
 use crate::ui::wishes::{Mode, Wishes};
@@ -20,6 +22,7 @@ use super::{cluster_card, document, goals, overview, search};
 pub enum Page {
     #[default]
     Clusters,
+    Charts,
     Edits,
     Tags,
 }
@@ -33,6 +36,16 @@ pub struct InspectorState {
     /// The tag that is being typed.
     pub tag: String,
     pub goals: GoalsState,
+    pub charts: ChartCounts,
+}
+
+impl InspectorState {
+    /// Asks for what is on show; call it every frame.
+    pub fn update(&mut self, session: &Session, wake: &Wake) {
+        if self.page == Page::Charts {
+            self.charts.update(session, wake);
+        }
+    }
 }
 
 /// What gives colours on the map: to a cluster, and to an explanation of a goal.

@@ -1,6 +1,7 @@
 //! The panels around the map.
 
 pub mod brush;
+pub mod chart_page;
 pub mod charts;
 pub mod cluster_card;
 pub mod columns;

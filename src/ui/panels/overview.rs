@@ -17,7 +17,7 @@ use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
 
 use super::inspector::{InspectorState, Page};
-use super::{edits, selection};
+use super::{chart_page, edits, selection};
 
 /// Clusters that were chosen together, to be merged.
 #[derive(Default)]
@@ -74,12 +74,13 @@ pub fn show(
     pages(ui, session, &mut state.page);
     match state.page {
         Page::Clusters => clusters(ui, session, facts, colour, &mut state.chosen, wishes),
+        Page::Charts => chart_page::show(ui, session, corpus, &mut state.charts, wishes),
         Page::Edits => edits::show(ui, session, facts, wishes),
         Page::Tags => tag_list(ui, session, wishes),
     }
 }
 
-/// Which list shows. Without edits and tags there is only one, and it has a plain header.
+/// Which list shows; those without anything in them are not offered.
 fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
     let edits = session.edits().map_or(0, |edits| edits.regroupings.len());
     let tags = session.edits().map_or(0, |edits| edits.tags.len());
@@ -87,30 +88,24 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
         *page = Page::Clusters;
     }
     ui.horizontal(|ui| {
-        if edits == 0 && tags == 0 {
-            widgets::section(ui, "Clusters");
-        } else {
-            let asks = !session.unsettled().is_empty();
-            let by_hand = match asks {
-                true => format!("Edits {edits} {}", icons::WARNING),
-                false => format!("Edits {edits}"),
-            };
-            let all = [
-                (Page::Clusters, format!("Clusters {}", format::len(session.cluster_count())), true),
-                (Page::Edits, by_hand, edits > 0),
-                (Page::Tags, format!("Tags {tags}"), tags > 0),
-            ];
-            for (one, caption, there) in all {
-                if there && ui.selectable_label(*page == one, RichText::new(caption).small()).clicked() {
-                    *page = one;
-                }
+        let asks = !session.unsettled().is_empty();
+        let by_hand = match asks {
+            true => format!("Edits {edits} {}", icons::WARNING),
+            false => format!("Edits {edits}"),
+        };
+        let all = [
+            (Page::Clusters, format!("Clusters {}", format::len(session.cluster_count())), true),
+            (Page::Charts, "Charts".to_owned(), true),
+            (Page::Edits, by_hand, edits > 0),
+            (Page::Tags, format!("Tags {tags}"), tags > 0),
+        ];
+        for (one, caption, there) in all {
+            if there && ui.selectable_label(*page == one, RichText::new(caption).small()).clicked() {
+                *page = one;
             }
         }
         if let (Page::Clusters, Some(clusters)) = (*page, session.clusters()) {
-            let by = match edits + tags {
-                0 => format!("{} by {}", format::len(session.cluster_count()), clusters.method),
-                _ => format!("by {}", clusters.method),
-            };
+            let by = format!("by {}", clusters.method);
             widgets::cut_caption(ui, by);
         }
     });
