@@ -203,7 +203,7 @@ fn duplicates_of(file: &Path, text: &str, space: Option<(&Path, &Path)>) -> Resu
     for threshold in [0.95, 0.9, 0.85, 0.8, 0.75, 0.7] {
         by_text(&found, &texts, &planted, threshold);
     }
-    for threshold in [0.99, 0.95, 0.9, 0.8] {
+    for threshold in [0.99, 0.95, 0.9] {
         let (groups, seconds) = timed(|| found.groups_at(Likeness::Meaning, threshold));
         let largest = groups.groups.first().map_or(0, Vec::len);
         let (count, surplus) = (groups.groups.len(), groups.surplus());
