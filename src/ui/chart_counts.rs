@@ -8,8 +8,8 @@ use crate::session::{Session, Wake};
 use crate::view::chart::{Bar, Body, Cell, Chart, Figure};
 
 use super::chart_axis::{Axis, AxisKind, By};
-use super::derived::{Derived, Same};
 use super::format;
+use crate::job::derived::{Derived, Same};
 
 /// Bars of a category, rows and columns of a table; what is beyond shares the last one.
 pub const MOST: usize = 12;

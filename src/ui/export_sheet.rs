@@ -24,7 +24,6 @@ const WIDTH: f32 = 460.0;
 const NAMES: f32 = 84.0;
 /// High enough for either half, so that nothing jumps when one changes to the other.
 const HEIGHT: f32 = 236.0;
-const HEIGHT: f32 = 184.0;
 /// Characters of a goal's title.
 const TITLE: usize = 36;
 /// Pictures that take more memory than this while they are drawn say so.

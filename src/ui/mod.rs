@@ -4,10 +4,10 @@
 //! must be computed from the session's values goes to a worker ([`crate::job::derived`]) and shows when it is there.
 
 pub mod app;
-pub mod choosing;
 pub mod chart_axis;
 pub mod chart_counts;
 pub mod chart_file;
+pub mod choosing;
 pub mod cluster_menu;
 pub mod colouring;
 mod contours;

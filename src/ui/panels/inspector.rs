@@ -3,8 +3,7 @@
 use egui::{Color32, Ui};
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Command, Session};
-use crate::session::{Session, Wake};
+use crate::session::{Command, Session, Wake};
 use crate::ui::chart_counts::ChartCounts;
 use crate::ui::facts::{self, Facts};
 use crate::ui::theme::SPACE_8;
