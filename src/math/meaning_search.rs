@@ -12,7 +12,7 @@
 //! little of what is near the query, its nearest documents lie beyond what a walk meets. That is seen when the walk is
 //! over: unless its list holds three times as many documents of the filter as are wanted, the answer is not taken, and
 //! everything is compared by codes (after a walk that took a small part of that time). So what counts is not how much the
-//! filter keeps in all but near the query, and no filter gets a worse answer than none does.
+//! filter keeps in all but near the query.
 
 use std::sync::Arc;
 
