@@ -1,6 +1,6 @@
 //! Small charts of a column: the whole in grey, a part of it in the accent's colour.
 
-use egui::{CornerRadius, Rect, Sense, TextStyle, Ui, WidgetInfo, pos2, vec2};
+use egui::{CornerRadius, Rect, Response, Sense, TextStyle, Ui, WidgetInfo, pos2, vec2};
 
 use crate::ui::digest::{BINS, ColumnDigest, Shape};
 use crate::ui::format;
@@ -110,10 +110,21 @@ fn histogram(ui: &mut Ui, name: &str, (low, high): (String, String), bins: &[u32
     widgets::line(ui, line, Side::Right, high, TextStyle::Small, theme.muted);
 }
 
+/// A share of a part of the documents beside that of others, which a tick marks; to be clicked.
+pub fn compared(ui: &mut Ui, name: &str, (share, other): (f64, f64), longest: f64, hint: &str) -> Response {
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), BAR_ROW), Sense::click());
+    let meaning = format!("{name}: {} here, {} elsewhere", format::percent(share), format::percent(other));
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, &meaning));
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, CornerRadius::same(4), Theme::of(ui).hovered);
+    }
+    paint_bar(ui, rect, name, share, (true, Some(other)), longest.max(other));
+    response.on_hover_text(hint)
+}
+
 /// One category: name, bar, share. In a part of the documents a tick marks the share in the whole, where it is
 /// known. `longest` is the share that fills the track.
 fn bar(ui: &mut Ui, name: &str, share: f64, part_of: Option<Option<f64>>, longest: f64) {
-    let theme = Theme::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), BAR_ROW), Sense::hover());
     let shown = if name.is_empty() { "(empty)" } else { name };
     let whole = part_of.flatten();
@@ -122,6 +133,21 @@ fn bar(ui: &mut Ui, name: &str, share: f64, part_of: Option<Option<f64>>, longes
         None => format!("{shown}: {}", format::percent(share)),
     };
     response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &meaning));
+    paint_bar(ui, rect, shown, share, (part_of.is_some(), whole), longest);
+    response.on_hover_text(meaning);
+}
+
+/// Paints a name, a bar and a share into `rect`; for a part of the documents in the accent's colour, with a tick at
+/// the share in the whole.
+fn paint_bar(
+    ui: &Ui,
+    rect: Rect,
+    shown: &str,
+    share: f64,
+    (is_part, whole): (bool, Option<f64>),
+    longest: f64,
+) {
+    let theme = Theme::of(ui);
     let text = Rect::from_min_size(rect.min, vec2(rect.width() * NAME_SHARE, rect.height()));
     widgets::line(ui, text, Side::Left, shown, TextStyle::Small, theme.text);
     let figure = Rect::from_min_max(pos2(rect.right() - FIGURE, rect.top()), rect.max);
@@ -135,10 +161,9 @@ fn bar(ui: &mut Ui, name: &str, share: f64, part_of: Option<Option<f64>>, longes
     let mut filled = track;
     let length = |share: f64| track.width() * (share / longest.max(1e-9)).clamp(0.0, 1.0) as f32;
     filled.set_width(length(share).max(1.0));
-    ui.painter().rect_filled(filled, radius, if part_of.is_some() { theme.accent } else { theme.bar });
+    ui.painter().rect_filled(filled, radius, if is_part { theme.accent } else { theme.bar });
     if let Some(whole) = whole {
         let x = track.left() + length(whole);
         ui.painter().vline(x, track.expand2(vec2(0.0, 2.0)).y_range(), egui::Stroke::new(1.5, theme.text));
     }
-    response.on_hover_text(meaning);
 }

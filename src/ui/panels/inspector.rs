@@ -22,6 +22,8 @@ pub enum Page {
     #[default]
     Clusters,
     Charts,
+    /// What sets the selection apart.
+    Special,
     Edits,
     Tags,
 }

@@ -16,6 +16,7 @@ pub mod parameters;
 pub mod pipeline;
 pub mod search;
 pub mod selection;
+pub mod special;
 pub mod table;
 
 use egui::{Response, TextStyle, Ui};

@@ -13,8 +13,10 @@ use crate::ui::theme::{self, RADIUS, SPACE_4, SPACE_8, SPACE_12, Theme};
 use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
 
+use super::inspector::Page;
+
 /// Draws the block; nothing where nothing is selected.
-pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, wishes: &mut Wishes) {
+pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, page: &mut Page, wishes: &mut Wishes) {
     let Some(selection) = session.selection().filter(|selection| !selection.is_empty()) else { return };
     let theme = Theme::of(ui);
     let frame =
@@ -36,6 +38,11 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, wishes: &mut Wishes
         ui.add_space(SPACE_4);
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = SPACE_8;
+            let special = ui.button(format!("{}  What is special?", icons::SPARKLE));
+            if special.on_hover_text("Words and values that set them apart from the others").clicked() {
+                *page = Page::Special;
+                wishes.push(Command::FindSpecial);
+            }
             if ui.button(format!("{}  Tag…", icons::TAG)).clicked() {
                 hand_sheet::ask_of_selection(session, Task::Tag, wishes);
             }
