@@ -68,7 +68,7 @@ fn a_search_keeps_to_the_filter_and_can_become_a_part_of_it() {
     assert_eq!(total(&window), 1);
     wait_for(&mut window, "1 document of the filter holds");
     click(&mut window, "Clear the filter");
-    click(&mut window, "Filter by it");
+    click(&mut window, "  Filter");
     assert_eq!(session(&window).kept().unwrap().documents().collect::<Vec<_>>(), [3, 63]);
     window.state_mut().wish(Command::Search(None));
     window.run_steps(3);
@@ -95,7 +95,7 @@ fn several_searches_are_told_apart_by_colour_and_stay_with_the_project() {
     let home = tempfile::tempdir().unwrap();
     let mut window = workspace(home.path());
     type_search(&mut window, "boat");
-    click(&mut window, "Keep as colour");
+    click(&mut window, "Keep colour");
     assert_eq!(session(&window).colouring().unwrap().by, ColourBy::Searches);
     window.state_mut().wish(Command::ToggleQuery(Query { text: "bread".into(), by: SearchBy::Words }));
     window.run_steps(3);

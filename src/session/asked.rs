@@ -24,6 +24,7 @@ impl Session {
         self.loading.is_some()
             || self.saving.is_some()
             || self.splitting.is_some()
+            || self.entering.is_some()
             || self.growing.is_some()
             || self.refreshing.is_some()
             || !self.writing.is_empty()

@@ -55,6 +55,9 @@ pub enum Command {
     InvertSelection,
     /// Search for something, or no longer.
     Search(Option<Query>),
+    /// Look at these documents as a space of their own, mapped and clustered anew; and back to the space around it.
+    OnlyThese(Vec<u32>),
+    BackToAll,
     /// Say what is special about the selection, against the others that the filter keeps.
     FindSpecial,
     /// Find copies among the documents.

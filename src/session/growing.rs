@@ -51,6 +51,8 @@ impl Session {
             let text = "Something is being added already. Wait until it is done, or stop it.";
             return self.say(Severity::Info, text, None);
         }
+        // What grows is the whole.
+        self.go_all_out();
         self.to_grow = Some(growth);
     }
 

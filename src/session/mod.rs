@@ -11,6 +11,7 @@ mod exporting;
 mod growing;
 mod history;
 mod importing;
+mod inner;
 mod keeper;
 mod opening;
 mod recents;
@@ -48,6 +49,7 @@ use cache_place::CacheWork;
 use growing::{Growing, Watching};
 use history::{Doing, History};
 use importing::Importing;
+use inner::{Entering, Outer};
 use keeper::Keeper;
 use opening::Loaded;
 use recents::SettingsWriter;
@@ -109,6 +111,9 @@ pub struct Session {
     /// How often what is open has grown, and what it was before: undo goes back there.
     grounds: u64,
     parked: BTreeMap<u64, Space>,
+    /// The spaces around the present one, which is a part of the last.
+    outer: Vec<Outer>,
+    entering: Option<Entering>,
     to_grow: Option<Growth>,
     growing: Option<Growing>,
     /// How the corpus's file was read.
@@ -185,6 +190,8 @@ impl Session {
             unsaved: false,
             grounds: 0,
             parked: BTreeMap::new(),
+            outer: Vec::new(),
+            entering: None,
             to_grow: None,
             growing: None,
             read_options: ReadOptions::default(),
@@ -326,6 +333,7 @@ impl Session {
                     Study::ALL.into_iter().for_each(|study| space.stop_study(study));
                 }
                 self.stop_growing();
+                self.entering = None;
                 if self.loading.take().is_some() {
                     self.say(Severity::Info, "Opening was stopped.", None);
                 }
@@ -398,6 +406,8 @@ impl Session {
             Command::FinishGoal(id) => self.space.iter().for_each(|space| space.finish_goal(id)),
             Command::StopGoal(id) => self.space.iter().for_each(|space| space.stop_goal(id)),
             Command::TryGoal(id) => self.space.iter_mut().for_each(|space| space.try_goal(id)),
+            Command::OnlyThese(documents) => self.enter(documents),
+            Command::BackToAll => self.go_out(),
             Command::FindSpecial => self.space.iter_mut().for_each(Space::ask_special),
             Command::FindCopies => self.space.iter_mut().for_each(Space::ask_copies),
             Command::StopStudy(study) => self.space.iter().for_each(|space| space.stop_study(study)),
@@ -448,6 +458,7 @@ impl Session {
         self.poll_saving();
         self.poll_unfinished();
         self.poll_splitting();
+        self.poll_entering();
         self.poll_growing();
         self.poll_watching();
         self.keep(false);

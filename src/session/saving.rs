@@ -43,8 +43,8 @@ pub(super) struct Saving {
 impl Session {
     /// The present values as a project that is safe to mail: no paths are in it.
     pub fn project(&self) -> Option<Project> {
-        let space = self.space.as_ref()?;
-        Some(space.project(&self.params.portable(), self.view_state.clone()))
+        let (space, params, view) = self.root()?;
+        Some(space.project(&params.portable(), view.clone()))
     }
 
     /// Saves to the project's own file, or says that there is none.
@@ -111,8 +111,8 @@ impl Session {
                 });
                 self.unsaved = self.deeds != deeds;
                 self.touched = self.unsaved;
-                if let (Some(keeper), Some(space)) = (&self.keeper, &self.space) {
-                    let now = || space.project(&self.params, self.view_state.clone());
+                if let (Some(keeper), Some((space, params, view))) = (&self.keeper, self.root()) {
+                    let now = || space.project(params, view.clone());
                     keeper.rebase(Base::Project { path: path.clone(), id }, project, self.unsaved.then(now));
                 }
                 self.remember_recent(&path);
@@ -172,7 +172,7 @@ impl Session {
         if self.due.as_ref().is_none_or(|due| !now && due.at > Instant::now()) {
             return;
         }
-        let Some(space) = &self.space else { return };
+        let Some((space, ..)) = self.root() else { return };
         // A corpus that was just opened can be opened again; once there is something to lose, it is kept.
         let worth = self.touched || self.file.is_some() || space.base_clusters().is_some();
         let (Some(keeper), true) = (&self.keeper, worth) else {
@@ -180,7 +180,9 @@ impl Session {
         };
         let Some(due) = self.due.take() else { return };
         // Not meant for the mail: here, paths stay whole.
-        keeper.keep(space.project(&self.params, self.view_state.clone()), &due.did, due.by_hand);
+        if let Some((space, params, view)) = self.root() {
+            keeper.keep(space.project(params, view.clone()), &due.did, due.by_hand);
+        }
     }
 
     /// Lets go of the open corpus, with its work on the disk.
@@ -208,6 +210,7 @@ impl Session {
         self.splitting = None;
         (self.to_grow, self.growing, self.refreshing, self.watching) = (None, None, None, None);
         self.parked.clear();
+        (self.entering, self.outer) = (None, Vec::new());
         self.read_options = crate::io::read::ReadOptions::default();
         self.view_state = serde_json::Value::Null;
     }

@@ -36,6 +36,7 @@ pub mod search;
 pub mod special;
 pub mod split;
 pub mod stability;
+pub mod subset;
 pub mod survey;
 pub mod topics;
 pub mod trials;

@@ -102,11 +102,6 @@ impl Inputs {
                 *flag |= if members.next_if_eq(&&i).is_some() { 0 } else { flags::DIMMED };
             }
         }
-        if let Some(Same(found)) = &self.found {
-            for (i, flag) in (0u32..).zip(all.iter_mut()) {
-                *flag |= if found.contains(i) { 0 } else { flags::DIMMED };
-            }
-        }
         if let Some((Same(kept), hides)) = &self.kept {
             let out = if *hides { flags::HIDDEN } else { flags::DIMMED };
             for (i, flag) in (0u32..).zip(all.iter_mut()) {
@@ -120,7 +115,14 @@ impl Inputs {
                 }
             }
         }
-        // A selection has its own meaning, which neighbours must not blur.
+        // A selection has its own meaning, which hits and neighbours must not blur.
+        if let Some(Same(found)) = self.found.as_ref().filter(|_| self.selection.is_none()) {
+            for i in found.documents() {
+                if let Some(flag) = all.get_mut(i as usize) {
+                    *flag |= flags::SELECTED;
+                }
+            }
+        }
         for &i in self.neighbours.iter().filter(|_| self.selection.is_none()) {
             if let Some(flag) = all.get_mut(i as usize) {
                 *flag = (*flag & !(flags::DIMMED | flags::HIDDEN)) | flags::SELECTED;
@@ -185,8 +187,10 @@ mod tests {
     #[test]
     fn what_a_search_found_stands_out() {
         let found = Some(Same(Arc::new(Mask::of_documents(4, &[1, 2]))));
-        let inputs = Inputs { found, muted: [2].into(), ..inputs() };
-        assert_eq!(inputs.flags(), [flags::DIMMED, 0, 0, flags::DIMMED]);
+        let searched = Inputs { found, ..inputs() };
+        assert_eq!(searched.flags(), [0, flags::SELECTED, flags::SELECTED, 0]);
+        let selected = Inputs { selection: Some(Same(Arc::new(vec![3]))), ..searched };
+        assert_eq!(selected.flags(), [0, 0, 0, flags::SELECTED]);
     }
 
     #[test]

@@ -208,6 +208,11 @@ fn list(
         .iter()
         .filter(|entry| needle.is_empty() || entry.title.to_lowercase().contains(&needle))
         .collect();
+    // Under a filter, entries without a document come last.
+    let mut shown = shown;
+    if let Some(kept) = kept {
+        shown.sort_by_key(|entry| !kept.contains_key(&entry.code));
+    }
     if shown.is_empty() {
         widgets::caption(ui, format!("Nothing is called “{}”.", format::one_line(&needle, 24)));
     }

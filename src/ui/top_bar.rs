@@ -39,6 +39,16 @@ pub fn show(ui: &mut Ui, session: &Session, open: Open, search: &mut SearchBox, 
         let caret = RichText::new(icons::CARET_DOWN).size(11.0).color(theme.muted);
         let button = Button::new((title, caret)).frame_when_inactive(false);
         egui::containers::menu::MenuButton::from_button(button).ui(ui, |ui| corpus_menu(ui, session, wishes));
+        if let Some(all) = session.outside() {
+            let n = session.corpus().map_or(0, |corpus| corpus.len());
+            ui.label(
+                RichText::new(format!("› {} of them", super::format::len(n))).small().color(theme.muted),
+            );
+            let caption = format!("{}  Back to all {}", icons::ARROW_LEFT, super::format::len(all));
+            if ui.button(RichText::new(caption).small()).clicked() {
+                wishes.push(Command::BackToAll);
+            }
+        }
         state(ui, session);
         ui.add_space(SPACE_8);
         history(ui, session, wishes);

@@ -52,6 +52,7 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, state: &mut Filters
     });
     // Its height never changes: what is dragged below must not move.
     ui.horizontal(|ui| {
+        ui.set_min_height(ROW);
         counted(ui, session, corpus);
         if session.kept().is_some_and(|kept| kept.count() > 0)
             && widgets::small_link(ui, "Select them").clicked()

@@ -100,14 +100,17 @@ fn head(ui: &mut Ui, session: &Session, found: &Found, wishes: &mut Wishes) {
             choosing::select(ui, found.documents.documents().collect(), wishes);
         }
         if let Some(filter) = session.filter()
-            && ui.button(format!("{}  Filter by it", icons::FUNNEL)).clicked()
+            && ui
+                .button(format!("{}  Filter", icons::FUNNEL))
+                .on_hover_text("Show only what is found")
+                .clicked()
         {
             wishes.push(Command::SetFilter(Box::new(filter.with(Clause::of(condition(found))))));
         }
         let kept = session.edits().is_some_and(|edits| edits.queries.contains(&found.query));
         let (verb, hint) = match kept {
-            true => ("Drop the colour", "This search is a colour of the map"),
-            false => ("Keep as colour", "Tell by colour what this search and others find"),
+            true => ("Drop colour", "This search is a colour of the map"),
+            false => ("Keep colour", "Tell by colour what this search and others find"),
         };
         if ui.button(format!("{}  {verb}", icons::PALETTE)).on_hover_text(hint).clicked() {
             wishes.push(Command::ToggleQuery(found.query.clone()));

@@ -43,6 +43,15 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, page: &mut Page, wi
                 *page = Page::Special;
                 wishes.push(Command::FindSpecial);
             }
+            let only = ui.button(format!("{}  Map only these", icons::CHART_SCATTER));
+            if only
+                .on_hover_text(
+                    "Map and cluster them anew, as a space of their own; the way back is at the top",
+                )
+                .clicked()
+            {
+                wishes.push(Command::OnlyThese(selection.to_vec()));
+            }
             if ui.button(format!("{}  Tag…", icons::TAG)).clicked() {
                 hand_sheet::ask_of_selection(session, Task::Tag, wishes);
             }
