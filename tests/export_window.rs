@@ -376,9 +376,21 @@ fn a_chart_is_copied_as_csv_and_as_a_picture() {
     assert_eq!(image.size[0], 1280);
     let accent = egui::Color32::from_rgb(0x25, 0x63, 0xeb);
     assert!(!image.pixels.contains(&accent), "nothing is selected");
+    keep(&image, "copied-columns");
+    window.run_steps(3);
+    let egui::OutputCommand::CopyImage(table) = copied(&mut window, "Cross table", "Copy as a picture")
+    else {
+        panic!()
+    };
+    assert!(table.size[1] < image.size[1], "two rows are lower than columns");
+    keep(&table, "copied-table");
+}
+
+/// Keeps a picture that was copied, where pictures are wanted.
+fn keep(image: &egui::ColorImage, name: &str) {
     if let Some(folder) = pictures() {
         let bytes: Vec<u8> = image.pixels.iter().flat_map(|pixel| pixel.to_array()).collect();
-        let file = fs::File::create(folder.join("copied.png")).unwrap();
+        let file = fs::File::create(folder.join(format!("{name}.png"))).unwrap();
         let mut encoder = png::Encoder::new(file, image.size[0] as u32, image.size[1] as u32);
         encoder.set_color(png::ColorType::Rgba);
         encoder.write_header().unwrap().write_image_data(&bytes).unwrap();

@@ -211,7 +211,7 @@ impl Counted {
 
     /// The chart with all of its figures, to be copied or kept.
     pub fn chart(&self, part: Option<&Counts>, caption: String) -> Chart {
-        let Bars { bars, note, .. } = self.bars(part);
+        let Bars { bars, mut note, .. } = self.bars(part);
         let mut figures = vec![vec![self.axis.name.clone(), "documents".into()]];
         if part.is_some() {
             figures[0].insert(1, "selected".into());
@@ -232,6 +232,13 @@ impl Counted {
             _ => self.axis.name.clone(),
         };
         let body = if self.axis.is_ordered() {
+            // A picture has no pointer to ask how high a column is.
+            let height = |bar: &Bar| bar.part.unwrap_or(bar.whole);
+            let highest = bars.iter().map(height).max_by(|a, b| a.share.total_cmp(&b.share));
+            if let Some(highest) = highest {
+                let documents = format::plural(highest.count as usize, "document", "documents");
+                note = format!("Highest column: {documents}, {}.", format::percent(highest.share));
+            }
             let (low, high) = self.axis.ends();
             Body::Columns { bars, low: low.to_owned(), high: high.to_owned() }
         } else {
@@ -387,6 +394,7 @@ mod tests {
         // Of steps all are shown, the empty ones too.
         let part = counts(axes[0].axis.groups(), 10, chosen.into_iter());
         assert_eq!(axes[0].bars(Some(&part)).bars.len(), 10);
+        assert_eq!(axes[0].chart(Some(&part), String::new()).note, "Highest column: 3 documents, 75.0%.");
     }
 
     #[test]

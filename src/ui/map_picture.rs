@@ -242,7 +242,7 @@ impl Heading {
             "" => String::new(),
             by => format!(" Colours: {by}."),
         };
-        format!("Map of {}. Near each other are texts that say alike.{colours}", self.caption)
+        format!("Map of {}. Documents near each other say similar things.{colours}", self.caption)
     }
 
     fn legend(&self, legend: &Legend, theme: &MapTheme) -> PictureLegend {

@@ -204,3 +204,40 @@ fn the_size_is_estimated_from_a_sample() {
     }
     assert_eq!(estimated_bytes(DocumentsFormat::Parquet, values.sources(), Some(&[])), 0);
 }
+
+/// Documents whose texts do not compress.
+fn many(documents: u64) -> Corpus {
+    let text = |i: u64| Key::of("text", 1).seed(i).finish().to_string();
+    let cells: Vec<String> = (0..documents).map(|i| format!("{} {}", text(i), text(documents + i))).collect();
+    let column = Input { name: "text".into(), cells: cells.iter().collect(), typed: Typed::Text };
+    Corpus { columns: vec![column], ..values().corpus }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_and_leaves_the_old_file_whatever_the_format() {
+    use std::process::Command;
+    let folder = tempfile::tempdir().unwrap();
+    let mount =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=128k", "none"]).arg(folder.path()).output();
+    if !mount.is_ok_and(|output| output.status.success()) {
+        eprintln!("Skipped: this user may not mount a file system.");
+        return;
+    }
+    let corpus = many(20_000);
+    let sources =
+        Sources { corpus: &corpus, layout: None, clusters: None, names: None, goals: None, edits: None };
+    let path = folder.path().join("documents");
+    std::fs::write(&path, "old").unwrap();
+    let told = DocumentsFormat::ALL.map(|format| {
+        (format, write(&path, format, sources, None, false, &Ctx::quiet()).map_err(|e| e.to_string()))
+    });
+    let left = (std::fs::read(&path).unwrap(), std::fs::read_dir(folder.path()).unwrap().count());
+    assert!(Command::new("umount").arg(folder.path()).status().unwrap().success());
+    assert_eq!(left, (b"old".to_vec(), 1));
+    for (format, told) in told {
+        let sentence = told.expect_err("the disk is too small");
+        assert!(sentence.contains("documents could not be written"), "{format:?}: {sentence}");
+        assert!(sentence.contains("Free some space"), "{format:?}: {sentence}");
+    }
+}
