@@ -1,7 +1,7 @@
 //! A long text is found by what stands deep inside it, once it is split into passages.
 
 #[path = "common/goals.rs"]
-mod texts;
+mod goals;
 
 use std::io::Read;
 
@@ -65,7 +65,7 @@ fn a_ten_page_text_is_found_by_a_sentence_of_page_seven_said_in_other_words() {
     let abstracts = abstracts();
     let target = 20;
     let mut documents: Vec<String> = (0..50).map(|i| abstracts[3 + 11 * i].clone()).collect();
-    documents.insert(target, ten_pages(&abstracts, 600, Some(ABSTRACT)));
+    documents.insert(target, ten_pages(&abstracts, 640, Some(ABSTRACT)));
     documents.insert(5, ten_pages(&abstracts, 801, None));
     documents.push(ten_pages(&abstracts, 1302, None));
     let target = target + 1;
@@ -77,12 +77,12 @@ fn a_ten_page_text_is_found_by_a_sentence_of_page_seven_said_in_other_words() {
     let corpus: Corpus = read::read(&path, &ReadOptions::default(), &Ctx::quiet()).unwrap();
     assert!(corpus.text(target).split_whitespace().count() >= PAGES * WORDS_A_PAGE);
 
-    let embedder = texts::embedder();
+    let embedder = goals::embedder();
     let query = query(&embedder);
     let window = Window { embedder: &embedder, embed: &EmbedParams::default() };
     let split = passages::run(&corpus, &PassageParams::default(), Some(window), &Ctx::quiet()).unwrap();
     let ranked = |corpus: &Corpus| {
-        let matrix = texts::embedded(corpus, &embedder);
+        let matrix = goals::embedded(corpus, &embedder);
         nearest_to(&matrix, &query, corpus.len(), None, &Ctx::quiet()).unwrap().remove(0)
     };
 

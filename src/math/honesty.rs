@@ -23,11 +23,12 @@ const CHUNK: usize = 1024;
 /// Rows that are added up as floats before they go into a sum of doubles.
 const ADDED: usize = 256;
 
-/// From here on a place counts as torn: neighbours lie a quarter of the way to anywhere, on average.
+/// From here on a place counts as torn: neighbours lie a quarter of the way to anywhere, on average. Of a good map of
+/// 75,000 abstracts a tenth is torn, and a ninth crowded.
 pub const TORN: f32 = 0.25;
 
-/// From here on a place counts as crowded: what lies around is half way to being chosen at random.
-pub const CROWDED: f32 = 0.5;
+/// From here on a place counts as crowded: what lies around is more than half way to being drawn at random.
+pub const CROWDED: f32 = 0.6;
 
 /// For every point two figures from 0 (as it should be) to 1.
 #[derive(Clone, Debug, PartialEq)]

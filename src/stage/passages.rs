@@ -158,7 +158,7 @@ impl Measure<'_> {
             start = next;
         }
         if passages.is_empty() {
-            return vec![0..text.len()];
+            return std::iter::once(0..text.len()).collect();
         }
         passages.into_iter().map(|(from, to)| pieces[from].range.start..pieces[to - 1].range.end).collect()
     }
