@@ -1,20 +1,14 @@
 //! Documents that are copies of one another: exactly, with small edits, or in other words.
-//!
-//! Everybody in a group is as alike to one of it, its centre, as was asked; the most alike are joined first. Groups by single
-//! linkage, in which a chain of likenesses is enough, were measured before: of a million titles at .8, half of those in
-//! groups of more than ten were not that alike to the one that stays, and at .7 a chain through short titles held 25,000 of
-//! them.
-
-use std::collections::HashMap;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::alike_texts::{Pair, for_candidates};
+use super::different_texts::{DifferentTexts, NO_TEXT};
+use super::duplicate_groups::{Alike, Groups, around_centres};
 use super::edit_distance::share_alike;
-use super::folded_text::folded;
 use super::vector::{dot, inverse_norm};
-use crate::data::{Knn, Mask, Matrix, Strings, StringsBuilder};
+use crate::data::{Knn, Matrix, Strings, StringsBuilder};
 use crate::job::{Cancelled, Ctx};
 
 /// Pairs below this are not kept: the least threshold for [`Likeness::Text`].
@@ -24,9 +18,7 @@ pub const MEANING_FLOOR: f32 = 0.9;
 /// Where a person begins: one letter in five may differ, as where a word was put into a short title.
 pub const TEXT_THRESHOLD: f32 = 0.8;
 pub const MEANING_THRESHOLD: f32 = 0.95;
-/// Stands for a document without a text.
-const NO_TEXT: u32 = u32::MAX;
-/// Texts or pairs a task.
+/// Pairs a task.
 const BATCH: usize = 1024;
 /// Pairs of neighbours that are looked at together.
 const EDGES: usize = 1 << 21;
@@ -54,23 +46,10 @@ pub enum Keep {
     First,
 }
 
-/// Two different texts that are alike.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Alike {
-    share: f32,
-    pair: Pair,
-}
-
 /// Everything that is alike in a corpus of `n` documents, ready for any threshold.
 #[derive(Clone, Debug)]
 pub struct Duplicates {
-    /// The different texts of the documents, numbered in their order; [`NO_TEXT`] of those without.
-    text_of: Vec<u32>,
-    /// The documents of each text, ascending, text by text, and where each text's begin.
-    documents: Vec<u32>,
-    starts: Vec<u32>,
-    /// Letters of each document's text as it stands.
-    lengths: Vec<u32>,
+    texts: DifferentTexts,
     /// The folded texts that are alike to some other, and which of them each text is; [`NO_TEXT`] for the rest.
     folded: Strings,
     folded_of: Vec<u32>,
@@ -81,43 +60,10 @@ pub struct Duplicates {
     by_meaning: Vec<Alike>,
 }
 
-/// Groups of documents that are alike.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Groups {
-    /// Two documents or more each, ascending; the largest group first, of equally large ones that with the first document.
-    pub groups: Vec<Vec<u32>>,
-    /// The document of each group that everybody in it is like.
-    pub centres: Vec<u32>,
-}
-
-impl Groups {
-    /// How many documents are in groups.
-    pub fn documents(&self) -> usize {
-        self.groups.iter().map(Vec::len).sum()
-    }
-
-    /// How many documents go when one of each group is kept.
-    pub fn surplus(&self) -> usize {
-        self.documents() - self.groups.len()
-    }
-
-    /// The documents of `n` that stay: those outside groups, and of each group the one in `keepers`, which has one a group.
-    /// What a person chose instead of [`Duplicates::keepers`] goes in there.
-    pub fn kept(&self, n: usize, keepers: &[u32]) -> Mask {
-        let gone: Vec<u32> = self
-            .groups
-            .iter()
-            .zip(keepers)
-            .flat_map(|(group, &keeper)| group.iter().copied().filter(move |&document| document != keeper))
-            .collect();
-        Mask::of_documents(n, &gone).not()
-    }
-}
-
 impl Duplicates {
     /// Documents without a text, which are nobody's copies.
     pub fn without_text(&self) -> usize {
-        self.text_of.iter().filter(|text| **text == NO_TEXT).count()
+        self.texts.text_of.iter().filter(|text| **text == NO_TEXT).count()
     }
 
     /// How many pairs of different texts are known to be alike, however little.
@@ -132,14 +78,9 @@ impl Duplicates {
         }
     }
 
-    fn documents_of(&self, text: u32) -> &[u32] {
-        let text = text as usize;
-        &self.documents[self.starts[text] as usize..self.starts[text + 1] as usize]
-    }
-
     /// Documents whose texts differ in case, white space and punctuation at most.
     pub fn exact(&self) -> Groups {
-        self.around_centres(&[], |_, _| false)
+        around_centres(&self.texts, &[], |_, _| false)
     }
 
     /// Documents that are alike by at least `threshold`, which is raised to the floor of the likeness. Exact copies are
@@ -151,14 +92,14 @@ impl Duplicates {
             Likeness::Text => {
                 let threshold = threshold.max(TEXT_FLOOR);
                 let folded = |text: u32| self.folded.get(self.folded_of[text as usize] as usize);
-                self.around_centres(&alike[..end], |a, b| {
+                around_centres(&self.texts, &alike[..end], |a, b| {
                     share_alike(folded(a), folded(b), threshold).is_some()
                 })
             }
             Likeness::Meaning => {
                 let threshold = threshold.max(MEANING_FLOOR);
-                let document = |text: u32| self.documents_of(text)[0] as usize;
-                self.around_centres(&alike[..end], |a, b| {
+                let document = |text: u32| self.texts.document(text);
+                around_centres(&self.texts, &alike[..end], |a, b| {
                     let matrix = self.matrix.as_ref();
                     matrix.is_some_and(|matrix| cosine(matrix, document(a), document(b)) >= threshold)
                 })
@@ -169,8 +110,8 @@ impl Duplicates {
     /// The document of each group that stays.
     pub fn keepers(&self, groups: &Groups, keep: Keep) -> Vec<u32> {
         let longest = |group: &Vec<u32>| {
-            let longer =
-                |&a: &u32, &b: &u32| self.lengths[a as usize].cmp(&self.lengths[b as usize]).then(b.cmp(&a));
+            let length = |document: u32| self.texts.lengths[document as usize];
+            let longer = |&a: &u32, &b: &u32| length(a).cmp(&length(b)).then(b.cmp(&a));
             group.iter().copied().max_by(longer)
         };
         match keep {
@@ -179,156 +120,15 @@ impl Duplicates {
             Keep::First => groups.groups.iter().filter_map(|group| group.first().copied()).collect(),
         }
     }
-
-    /// Joins the texts of pairs, the first pair first, as long as everybody is like a centre of the joined group.
-    fn around_centres(&self, alike: &[Alike], is_alike: impl Fn(u32, u32) -> bool) -> Groups {
-        let texts = self.starts.len() - 1;
-        let copies = |text: u32| self.starts[text as usize + 1] - self.starts[text as usize];
-        let mut joined = Joined::of(texts);
-        // How many documents are like each text: the original of many copies is the better centre.
-        let mut weights: Vec<u32> = (0..texts as u32).map(copies).collect();
-        for Alike { pair: (a, b), .. } in alike {
-            weights[*a as usize] += copies(*b);
-            weights[*b as usize] += copies(*a);
-        }
-        for &Alike { pair: (a, b), .. } in alike {
-            let (one, other) = (joined.root(a), joined.root(b));
-            if one == other {
-                continue;
-            }
-            let mut centres = [joined.centres[one as usize], joined.centres[other as usize], a, b];
-            centres[..2].sort_by_key(|&centre| (std::cmp::Reverse(weights[centre as usize]), centre));
-            centres[2..].sort_by_key(|&centre| (std::cmp::Reverse(weights[centre as usize]), centre));
-            let is_centre = |&centre: &u32| {
-                [one, other].iter().all(|&group| {
-                    let known = joined.centres[group as usize] == centre;
-                    known
-                        || joined.members(group).all(|text| {
-                            text == centre
-                                || (text.min(centre), text.max(centre)) == (a, b)
-                                || is_alike(centre, text)
-                        })
-                })
-            };
-            if let Some(centre) = centres.into_iter().find(is_centre) {
-                joined.join(one, other, centre);
-            }
-        }
-        let mut found: Vec<(Vec<u32>, u32)> = Vec::new();
-        for text in (0..texts as u32).filter(|&text| joined.parents[text as usize] == text) {
-            if joined.next[text as usize] == NO_TEXT && copies(text) < 2 {
-                continue;
-            }
-            let members = joined.members(text).flat_map(|text| self.documents_of(text));
-            let mut group: Vec<u32> = members.copied().collect();
-            group.sort_unstable();
-            found.push((group, self.documents_of(joined.centres[text as usize])[0]));
-        }
-        found.par_sort_unstable_by(|a, b| b.0.len().cmp(&a.0.len()).then(a.0[0].cmp(&b.0[0])));
-        let (groups, centres) = found.into_iter().unzip();
-        Groups { groups, centres }
-    }
 }
 
-/// Texts in groups, each with its centre.
-struct Joined {
-    parents: Vec<u32>,
-    /// Of each group's root.
-    centres: Vec<u32>,
-    /// The members of a group after its root, one after the other, and the last of them by root.
-    next: Vec<u32>,
-    last: Vec<u32>,
-}
-
-impl Joined {
-    fn of(texts: usize) -> Self {
-        let own: Vec<u32> = (0..texts as u32).collect();
-        Self { centres: own.clone(), last: own.clone(), next: vec![NO_TEXT; texts], parents: own }
-    }
-
-    /// The root of a text's group, with paths halved on the way (Tarjan & van Leeuwen 1984).
-    fn root(&mut self, mut text: u32) -> u32 {
-        while self.parents[text as usize] != text {
-            let above = self.parents[self.parents[text as usize] as usize];
-            self.parents[text as usize] = above;
-            text = above;
-        }
-        text
-    }
-
-    fn members(&self, root: u32) -> impl Iterator<Item = u32> + '_ {
-        let next = |&text: &u32| Some(self.next[text as usize]).filter(|next| *next != NO_TEXT);
-        std::iter::successors(Some(root), next)
-    }
-
-    fn join(&mut self, one: u32, other: u32, centre: u32) {
-        let (root, below) = (one.min(other), one.max(other));
-        self.parents[below as usize] = root;
-        self.next[self.last[root as usize] as usize] = below;
-        self.last[root as usize] = self.last[below as usize];
-        self.centres[root as usize] = centre;
-    }
-}
-
-/// The different texts, folded.
+/// The different texts, folded, while they are compared.
 struct Texts {
+    texts: DifferentTexts,
     folded: Strings,
-    text_of: Vec<u32>,
-    documents: Vec<u32>,
-    starts: Vec<u32>,
-    lengths: Vec<u32>,
 }
 
 impl Texts {
-    fn of<S: AsRef<str>>(
-        n: usize,
-        text: &(impl Fn(usize) -> S + Sync),
-        ctx: &Ctx,
-    ) -> Result<Self, Cancelled> {
-        ctx.progress.begin("Reading texts", "texts", n as u64, 0);
-        let mut builder = StringsBuilder::default();
-        let mut lengths = Vec::with_capacity(n);
-        // Round by round, so that texts are not in memory one by one.
-        for round in (0..n).step_by(64 * BATCH) {
-            ctx.cancel.check()?;
-            let fold = |i: usize| {
-                let text = text(i);
-                (folded(text.as_ref()), text.as_ref().chars().count() as u32)
-            };
-            let end = (round + 64 * BATCH).min(n);
-            let made: Vec<(String, u32)> = (round..end).into_par_iter().map(fold).collect();
-            for (text, length) in made {
-                builder.push(&text);
-                lengths.push(length);
-            }
-            ctx.progress.set(end as u64);
-        }
-        let all = builder.finish();
-        let mut text_of = Vec::with_capacity(n);
-        let mut different = StringsBuilder::default();
-        let mut first: HashMap<&str, u32> = HashMap::new();
-        for text in all.iter() {
-            let next = first.len() as u32;
-            text_of.push(match text {
-                "" => NO_TEXT,
-                text => *first.entry(text).or_insert_with(|| {
-                    different.push(text);
-                    next
-                }),
-            });
-        }
-        let mut starts = vec![0u32; first.len() + 1];
-        text_of.iter().filter(|text| **text != NO_TEXT).for_each(|&text| starts[text as usize + 1] += 1);
-        (1..starts.len()).for_each(|at| starts[at] += starts[at - 1]);
-        let mut next = starts.clone();
-        let mut documents = vec![0u32; starts[starts.len() - 1] as usize];
-        for (document, &text) in text_of.iter().enumerate().filter(|(_, text)| **text != NO_TEXT) {
-            documents[next[text as usize] as usize] = document as u32;
-            next[text as usize] += 1;
-        }
-        Ok(Self { folded: different.finish(), text_of, documents, starts, lengths })
-    }
-
     fn share(&self, (a, b): Pair) -> Option<Alike> {
         let share = share_alike(self.folded.get(a as usize), self.folded.get(b as usize), TEXT_FLOOR)?;
         Some(Alike { share, pair: (a, b) })
@@ -359,11 +159,6 @@ impl Texts {
         }
         (kept.finish(), folded_of)
     }
-
-    /// The first document with a text.
-    fn document(&self, text: u32) -> usize {
-        self.documents[self.starts[text as usize] as usize] as usize
-    }
 }
 
 /// Finds what is alike among `n` documents.
@@ -377,7 +172,8 @@ pub fn find<S: AsRef<str>>(
     space: Option<(&Matrix, &Knn)>,
     ctx: &Ctx,
 ) -> Result<Duplicates, Cancelled> {
-    let texts = Texts::of(n, text, ctx)?;
+    let (texts, folded) = DifferentTexts::of(n, text, ctx)?;
+    let texts = Texts { texts, folded };
     let mut by_text: Vec<Alike> = Vec::new();
     for_candidates(texts.folded.len(), &|i| texts.folded.get(i), ctx, |pairs| {
         by_text.extend(texts.shares(&pairs, ctx)?);
@@ -399,20 +195,9 @@ pub fn find<S: AsRef<str>>(
     for alike in [&mut by_text, &mut by_meaning] {
         alike.par_sort_unstable_by(|a, b| b.share.total_cmp(&a.share).then(a.pair.cmp(&b.pair)));
     }
-    let (kept, folded_of) = texts.in_pairs(&by_text);
-    let Texts { text_of, documents, starts, lengths, .. } = texts;
+    let (folded, folded_of) = texts.in_pairs(&by_text);
     let matrix = space.map(|(matrix, _)| matrix.clone());
-    Ok(Duplicates {
-        text_of,
-        documents,
-        starts,
-        lengths,
-        folded: kept,
-        folded_of,
-        matrix,
-        by_text,
-        by_meaning,
-    })
+    Ok(Duplicates { texts: texts.texts, folded, folded_of, matrix, by_text, by_meaning })
 }
 
 /// Each pair once, by the greatest share known of it.
@@ -428,7 +213,7 @@ fn neighbours(
     ctx: &Ctx,
     mut each: impl FnMut(Vec<Alike>) -> Result<(), Cancelled>,
 ) -> Result<(), Cancelled> {
-    let n = knn.len().min(texts.text_of.len());
+    let n = knn.len().min(texts.texts.text_of.len());
     ctx.progress.begin("Comparing neighbours", "texts", n as u64, 0);
     let rows = (EDGES / knn.k.max(1)).max(1);
     for start in (0..n).step_by(rows) {
@@ -436,7 +221,7 @@ fn neighbours(
         let mut edges = Vec::new();
         for i in start..(start + rows).min(n) {
             for (&j, &share) in knn.of(i).iter().zip(knn.similarities_of(i)) {
-                let (a, b) = (texts.text_of[i], texts.text_of[j as usize]);
+                let (a, b) = (texts.texts.text_of[i], texts.texts.text_of[j as usize]);
                 if share >= MEANING_FLOOR && a != b && a != NO_TEXT && b != NO_TEXT {
                     edges.push(Alike { share: share.min(1.0), pair: (a.min(b), a.max(b)) });
                 }
@@ -458,7 +243,7 @@ fn cosine(matrix: &Matrix, a: usize, b: usize) -> f32 {
 fn cosines(texts: &Texts, matrix: &Matrix, alike: &[Alike], ctx: &Ctx) -> Result<Vec<Alike>, Cancelled> {
     ctx.progress.begin("Comparing vectors", "pairs", alike.len() as u64, 0);
     let alike_by_vectors = |&Alike { pair: (a, b), .. }: &Alike| {
-        let share = cosine(matrix, texts.document(a), texts.document(b));
+        let share = cosine(matrix, texts.texts.document(a), texts.texts.document(b));
         (share >= MEANING_FLOOR).then_some(Alike { share: share.min(1.0), pair: (a, b) })
     };
     let batch = |alike: &[Alike]| {
@@ -476,6 +261,7 @@ mod tests {
 
     use super::*;
     use crate::data::{Key, Recall};
+    use crate::math::folded_text::folded;
 
     fn of(texts: &[&str]) -> Duplicates {
         find(texts.len(), &|i| texts[i], None, &Ctx::quiet()).unwrap()
