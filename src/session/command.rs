@@ -58,6 +58,8 @@ pub enum Command {
     /// Look at these documents as a space of their own, mapped and clustered anew; and back to the space around it.
     OnlyThese(Vec<u32>),
     BackToAll,
+    /// Look at the passages of all documents as a space of their own.
+    SplitIntoPassages,
     /// Say what is special about the selection, against the others that the filter keeps.
     FindSpecial,
     /// Find copies among the documents.

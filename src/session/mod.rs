@@ -408,6 +408,7 @@ impl Session {
             Command::TryGoal(id) => self.space.iter_mut().for_each(|space| space.try_goal(id)),
             Command::OnlyThese(documents) => self.enter(documents),
             Command::BackToAll => self.go_out(),
+            Command::SplitIntoPassages => self.enter_passages(),
             Command::FindSpecial => self.space.iter_mut().for_each(Space::ask_special),
             Command::FindCopies => self.space.iter_mut().for_each(Space::ask_copies),
             Command::StopStudy(study) => self.space.iter().for_each(|space| space.stop_study(study)),

@@ -29,9 +29,10 @@ pub fn show(ui: &mut Ui, session: &Session, device: &str, wishes: &mut Wishes) {
         }
         let other = |progress| (Work::Other, progress);
         let opening = session.loading().and_then(|(_, progress)| progress).map(other);
+        let entering = session.entering().map(other);
         let growing = session.growing().and_then(|(_, progress)| progress).map(other);
         let writing = || session.writing().map(|progress| (Work::Writing, progress));
-        match reading.or(opening).or(growing).or_else(writing).or_else(|| running(session)) {
+        match reading.or(opening).or(entering).or(growing).or_else(writing).or_else(|| running(session)) {
             Some((work, progress)) => {
                 bar(ui, &progress);
                 ui.label(RichText::new(text(&progress)).text_style(TextStyle::Small));

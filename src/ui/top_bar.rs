@@ -41,10 +41,15 @@ pub fn show(ui: &mut Ui, session: &Session, open: Open, search: &mut SearchBox, 
         egui::containers::menu::MenuButton::from_button(button).ui(ui, |ui| corpus_menu(ui, session, wishes));
         if let Some(all) = session.outside() {
             let n = session.corpus().map_or(0, |corpus| corpus.len());
-            ui.label(
-                RichText::new(format!("› {} of them", super::format::len(n))).small().color(theme.muted),
-            );
-            let caption = format!("{}  Back to all {}", icons::ARROW_LEFT, super::format::len(all));
+            let (part, back) = match session.shows_passages() {
+                true => (super::format::plural(n, "passage", "passages"), "Back to documents".to_owned()),
+                false => (
+                    format!("{} of them", super::format::len(n)),
+                    format!("Back to all {}", super::format::len(all)),
+                ),
+            };
+            ui.label(RichText::new(format!("› {part}")).small().color(theme.muted));
+            let caption = format!("{}  {back}", icons::ARROW_LEFT);
             if ui.button(RichText::new(caption).small()).clicked() {
                 wishes.push(Command::BackToAll);
             }

@@ -132,6 +132,8 @@ pub(super) struct Space {
     pub colouring: Colouring,
     /// What was done by hand.
     pub edits: Arc<Edits>,
+    /// For each passage the document outside that it is of, where these are passages.
+    pub parents: Option<Arc<Vec<u32>>>,
     /// Which corpus this is of those that the open one has been while it grew.
     pub ground: u64,
 }
@@ -178,6 +180,7 @@ impl Space {
             selection: Arc::new(Vec::new()),
             colouring: Colouring::default(),
             edits: Arc::default(),
+            parents: None,
             ground: 0,
         }
     }

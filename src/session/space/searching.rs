@@ -1,6 +1,6 @@
 //! Searches in a space: what is asked for, what they need, and what they find.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::data::{ClusterName, Clusters, Condition, Key, Mask, Matrix, Names, Query, SearchBy, UNCLUSTERED};
@@ -35,6 +35,8 @@ pub struct Found {
     pub documents: Arc<Mask>,
     /// How they were found, in words.
     pub how: String,
+    /// Hits that are listed are the best passage of each document, and these are so many documents.
+    pub rolled_up: Option<usize>,
     /// What was asked for, as words are read; none of a search by meaning.
     pub words: Option<WordQuery>,
     /// Words that stand in no document, each with others that are nearly the same.
@@ -70,6 +72,8 @@ struct Asked {
     kept: Option<Same<Mask>>,
     words: Option<Same<WordIndex>>,
     meaning: Option<Same<Meaning>>,
+    /// Of passages, the documents that they are of.
+    parents: Option<Same<Vec<u32>>>,
 }
 
 /// The documents by the kept search that finds them.
@@ -121,7 +125,8 @@ impl Space {
             SearchBy::Meaning => (None, self.searching.meaning.value()),
         };
         let (words, meaning) = (words.cloned().map(Same), meaning.cloned().map(Same));
-        Asked { query: query.clone(), kept: kept.map(Same), words, meaning }
+        let parents = self.parents.clone().map(Same);
+        Asked { query: query.clone(), kept: kept.map(Same), words, meaning, parents }
     }
 
     /// Asks for what is searched for, and for what that needs.
@@ -276,11 +281,26 @@ impl Asked {
 
     fn find(&self, n: usize, ctx: &Ctx) -> Found {
         let kept = self.kept.as_ref().map(|Same(kept)| &**kept);
-        match (&self.words, &self.meaning) {
+        let mut found = match (&self.words, &self.meaning) {
             (Some(Same(index)), _) => by_words(&self.query, index, kept),
             (None, Some(Same(meaning))) => meaning.find(&self.query, kept, ctx),
             (None, None) => nothing(&self.query, n),
+        };
+        if let Some(Same(parents)) = &self.parents {
+            found.roll_up(parents);
         }
+        found
+    }
+}
+
+impl Found {
+    /// Lists the best passage of each document alone.
+    fn roll_up(&mut self, parents: &[u32]) {
+        let parent = |passage: u32| parents.get(passage as usize).copied();
+        let mut seen = HashSet::new();
+        self.ranked.retain(|hit| seen.insert(parent(hit.0)));
+        let documents: HashSet<Option<u32>> = self.documents.documents().map(parent).collect();
+        self.rolled_up = Some(documents.len());
     }
 }
 
@@ -291,6 +311,7 @@ fn nothing(query: &Query, n: usize) -> Found {
         total: 0,
         documents: Arc::new(Mask::none(n)),
         how: String::new(),
+        rolled_up: None,
         words: None,
         unknown: Vec::new(),
         nothing_to_compare: false,

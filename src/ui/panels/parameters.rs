@@ -65,6 +65,14 @@ fn source(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
             ui.add(egui::Label::new(text).truncate()).on_hover_text(path.display().to_string());
         });
     }
+    if session.embeds() && session.outside().is_none() {
+        let split = ui.add_enabled(!session.is_entering(), egui::Button::new("Split into passages…"));
+        let hint = "Long texts as passages of some sentences, each embedded and on a map of its own, so that a search by \
+                    meaning finds what stands deep inside; the way back is at the top";
+        if split.on_hover_text(hint).clicked() {
+            wishes.push(Command::SplitIntoPassages);
+        }
+    }
     match session.watched() {
         Some(path) => {
             widgets::caption(ui, format!("Takes over what changes in {}", name_of(path)));

@@ -81,13 +81,20 @@ fn head(ui: &mut Ui, session: &Session, found: &Found, wishes: &mut Wishes) {
     if found.total == 0 {
         return none(ui, found, &quoted, within, wishes);
     }
-    let n = format::plural(found.total, "document", "documents");
+    let n = match found.rolled_up {
+        Some(_) => format::plural(found.total, "passage", "passages"),
+        None => format::plural(found.total, "document", "documents"),
+    };
     let text = match found.query.by {
         SearchBy::Words if found.total == 1 => format!("{n}{within} holds “{quoted}”"),
         SearchBy::Words => format!("{n}{within} hold “{quoted}”"),
         SearchBy::Meaning => format!("The {n}{within} nearest to “{quoted}”"),
     };
     ui.add(egui::Label::new(RichText::new(text).text_style(theme::strong())).wrap());
+    if let Some(documents) = found.rolled_up {
+        let of = format::plural(documents, "document", "documents");
+        widgets::caption(ui, format!("Passages of {of}; the best one of each is listed."));
+    }
     if !found.how.is_empty() {
         let how = format!("{}.", capital(&found.how));
         ui.add(egui::Label::new(RichText::new(how).small().color(Theme::of(ui).muted)).wrap());
@@ -175,7 +182,7 @@ fn capital(text: &str) -> String {
 
 fn list(ui: &mut Ui, session: &Session, corpus: &Corpus, found: &Found, wishes: &mut Wishes) {
     let n = found.ranked.len();
-    if n < found.total {
+    if n < found.rolled_up.unwrap_or(found.total) {
         widgets::caption(ui, format!("The best {} are listed.", format::len(n)));
     }
     ScrollArea::vertical().id_salt("hits").auto_shrink(false).show_rows(ui, ROW, n, |ui, rows| {
