@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use egui::{RichText, ScrollArea, Ui};
+use egui::{RichText, ScrollArea, Ui, vec2};
 
 use crate::data::{Corpus, Key};
 use crate::session::{Command, Session};
@@ -17,7 +17,7 @@ use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
 
 use super::inspector::{InspectorState, Page};
-use super::{chart_page, edits, selection};
+use super::{chart_page, copies, edits, outliers, selection};
 
 /// Clusters that were chosen together, to be merged.
 #[derive(Default)]
@@ -75,6 +75,8 @@ pub fn show(
     match state.page {
         Page::Clusters => clusters(ui, session, facts, colour, &mut state.chosen, wishes),
         Page::Charts => chart_page::show(ui, session, corpus, &mut state.charts, wishes),
+        Page::Copies => copies::show(ui, session, corpus, &mut state.copies, wishes),
+        Page::Outliers => outliers::show(ui, session, corpus, &mut state.outliers, wishes),
         Page::Edits => edits::show(ui, session, facts, wishes),
         Page::Tags => tag_list(ui, session, wishes),
     }
@@ -87,7 +89,8 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
     if (*page == Page::Edits && edits == 0) || (*page == Page::Tags && tags == 0) {
         *page = Page::Clusters;
     }
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(SPACE_4, 0.0);
         let asks = !session.unsettled().is_empty();
         let by_hand = match asks {
             true => format!("Edits {edits} {}", icons::WARNING),
@@ -96,6 +99,8 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
         let all = [
             (Page::Clusters, format!("Clusters {}", format::len(session.cluster_count())), true),
             (Page::Charts, "Charts".to_owned(), true),
+            (Page::Copies, "Copies".to_owned(), true),
+            (Page::Outliers, "Outliers".to_owned(), true),
             (Page::Edits, by_hand, edits > 0),
             (Page::Tags, format!("Tags {tags}"), tags > 0),
         ];
@@ -104,11 +109,10 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
                 *page = one;
             }
         }
-        if let (Page::Clusters, Some(clusters)) = (*page, session.clusters()) {
-            let by = format!("by {}", clusters.method);
-            widgets::cut_caption(ui, by);
-        }
     });
+    if let (Page::Clusters, Some(clusters)) = (*page, session.clusters()) {
+        widgets::cut_caption(ui, format!("By {}", clusters.method));
+    }
     ui.add_space(SPACE_4);
 }
 
