@@ -23,6 +23,8 @@ pub struct Sources<'a> {
     pub names: Option<&'a Names>,
     /// Its explanations are written.
     pub goals: Option<&'a Goals>,
+    /// The local outlier factor of each document; written where it is known.
+    pub outliers: Option<&'a [f32]>,
     /// Their tags are written where there are any.
     pub edits: Option<&'a Edits>,
 }
@@ -74,16 +76,18 @@ enum Of<'a> {
     Score(&'a Goals, usize),
     Best(&'a Goals),
     BestTitle(&'a Goals),
+    Outlier(&'a [f32]),
     Tags(&'a Edits),
 }
 
 /// Every input column in its order, then `semascope_x`, `semascope_y`, `semascope_cluster` (empty where unclustered)
-/// and `semascope_cluster_title`. With a goal two columns for each explanation N, counted from 1:
+/// and `semascope_cluster_title`. Where it is known, `semascope_outlier`: the local outlier factor, about 1 among its like,
+/// empty of documents without a text. With a goal two columns for each explanation N, counted from 1:
 /// `semascope_explanation_N` (1 where a document satisfies it, else 0) and `semascope_explanation_N_score`, then
 /// `semascope_goal` (the number of the best one, empty where none) and `semascope_goal_title`. Where documents have
 /// tags, `semascope_tags` comes last: those of a document in alphabetical order.
 pub fn columns(sources: Sources<'_>) -> Vec<Column<'_>> {
-    let Sources { corpus, layout, clusters, names, goals, edits } = sources;
+    let Sources { corpus, layout, clusters, names, goals, outliers, edits } = sources;
     let input = corpus.columns.iter().filter(|column| !column.name.starts_with(OURS));
     let mut columns: Vec<Column<'_>> = input
         .map(|column| Column { name: Cow::from(&column.name), of: Of::Input(column, kind(&column.typed)) })
@@ -93,6 +97,9 @@ pub fn columns(sources: Sources<'_>) -> Vec<Column<'_>> {
     add("y", Of::Position(layout, 1));
     add("cluster", Of::Cluster(clusters));
     add("cluster_title", Of::ClusterTitle(clusters, names));
+    if let Some(factors) = outliers {
+        add("outlier", Of::Outlier(factors));
+    }
     if let Some(goals) = goals {
         for place in 0..goals.explanations.len() {
             add(&format!("explanation_{}", place + 1), Of::Member(goals, place));
@@ -124,7 +131,7 @@ impl<'a> Column<'a> {
     pub fn kind(&self) -> Kind {
         match &self.of {
             Of::Input(_, kind) => *kind,
-            Of::Position(..) | Of::Score(..) => Kind::Single,
+            Of::Position(..) | Of::Score(..) | Of::Outlier(_) => Kind::Single,
             Of::Cluster(_) | Of::Member(..) | Of::Best(_) => Kind::Whole,
             Of::ClusterTitle(..) | Of::BestTitle(_) => Kind::Text,
             Of::Tags(_) => Kind::List,
@@ -174,6 +181,7 @@ impl<'a> Column<'a> {
             Of::BestTitle(goals) => best(goals, i)
                 .and_then(|best| goals.explanations.get(best))
                 .map_or(Cell::Empty, |explanation| filled(&explanation.title)),
+            Of::Outlier(factors) => factors.get(i).map_or(Cell::Empty, |&factor| single(factor)),
             Of::Tags(edits) => list(edits.tags_of(i as u32)),
         }
     }

@@ -29,7 +29,7 @@ impl Session {
             || self.refreshing.is_some()
             || !self.writing.is_empty()
             || self.importing.as_ref().is_some_and(|i| i.sheet.progress.is_some())
-            || self.space.as_ref().is_some_and(Space::is_busy)
+            || self.space.as_ref().is_some_and(|space| space.is_busy() || space.is_studying())
     }
 
     /// Progress of an opening that shows no sheet.
@@ -256,6 +256,11 @@ impl Session {
         self.space.as_ref().map_or(StepState::Waiting, |space| space.study(study, &self.params))
     }
 
+    /// Whether a person has asked for a study, be it that it still waits for what it is made from.
+    pub fn is_asked(&self, study: Study) -> bool {
+        self.space.as_ref().is_some_and(|space| space.is_asked(study))
+    }
+
     /// What is special about the documents asked about last, once it is known.
     pub fn special(&self) -> Option<&Arc<SpecialAnswer>> {
         self.space.as_ref()?.special()
@@ -266,7 +271,7 @@ impl Session {
         self.space.as_ref()?.copies()
     }
 
-    /// How far documents lie from others, once the map was coloured by it.
+    /// How far documents lie from others, once that was asked for.
     pub fn outliers(&self) -> Option<&Arc<Outliers>> {
         self.space.as_ref()?.outliers()
     }

@@ -64,6 +64,8 @@ pub enum Command {
     FindSpecial,
     /// Find copies among the documents.
     FindCopies,
+    /// Find documents that stand apart from others.
+    FindOutliers,
     /// Stop a study, or let it begin again.
     StopStudy(Study),
     TryStudy(Study),

@@ -7,6 +7,7 @@ use crate::data::{Clusters, Corpus, Edits, Goals, Layout, Names};
 use crate::io::document_columns::Sources;
 use crate::io::documents_file::{self, DocumentsFormat};
 use crate::job::Snapshot;
+use crate::stage::outliers::Outliers;
 
 use super::{Session, Severity};
 
@@ -28,6 +29,7 @@ pub struct DocumentSources {
     clusters: Option<Arc<Clusters>>,
     names: Option<Arc<Names>>,
     goals: Option<Arc<Goals>>,
+    outliers: Option<Arc<Outliers>>,
     edits: Arc<Edits>,
 }
 
@@ -42,6 +44,7 @@ impl DocumentSources {
             clusters: space.clusters().cloned(),
             names: space.names().cloned(),
             goals: answer.map(|answer| answer.goals().clone()),
+            outliers: space.settled_outliers(&session.params).cloned(),
             edits: space.edits.clone(),
         })
     }
@@ -53,6 +56,7 @@ impl DocumentSources {
             clusters: self.clusters.as_deref(),
             names: self.names.as_deref(),
             goals: self.goals.as_deref(),
+            outliers: self.outliers.as_ref().map(|outliers| outliers.factors.as_slice()),
             edits: Some(&self.edits),
         }
     }

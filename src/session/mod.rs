@@ -411,6 +411,7 @@ impl Session {
             Command::SplitIntoPassages => self.enter_passages(),
             Command::FindSpecial => self.space.iter_mut().for_each(Space::ask_special),
             Command::FindCopies => self.space.iter_mut().for_each(Space::ask_copies),
+            Command::FindOutliers => self.space.iter_mut().for_each(Space::ask_outliers),
             Command::StopStudy(study) => self.space.iter().for_each(|space| space.stop_study(study)),
             Command::TryStudy(study) => self.space.iter_mut().for_each(|space| space.try_study(study)),
             Command::MoveCache(folder) => self.move_cache(folder),

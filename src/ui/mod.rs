@@ -11,6 +11,7 @@ pub mod choosing;
 pub mod cluster_menu;
 pub mod colouring;
 mod contours;
+pub mod copy_groups;
 
 pub mod dialogs;
 pub mod digest;

@@ -29,6 +29,7 @@ impl Values {
             clusters: Some(&self.clusters),
             names: Some(&self.names),
             goals: None,
+            outliers: None,
             edits: Some(&self.edits),
         }
     }
@@ -163,6 +164,20 @@ fn parquet_reads_back_with_its_types() {
     assert_eq!(clusters, [Some(1), Some(0), None]);
     let tags = column("semascope_tags").as_list::<i32>();
     assert_eq!((tags.value(0).len(), tags.is_null(1)), (2, true));
+}
+
+#[test]
+fn outlier_factors_stand_where_they_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("documents");
+    let values = values();
+    let sources = Sources { outliers: Some(&[1.25, f32::NAN, 2.0]), edits: None, ..values.sources() };
+    write(&path, DocumentsFormat::Csv, sources, None, false, &Ctx::quiet()).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.lines().next().unwrap().ends_with("semascope_cluster_title,semascope_outlier"), "{text}");
+    assert!(text.contains("trains & rails,1.25\r\n") && text.ends_with(",2\r\n"), "{text}");
+    let none = written(DocumentsFormat::Csv, None);
+    assert!(!String::from_utf8(none).unwrap().contains("semascope_outlier"));
 }
 
 #[test]

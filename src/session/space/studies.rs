@@ -37,6 +37,7 @@ pub(super) struct Studies {
     copies: Cell<Arc<Duplicates>>,
     wants_copies: bool,
     outliers: Cell<Arc<Outliers>>,
+    wants_outliers: bool,
 }
 
 impl Space {
@@ -52,14 +53,32 @@ impl Space {
                 };
                 self.studies.wants_copies.then(|| key.finish())
             }
-            Study::Outliers => {
-                let knn = self.knn.fresh(self.knn_request(params))?;
-                let wanted = self.colouring.by == ColourBy::Outliers;
-                wanted.then(|| Key::of("outliers request", 1).input(knn.key).finish())
-            }
+            Study::Outliers => self.outliers_request(params).filter(|_| self.is_asked(study)),
             Study::Words => self.index_request(),
             Study::Meaning => self.meaning_request(params),
         }
+    }
+
+    /// What outliers of the present neighbours are made for.
+    fn outliers_request(&self, params: &Params) -> Option<Key> {
+        let knn = self.knn.fresh(self.knn_request(params))?;
+        Some(Key::of("outliers request", 1).input(knn.key).finish())
+    }
+
+    /// Whether a person has asked for a study, be it that it still waits for what it is made from.
+    pub fn is_asked(&self, study: Study) -> bool {
+        match study {
+            Study::Special => self.studies.special_asked.is_some(),
+            Study::Copies => self.studies.wants_copies,
+            Study::Outliers => self.studies.wants_outliers || self.colouring.by == ColourBy::Outliers,
+            Study::Words | Study::Meaning => self.is_searching(),
+        }
+    }
+
+    /// Whether a study is under way, apart from what searches prepare.
+    pub fn is_studying(&self) -> bool {
+        let studies = &self.studies;
+        studies.special.is_running() || studies.copies.is_running() || studies.outliers.is_running()
     }
 
     /// Begins the studies that are asked for and not there.
@@ -169,7 +188,18 @@ impl Space {
         self.studies.copies.value().filter(|_| self.studies.wants_copies)
     }
 
-    /// How far documents lie from others, once the map is coloured by it.
+    /// Asks which documents stand apart.
+    pub fn ask_outliers(&mut self) {
+        self.studies.outliers.forget_end();
+        self.studies.wants_outliers = true;
+    }
+
+    /// How far documents lie from others by the present neighbours, for what leaves the program.
+    pub fn settled_outliers(&self, params: &Params) -> Option<&Arc<Outliers>> {
+        self.studies.outliers.fresh(self.outliers_request(params))
+    }
+
+    /// How far documents lie from others, once that was asked for; by earlier neighbours while it is found anew.
     pub fn outliers(&self) -> Option<&Arc<Outliers>> {
         self.studies.outliers.value().filter(|outliers| outliers.factors.len() == self.corpus.len())
     }

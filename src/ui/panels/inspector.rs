@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::session::{Command, Session, Wake};
 use crate::ui::chart_counts::ChartCounts;
+use crate::ui::copy_groups::CopiesState;
 use crate::ui::facts::{self, Facts};
 use crate::ui::theme::SPACE_8;
 use crate::ui::wishes::{Mode, Wishes};
@@ -12,6 +13,7 @@ use crate::ui::{format, icons, widgets};
 
 use super::cluster_card::TitleEdit;
 use super::goals::GoalsState;
+use super::outliers::OutliersState;
 use super::overview::Chosen;
 use super::{cluster_card, document, goals, overview, search};
 
@@ -24,6 +26,8 @@ pub enum Page {
     Charts,
     /// What sets the selection apart.
     Special,
+    Copies,
+    Outliers,
     Edits,
     Tags,
 }
@@ -38,13 +42,18 @@ pub struct InspectorState {
     pub tag: String,
     pub goals: GoalsState,
     pub charts: ChartCounts,
+    pub copies: CopiesState,
+    pub outliers: OutliersState,
 }
 
 impl InspectorState {
     /// Asks for what is on show; call it every frame.
     pub fn update(&mut self, session: &Session, wake: &Wake) {
-        if self.page == Page::Charts {
-            self.charts.update(session, wake);
+        match self.page {
+            Page::Charts => self.charts.update(session, wake),
+            Page::Copies => self.copies.update(session, wake),
+            Page::Outliers => self.outliers.update(session, wake),
+            Page::Clusters | Page::Edits | Page::Tags => {}
         }
     }
 }

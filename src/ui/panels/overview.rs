@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use egui::{RichText, ScrollArea, Ui};
+use egui::{RichText, ScrollArea, Ui, vec2};
 
 use crate::data::{Corpus, Key};
 use crate::session::{Command, Session};
@@ -17,7 +17,7 @@ use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
 
 use super::inspector::{InspectorState, Page};
-use super::{chart_page, edits, selection, special};
+use super::{chart_page, copies, edits, outliers, selection, special};
 
 /// Clusters that were chosen together, to be merged.
 #[derive(Default)]
@@ -76,6 +76,8 @@ pub fn show(
         Page::Clusters => clusters(ui, session, facts, colour, &mut state.chosen, wishes),
         Page::Charts => chart_page::show(ui, session, corpus, &mut state.charts, wishes),
         Page::Special => special::show(ui, session, corpus, wishes),
+        Page::Copies => copies::show(ui, session, corpus, &mut state.copies, wishes),
+        Page::Outliers => outliers::show(ui, session, corpus, &mut state.outliers, wishes),
         Page::Edits => edits::show(ui, session, facts, wishes),
         Page::Tags => tag_list(ui, session, wishes),
     }
@@ -88,7 +90,8 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
     if (*page == Page::Edits && edits == 0) || (*page == Page::Tags && tags == 0) {
         *page = Page::Clusters;
     }
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(SPACE_4, 0.0);
         let asks = !session.unsettled().is_empty();
         let by_hand = match asks {
             true => format!("Edits {edits} {}", icons::WARNING),
@@ -98,6 +101,8 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
             (Page::Clusters, format!("Clusters {}", format::len(session.cluster_count())), true),
             (Page::Charts, "Charts".to_owned(), true),
             (Page::Special, "Special".to_owned(), true),
+            (Page::Copies, "Copies".to_owned(), true),
+            (Page::Outliers, "Outliers".to_owned(), true),
             (Page::Edits, by_hand, edits > 0),
             (Page::Tags, format!("Tags {tags}"), tags > 0),
         ];
@@ -106,11 +111,10 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
                 *page = one;
             }
         }
-        if let (Page::Clusters, Some(clusters)) = (*page, session.clusters()) {
-            let by = format!("by {}", clusters.method);
-            widgets::cut_caption(ui, by);
-        }
     });
+    if let (Page::Clusters, Some(clusters)) = (*page, session.clusters()) {
+        widgets::cut_caption(ui, format!("By {}", clusters.method));
+    }
     ui.add_space(SPACE_4);
 }
 
