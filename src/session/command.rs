@@ -55,6 +55,8 @@ pub enum Command {
     InvertSelection,
     /// Search for something, or no longer.
     Search(Option<Query>),
+    /// Try a text: where it would lie on the map, and what its words do; or try none.
+    Probe(Option<String>),
     /// Say what is special about the selection, against the others that the filter keeps.
     FindSpecial,
     /// Find copies among the documents.

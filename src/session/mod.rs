@@ -27,7 +27,9 @@ use std::time::{Duration, Instant};
 
 pub use command::Command;
 pub use exporting::{DocumentSources, DocumentsExport};
-pub use space::{Answer, Coloured, Found, GoalState, LiveRound, SearchState, SpecialAnswer};
+pub use space::{
+    Answer, Coloured, Found, GoalState, LiveRound, ProbeState, QueryPlace, SearchState, SpecialAnswer, Tried,
+};
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState,
     StepStatus, Study,
@@ -398,6 +400,7 @@ impl Session {
             Command::FinishGoal(id) => self.space.iter().for_each(|space| space.finish_goal(id)),
             Command::StopGoal(id) => self.space.iter().for_each(|space| space.stop_goal(id)),
             Command::TryGoal(id) => self.space.iter_mut().for_each(|space| space.try_goal(id)),
+            Command::Probe(text) => self.space.iter_mut().for_each(|space| space.set_probe(text.clone())),
             Command::FindSpecial => self.space.iter_mut().for_each(Space::ask_special),
             Command::FindCopies => self.space.iter_mut().for_each(Space::ask_copies),
             Command::StopStudy(study) => self.space.iter().for_each(|space| space.stop_study(study)),
@@ -460,6 +463,7 @@ impl Session {
         let tools = self.tools();
         let Some(space) = &mut self.space else { return };
         space.search(&self.params, &tools, self.embedder.as_ref());
+        space.probe(&self.params, &tools, self.embedder.as_ref());
         space.filter(&tools.wake);
         let (notices, news) = space.poll(&mut self.embedder);
         let mapped = space.take_first_map();

@@ -13,6 +13,7 @@ use crate::ui::{format, icons, widgets};
 use super::cluster_card::TitleEdit;
 use super::goals::GoalsState;
 use super::overview::Chosen;
+use super::probe::ProbeField;
 use super::{cluster_card, document, goals, overview, search};
 
 /// What the overview lists.
@@ -22,6 +23,7 @@ pub enum Page {
     #[default]
     Clusters,
     Charts,
+    Probe,
     Edits,
     Tags,
 }
@@ -36,11 +38,13 @@ pub struct InspectorState {
     pub tag: String,
     pub goals: GoalsState,
     pub charts: ChartCounts,
+    pub probe: ProbeField,
 }
 
 impl InspectorState {
     /// Asks for what is on show; call it every frame.
     pub fn update(&mut self, session: &Session, wake: &Wake) {
+        self.probe.pointed = None;
         if self.page == Page::Charts {
             self.charts.update(session, wake);
         }
@@ -75,6 +79,12 @@ pub fn show(
                 &format!("{} {}", icons::ARROW_LEFT, format::plural(found.total, "hit", "hits")),
             )
             .clicked()
+        {
+            wishes.push(Command::Focus(None));
+        } else if session.search().is_none()
+            && state.page == Page::Probe
+            && session.probe().is_some()
+            && widgets::small_link(ui, &format!("{} Your text", icons::ARROW_LEFT)).clicked()
         {
             wishes.push(Command::Focus(None));
         }

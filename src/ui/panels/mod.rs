@@ -14,6 +14,7 @@ pub mod inspector;
 pub mod overview;
 pub mod parameters;
 pub mod pipeline;
+pub mod probe;
 pub mod search;
 pub mod selection;
 pub mod table;
