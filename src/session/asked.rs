@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::space::Space;
 use super::{
-    Coloured, Colouring, GoalState, Import, LiveRound, Notice, SearchState, Session, SpecialAnswer, Step,
-    StepState, StepStatus, Study,
+    Coloured, Colouring, GoalState, Import, LiveRound, Notice, ProbeState, QueryPlace, SearchState, Session,
+    SpecialAnswer, Step, StepState, StepStatus, Study,
 };
 use crate::data::{
     Clusters, Corpus, Edits, Filter, Goals, Key, Knn, Layout, MapQuality, Mask, Matrix, Names,
@@ -244,6 +244,16 @@ impl Session {
     /// Whether an answer to a search is still being found.
     pub fn is_searching(&self) -> bool {
         self.space.as_ref().is_some_and(Space::is_searching)
+    }
+
+    /// The text that is tried, and what came of it; `None` while none is.
+    pub fn probe(&self) -> Option<ProbeState<'_>> {
+        self.space.as_ref()?.probe_state(&self.params)
+    }
+
+    /// Where on the map the present search by meaning lies, once it is known.
+    pub fn query_place(&self) -> Option<&QueryPlace> {
+        self.space.as_ref()?.query_place()
     }
 
     /// The documents by the kept search that finds them, the first of several.

@@ -60,6 +60,8 @@ pub enum Command {
     BackToAll,
     /// Look at the passages of all documents as a space of their own.
     SplitIntoPassages,
+    /// Try a text: where it would lie on the map, and what its words do; or try none.
+    Probe(Option<String>),
     /// Say what is special about the selection, against the others that the filter keeps.
     FindSpecial,
     /// Find copies among the documents.

@@ -28,7 +28,9 @@ use std::time::{Duration, Instant};
 
 pub use command::Command;
 pub use exporting::{DocumentSources, DocumentsExport};
-pub use space::{Answer, Coloured, Found, GoalState, LiveRound, SearchState, SpecialAnswer};
+pub use space::{
+    Answer, Coloured, Found, GoalState, LiveRound, ProbeState, QueryPlace, SearchState, SpecialAnswer, Tried,
+};
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState,
     StepStatus, Study,
@@ -409,6 +411,7 @@ impl Session {
             Command::OnlyThese(documents) => self.enter(documents),
             Command::BackToAll => self.go_out(),
             Command::SplitIntoPassages => self.enter_passages(),
+            Command::Probe(text) => self.space.iter_mut().for_each(|space| space.set_probe(text.clone())),
             Command::FindSpecial => self.space.iter_mut().for_each(Space::ask_special),
             Command::FindCopies => self.space.iter_mut().for_each(Space::ask_copies),
             Command::FindOutliers => self.space.iter_mut().for_each(Space::ask_outliers),
@@ -473,6 +476,7 @@ impl Session {
         let tools = self.tools();
         let Some(space) = &mut self.space else { return };
         space.search(&self.params, &tools, self.embedder.as_ref());
+        space.probe(&self.params, &tools, self.embedder.as_ref());
         space.filter(&tools.wake);
         let (notices, news) = space.poll(&mut self.embedder);
         let mapped = space.take_first_map();

@@ -244,6 +244,14 @@ pub fn documents_of(clusters: &Clusters, label: u32) -> Vec<u32> {
     (0u32..).zip(&clusters.labels).filter(|(_, other)| **other == label).map(|(i, _)| i).collect()
 }
 
+/// How many of a document's true neighbours lie near it on the map, in a sentence; `None` until the map is measured.
+pub fn kept_near(session: &Session, document: u32) -> Option<String> {
+    let quality = session.quality()?;
+    let kept = *quality.kept.get(document as usize)?;
+    let n = (kept * quality.k as f32).round() as usize;
+    Some(format!("The map keeps {n} of its {} nearest near it.", quality.k))
+}
+
 /// The label of a document's cluster.
 pub fn cluster_of(session: &Session, document: u32) -> Option<u32> {
     let label = *session.clusters()?.labels.get(document as usize)?;

@@ -65,6 +65,9 @@ pub fn show(ui: &mut Ui, session: &Session, document: u32, colour: Option<u32>, 
     for (column, cell) in shown {
         widgets::caption(ui, format!("{}: {}", column.name, format::one_line(&cell, VALUE)));
     }
+    if let Some(kept) = facts::kept_near(session, document) {
+        widgets::caption(ui, kept);
+    }
     if stack > 1 {
         widgets::caption(ui, format!("×{} at the same place; click to list them", format::count(stack)));
     }

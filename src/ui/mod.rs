@@ -42,6 +42,7 @@ pub mod panels;
 pub mod panes;
 pub mod pictures;
 mod pins;
+mod place_marks;
 pub mod problem_report;
 pub mod problem_sheet;
 pub mod recent_files;

@@ -7,6 +7,7 @@ mod editing;
 mod filtering;
 mod goals;
 mod look;
+mod probing;
 mod searching;
 mod status;
 mod steps;
@@ -33,6 +34,8 @@ use editing::ShownNames;
 use filtering::Filtering;
 pub use goals::{Answer, GoalState, LiveRound};
 use goals::{AskedKeys, GoalWorks};
+use probing::Probing;
+pub use probing::{ProbeState, QueryPlace, Tried};
 use searching::Searching;
 pub use searching::{Coloured, Found, SearchState};
 use steps::model;
@@ -104,6 +107,7 @@ pub(super) struct Space {
     edited_names: Cell<Arc<Names>>,
     filtering: Filtering,
     searching: Searching,
+    probing: Probing,
     studies: Studies,
     goal_work: GoalWorks,
     asked_keys: AskedKeys,
@@ -160,6 +164,7 @@ impl Space {
             edited_names: Cell::remembering(EARLIER),
             filtering: Filtering::default(),
             searching: Searching::default(),
+            probing: Probing::default(),
             studies: Studies::default(),
             goal_work: GoalWorks::new(),
             asked_keys: AskedKeys::default(),

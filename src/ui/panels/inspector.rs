@@ -15,6 +15,7 @@ use super::cluster_card::TitleEdit;
 use super::goals::GoalsState;
 use super::outliers::OutliersState;
 use super::overview::Chosen;
+use super::probe::ProbeField;
 use super::{cluster_card, document, goals, overview, search};
 
 /// What the overview lists.
@@ -28,6 +29,7 @@ pub enum Page {
     Special,
     Copies,
     Outliers,
+    Probe,
     Edits,
     Tags,
 }
@@ -44,6 +46,7 @@ pub struct InspectorState {
     pub charts: ChartCounts,
     pub copies: CopiesState,
     pub outliers: OutliersState,
+    pub probe: ProbeField,
 }
 
 impl InspectorState {
@@ -54,6 +57,9 @@ impl InspectorState {
             Page::Copies => self.copies.update(session, wake),
             Page::Outliers => self.outliers.update(session, wake),
             Page::Clusters | Page::Edits | Page::Tags => {}
+        self.probe.pointed = None;
+        if self.page == Page::Charts {
+            self.charts.update(session, wake);
         }
     }
 }
@@ -86,6 +92,12 @@ pub fn show(
                 &format!("{} {}", icons::ARROW_LEFT, format::plural(found.total, "hit", "hits")),
             )
             .clicked()
+        {
+            wishes.push(Command::Focus(None));
+        } else if session.search().is_none()
+            && state.page == Page::Probe
+            && session.probe().is_some()
+            && widgets::small_link(ui, &format!("{} Your text", icons::ARROW_LEFT)).clicked()
         {
             wishes.push(Command::Focus(None));
         }

@@ -16,6 +16,7 @@ pub mod outliers;
 pub mod overview;
 pub mod parameters;
 pub mod pipeline;
+pub mod probe;
 pub mod search;
 pub mod selection;
 pub mod special;

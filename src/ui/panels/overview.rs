@@ -17,7 +17,7 @@ use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
 
 use super::inspector::{InspectorState, Page};
-use super::{chart_page, copies, edits, outliers, selection, special};
+use super::{chart_page, copies, edits, outliers, probe, selection, special};
 
 /// Clusters that were chosen together, to be merged.
 #[derive(Default)]
@@ -78,6 +78,7 @@ pub fn show(
         Page::Special => special::show(ui, session, corpus, wishes),
         Page::Copies => copies::show(ui, session, corpus, &mut state.copies, wishes),
         Page::Outliers => outliers::show(ui, session, corpus, &mut state.outliers, wishes),
+        Page::Probe => probe::show(ui, session, corpus, &mut state.probe, wishes),
         Page::Edits => edits::show(ui, session, facts, wishes),
         Page::Tags => tag_list(ui, session, wishes),
     }
@@ -103,6 +104,7 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
             (Page::Special, "Special".to_owned(), true),
             (Page::Copies, "Copies".to_owned(), true),
             (Page::Outliers, "Outliers".to_owned(), true),
+            (Page::Probe, "Probe".to_owned(), true),
             (Page::Edits, by_hand, edits > 0),
             (Page::Tags, format!("Tags {tags}"), tags > 0),
         ];
