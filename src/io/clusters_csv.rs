@@ -35,7 +35,7 @@ pub fn write(
     ctx: &Ctx,
 ) -> Result<(), FileError> {
     let Options { raw, edits, goals } = options;
-    let columns = columns(Sources { corpus, layout, clusters, names, goals, edits });
+    let columns = columns(Sources { corpus, layout, clusters, names, goals, topics: None, edits });
     ctx.progress.begin("Writing clusters.csv", "documents", corpus.len() as u64, 0);
     write_rows(path, &columns, Rows { listed: None, all: corpus.len() }, raw, ctx)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::space::Space;
 use super::{
-    Coloured, Colouring, GoalState, Import, LiveRound, Notice, SearchState, Session, SpecialAnswer, Step,
+    ClassesState, Coloured, Colouring, GoalState, Import, LiveRound, Notice, SearchState, Session, SpecialAnswer, Step,
     StepState, StepStatus, Study,
 };
 use crate::data::{
@@ -268,6 +268,11 @@ impl Session {
     /// How far documents lie from others, once the map was coloured by it.
     pub fn outliers(&self) -> Option<&Arc<Outliers>> {
         self.space.as_ref()?.outliers()
+    }
+
+    /// The topics described by keywords, and the classes that they give.
+    pub fn classes(&self) -> Option<ClassesState<'_>> {
+        Some(self.space.as_ref()?.classes_state(&self.params))
     }
 
     pub fn colouring(&self) -> Option<&Colouring> {

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::data::{Clusters, Corpus, Edits, Goals, Layout, Names};
-use crate::io::document_columns::Sources;
+use crate::io::document_columns::{Sources, TopicCells};
 use crate::io::documents_file::{self, DocumentsFormat};
 use crate::job::Snapshot;
 
-use super::{Session, Severity};
+use super::{Classified, Session, Severity};
 
 /// Which documents are written, and how.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +28,7 @@ pub struct DocumentSources {
     clusters: Option<Arc<Clusters>>,
     names: Option<Arc<Names>>,
     goals: Option<Arc<Goals>>,
+    topics: Option<Arc<Classified>>,
     edits: Arc<Edits>,
 }
 
@@ -35,6 +36,7 @@ impl DocumentSources {
     /// What is open, with the explanations of `goal`; `None` where nothing is.
     pub fn of(session: &Session, goal: Option<u32>) -> Option<Self> {
         let space = session.space.as_ref()?;
+        let classes = space.classes_state(&session.params);
         let answer = goal.and_then(|id| space.goal(id)?.answer.cloned());
         Some(Self {
             corpus: space.corpus.clone(),
@@ -42,6 +44,7 @@ impl DocumentSources {
             clusters: space.clusters().cloned(),
             names: space.names().cloned(),
             goals: answer.map(|answer| answer.goals().clone()),
+            topics: classes.classified.filter(|_| classes.fresh).cloned(),
             edits: space.edits.clone(),
         })
     }
@@ -53,6 +56,11 @@ impl DocumentSources {
             clusters: self.clusters.as_deref(),
             names: self.names.as_deref(),
             goals: self.goals.as_deref(),
+            topics: self.topics.as_deref().map(|topics| TopicCells {
+                clusters: &topics.clusters,
+                names: &topics.names,
+                scores: &topics.scores,
+            }),
             edits: Some(&self.edits),
         }
     }

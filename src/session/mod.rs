@@ -27,7 +27,9 @@ use std::time::{Duration, Instant};
 
 pub use command::Command;
 pub use exporting::{DocumentSources, DocumentsExport};
-pub use space::{Answer, Coloured, Found, GoalState, LiveRound, SearchState, SpecialAnswer};
+pub use space::{
+    Answer, ClassesState, Classified, Coloured, Found, GoalState, LiveRound, Matched, SearchState, SpecialAnswer,
+};
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState,
     StepStatus, Study,
@@ -383,6 +385,8 @@ impl Session {
             | Command::KeepFilter(_)
             | Command::ForgetFilter(_)
             | Command::ToggleQuery(_)
+            | Command::SetTopics(_)
+            | Command::ClearTopics
             | Command::Pin { .. }
             | Command::Unpin(_) => {
                 if let (Some(space), Command::Pin { held, .. }) = (&mut self.space, &command) {
@@ -393,6 +397,9 @@ impl Session {
                 {
                     space.edits = Arc::new(edits);
                     space.meet_goals(&command);
+                    if space.meet_topics(&command) {
+                        self.changed = Some(Instant::now());
+                    }
                 }
             }
             Command::FinishGoal(id) => self.space.iter().for_each(|space| space.finish_goal(id)),
@@ -400,6 +407,7 @@ impl Session {
             Command::TryGoal(id) => self.space.iter_mut().for_each(|space| space.try_goal(id)),
             Command::FindSpecial => self.space.iter_mut().for_each(Space::ask_special),
             Command::FindCopies => self.space.iter_mut().for_each(Space::ask_copies),
+            Command::ClassifyByTopics => self.space.iter_mut().for_each(Space::ask_topics),
             Command::StopStudy(study) => self.space.iter().for_each(|space| space.stop_study(study)),
             Command::TryStudy(study) => self.space.iter_mut().for_each(|space| space.try_study(study)),
             Command::MoveCache(folder) => self.move_cache(folder),

@@ -29,6 +29,7 @@ impl Values {
             clusters: Some(&self.clusters),
             names: Some(&self.names),
             goals: None,
+            topics: None,
             edits: Some(&self.edits),
         }
     }

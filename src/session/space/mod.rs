@@ -3,6 +3,7 @@
 //! Every step has a *request*: a hash of its inputs' keys and its parameters. A step whose value was made for
 //! another request is stale and starts again; nothing else does.
 
+mod classing;
 mod editing;
 mod filtering;
 mod goals;
@@ -28,6 +29,8 @@ use crate::stage::{self, ClusterMethod, MapMethod, MapParams, Params};
 use super::cell::{Cell, News};
 use super::{Colouring, Notice, NoticeAction, Severity, Step};
 
+use classing::Classing;
+pub use classing::{ClassesState, Classified, Matched};
 pub(super) use editing::Grouped;
 use editing::ShownNames;
 use filtering::Filtering;
@@ -105,6 +108,7 @@ pub(super) struct Space {
     filtering: Filtering,
     searching: Searching,
     studies: Studies,
+    classing: Classing,
     goal_work: GoalWorks,
     asked_keys: AskedKeys,
     /// What was to be done to explanations and could not.
@@ -159,6 +163,7 @@ impl Space {
             filtering: Filtering::default(),
             searching: Searching::default(),
             studies: Studies::default(),
+            classing: Classing::default(),
             goal_work: GoalWorks::new(),
             asked_keys: AskedKeys::default(),
             withdrawn: None,
@@ -331,6 +336,7 @@ impl Space {
         look(told(self.edited_names.poll(), Step::Names));
         self.poll_searches(embedder);
         self.poll_studies(&mut notices);
+        self.poll_classing(embedder);
         made |= self.poll_goals(embedder, &mut notices);
         self.renew_names();
         (notices, made)

@@ -12,6 +12,7 @@ use crate::ui::{format, icons, widgets};
 
 use super::cluster_card::TitleEdit;
 use super::goals::GoalsState;
+use super::keyword_topics::TopicsPage;
 use super::overview::Chosen;
 use super::{cluster_card, document, goals, overview, search};
 
@@ -22,6 +23,7 @@ pub enum Page {
     #[default]
     Clusters,
     Charts,
+    Topics,
     Edits,
     Tags,
 }
@@ -36,6 +38,7 @@ pub struct InspectorState {
     pub tag: String,
     pub goals: GoalsState,
     pub charts: ChartCounts,
+    pub topics: TopicsPage,
 }
 
 impl InspectorState {

@@ -11,6 +11,7 @@ pub mod explanations;
 pub mod filters;
 pub mod goals;
 pub mod inspector;
+pub mod keyword_topics;
 pub mod overview;
 pub mod parameters;
 pub mod pipeline;

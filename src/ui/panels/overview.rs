@@ -17,7 +17,7 @@ use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
 
 use super::inspector::{InspectorState, Page};
-use super::{chart_page, edits, selection};
+use super::{chart_page, edits, keyword_topics, selection};
 
 /// Clusters that were chosen together, to be merged.
 #[derive(Default)]
@@ -75,6 +75,7 @@ pub fn show(
     match state.page {
         Page::Clusters => clusters(ui, session, facts, colour, &mut state.chosen, wishes),
         Page::Charts => chart_page::show(ui, session, corpus, &mut state.charts, wishes),
+        Page::Topics => keyword_topics::show(ui, session, corpus, facts, &mut state.topics, wishes),
         Page::Edits => edits::show(ui, session, facts, wishes),
         Page::Tags => tag_list(ui, session, wishes),
     }
@@ -96,6 +97,7 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
         let all = [
             (Page::Clusters, format!("Clusters {}", format::len(session.cluster_count())), true),
             (Page::Charts, "Charts".to_owned(), true),
+            (Page::Topics, "Topics".to_owned(), true),
             (Page::Edits, by_hand, edits > 0),
             (Page::Tags, format!("Tags {tags}"), tags > 0),
         ];
