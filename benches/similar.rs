@@ -37,7 +37,7 @@ use semascope::math::local_outlier::OUTLIER;
 use semascope::math::neighbours::NeighbourParams;
 use semascope::math::random::Random;
 use semascope::model::DevicePreference;
-use semascope::stage::keyword_topics::{self, KeywordTopic};
+use semascope::stage::keyword_topics;
 use semascope::stage::special::{self, SpecialParams};
 use semascope::stage::{Computers, Params, Tools, duplicates, embed, neighbours, open, outliers};
 

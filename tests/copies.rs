@@ -49,7 +49,10 @@ fn corpus(folder: &Path) -> Vec<PathBuf> {
             Some(planted) => csv.push_str(&format!("{},planted\n", PLANTED[planted])),
             None => {
                 let (a, b) = (words[i % 10], words[i / 10]);
-                csv.push_str(&format!("{a} {b} {a} tells of {} and the {b} {a} {b},kind {group}\n", SUBJECTS[group]));
+                csv.push_str(&format!(
+                    "{a} {b} {a} tells of {} and the {b} {a} {b},kind {group}\n",
+                    SUBJECTS[group]
+                ));
             }
         }
         let turn = 0.7 * i as f32;
@@ -145,11 +148,7 @@ fn planted_copies_are_found_grouped_and_one_of_each_is_exported() {
     let shown: Vec<u32> = kept.documents().collect();
     wait_for(&mut window, "Filter: not copies beyond one of each");
     let path = home.path().join("one_of_each.csv");
-    let export = DocumentsExport {
-        format: DocumentsFormat::Csv,
-        documents: Some(shown.into()),
-        goal: None,
-    };
+    let export = DocumentsExport { format: DocumentsFormat::Csv, documents: Some(shown.into()), goal: None };
     window.state_mut().wish(Command::ExportDocuments(Box::new(export), path.clone()));
     wait(&mut window, "the export", |_| path.exists());
     let text = std::fs::read_to_string(&path).unwrap();

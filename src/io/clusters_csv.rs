@@ -37,7 +37,8 @@ pub fn write(
     ctx: &Ctx,
 ) -> Result<(), FileError> {
     let Options { raw, edits, goals, outliers } = options;
-    let columns = columns(Sources { corpus, layout, clusters, names, goals, outliers, edits });
+    let sources = Sources { corpus, layout, clusters, names, goals, outliers, topics: None, edits };
+    let columns = columns(sources);
     ctx.progress.begin("Writing clusters.csv", "documents", corpus.len() as u64, 0);
     write_rows(path, &columns, Rows { listed: None, all: corpus.len() }, raw, ctx)
 }

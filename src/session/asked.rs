@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::space::Space;
 use super::{
-    Coloured, Colouring, GoalState, Import, LiveRound, Notice, ProbeState, QueryPlace, SearchState, Session,
-    SpecialAnswer, Step, StepState, StepStatus, Study,
+    ClassesState, Coloured, Colouring, GoalState, Import, LiveRound, Notice, ProbeState, QueryPlace,
+    SearchState, Session, SpecialAnswer, Step, StepState, StepStatus, Study,
 };
 use crate::data::{
     Clusters, Corpus, Edits, Filter, Goals, Key, Knn, Layout, MapQuality, Mask, Matrix, Names,
@@ -284,6 +284,11 @@ impl Session {
     /// How far documents lie from others, once that was asked for.
     pub fn outliers(&self) -> Option<&Arc<Outliers>> {
         self.space.as_ref()?.outliers()
+    }
+
+    /// The topics described by keywords, and the classes that they give.
+    pub fn classes(&self) -> Option<ClassesState<'_>> {
+        Some(self.space.as_ref()?.classes_state(&self.params))
     }
 
     pub fn colouring(&self) -> Option<&Colouring> {

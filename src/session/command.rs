@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::data::{ColumnKind, Combine, Filter, GoalDeed, GoalParams, Key, Query, Standing};
+use crate::data::{ColumnKind, Combine, Filter, GoalDeed, GoalParams, Key, KeywordTopics, Query, Standing};
 use crate::io::read::ReadOptions;
 use crate::stage::Params;
 use crate::stage::append::Duplicates;
@@ -78,6 +78,12 @@ pub enum Command {
     ForgetFilter(String),
     /// Keep a search as a colour of the map, or forget it.
     ToggleQuery(Query),
+    /// Describe other topics by keywords, or the same in other words.
+    SetTopics(Box<KeywordTopics>),
+    /// Forget all topics that are described by keywords.
+    ClearTopics,
+    /// Classify the documents by them, and colour the map so. From then on the classes follow what is written.
+    ClassifyByTopics,
     /// Colour the map by something else.
     SetColour(ColourBy),
     /// Legend: grey this entry out, or show it again.
@@ -196,6 +202,9 @@ impl Command {
             Self::KeepFilter(_) => ("Keep a filter", false),
             Self::ForgetFilter(_) => ("Forget a filter", false),
             Self::ToggleQuery(_) => ("Keep a search", false),
+            Self::SetTopics(_) => ("Write topics", true),
+            Self::ClearTopics => ("Clear topics", false),
+            Self::ClassifyByTopics => ("Classify by topics", false),
             Self::SetColour(_) => ("Colour the map", false),
             Self::ToggleEntry(_) | Self::SoloEntry(_) | Self::ShowAllEntries => {
                 ("Filter by the legend", false)

@@ -115,6 +115,7 @@ impl Session {
         space.colouring = old.colouring.clone();
         space.take_query(old);
         space.take_probe(old);
+        space.take_topics(old);
         space.focus = old.focus.and_then(|id| grown.rows.carry_row(id));
         self.grounds += 1;
         space.ground = self.grounds;

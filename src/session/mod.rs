@@ -29,7 +29,8 @@ use std::time::{Duration, Instant};
 pub use command::Command;
 pub use exporting::{DocumentSources, DocumentsExport};
 pub use space::{
-    Answer, Coloured, Found, GoalState, LiveRound, ProbeState, QueryPlace, SearchState, SpecialAnswer, Tried,
+    Answer, ClassesState, Classified, Coloured, Found, GoalState, LiveRound, Matched, ProbeState, QueryPlace,
+    SearchState, SpecialAnswer, Tried,
 };
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState,
@@ -393,6 +394,8 @@ impl Session {
             | Command::KeepFilter(_)
             | Command::ForgetFilter(_)
             | Command::ToggleQuery(_)
+            | Command::SetTopics(_)
+            | Command::ClearTopics
             | Command::Pin { .. }
             | Command::Unpin(_) => {
                 if let (Some(space), Command::Pin { held, .. }) = (&mut self.space, &command) {
@@ -403,6 +406,9 @@ impl Session {
                 {
                     space.edits = Arc::new(edits);
                     space.meet_goals(&command);
+                    if space.meet_topics(&command) {
+                        self.changed = Some(Instant::now());
+                    }
                 }
             }
             Command::FinishGoal(id) => self.space.iter().for_each(|space| space.finish_goal(id)),
@@ -415,6 +421,7 @@ impl Session {
             Command::FindSpecial => self.space.iter_mut().for_each(Space::ask_special),
             Command::FindCopies => self.space.iter_mut().for_each(Space::ask_copies),
             Command::FindOutliers => self.space.iter_mut().for_each(Space::ask_outliers),
+            Command::ClassifyByTopics => self.space.iter_mut().for_each(Space::ask_topics),
             Command::StopStudy(study) => self.space.iter().for_each(|space| space.stop_study(study)),
             Command::TryStudy(study) => self.space.iter_mut().for_each(|space| space.try_study(study)),
             Command::MoveCache(folder) => self.move_cache(folder),

@@ -70,11 +70,14 @@ pub enum Study {
     Words,
     /// What searches by meaning need once.
     Meaning,
+    /// Classes by topics that are described by keywords.
+    Topics,
 }
 
 impl Study {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Special, Self::Copies, Self::Outliers, Self::Words, Self::Meaning];
+    pub const ALL: [Self; 6] =
+        [Self::Special, Self::Copies, Self::Outliers, Self::Words, Self::Meaning, Self::Topics];
 }
 
 /// Where a step stands.
@@ -123,6 +126,8 @@ pub enum ColourBy {
     Outliers,
     /// The kept searches that find documents.
     Searches,
+    /// The best of the topics that are described by keywords.
+    KeywordTopic,
     /// One colour for all.
     Nothing,
 }

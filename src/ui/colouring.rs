@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::data::{Clusters, Corpus, DATE_EMPTY, Goals, Names, Typed, UNCLUSTERED};
-use crate::session::{ColourBy, Session};
+use crate::session::{Classified, ColourBy, Session};
 use crate::stage::outliers::Outliers;
 use crate::view::colour::{MapTheme, Packed, pack};
 use crate::view::palette::Palette;
@@ -57,6 +57,7 @@ enum Values {
     Column(Same<Corpus>, usize),
     Kept(Same<Vec<f32>>),
     Outliers(Same<Outliers>),
+    Topics(Same<Classified>),
     Goal(Same<Goals>),
     /// How surely documents satisfy an explanation, by its id.
     Explanation(Same<Goals>, u32),
@@ -106,6 +107,10 @@ impl Inputs {
             ColourBy::Searches => {
                 session.coloured_searches().map_or(plain, |found| labels(&found.clusters, Some(&found.names)))
             }
+            ColourBy::KeywordTopic => match session.classes().and_then(|classes| classes.classified) {
+                Some(classified) => Values::Topics(Same(classified.clone())),
+                None => plain,
+            },
             ColourBy::Column(_) | ColourBy::Nothing => plain,
         };
         Some(Self { values, own: colouring.own_colours, dark })
@@ -129,6 +134,12 @@ impl Inputs {
                     title,
                     &format!("Unclustered, {}", format::percent(clusters.left_out())),
                 )
+            }
+            Values::Topics(Same(classified)) => {
+                let (clusters, names) = (&classified.clusters, &classified.names);
+                let title = |code: u32| names.clusters[code as usize].title.clone();
+                let none = format!("No topic, {}", format::percent(clusters.left_out()));
+                self.categories(theme, Arc::new(clusters.labels.clone()), clusters.count, title, &none)
             }
             Values::Column(Same(corpus), i) => match &corpus.columns[*i].typed {
                 Typed::Text => plain(corpus.len(), theme),

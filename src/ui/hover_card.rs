@@ -13,6 +13,7 @@ use super::icons;
 use super::marking;
 use super::panels::columns::cell_text;
 use super::theme::{SPACE_4, Theme};
+use super::topic_facts;
 use super::widgets::{self, SWATCH};
 
 /// How wide the card is.
@@ -53,6 +54,11 @@ pub fn show(ui: &mut Ui, session: &Session, document: u32, colour: Option<u32>, 
     };
     for (title, score) in goal.into_iter().flat_map(|goal| goal_facts::satisfied(session, goal, document)) {
         widgets::caption(ui, format!("{} {title} · {}", icons::CHECK, format::percent(f64::from(score))));
+    }
+    if session.colouring().is_some_and(|colouring| colouring.by == ColourBy::KeywordTopic)
+        && let Some((title, score)) = topic_facts::of_document(session, document)
+    {
+        widgets::caption(ui, format!("{title} · {score:.2}"));
     }
     let shown = corpus
         .columns

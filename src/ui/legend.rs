@@ -97,6 +97,7 @@ fn waiting(session: &Session) -> &'static str {
         ColourBy::Goal(_) | ColourBy::Explanation(..) => "Explanations are not there yet.",
         ColourBy::Outliers => "Outliers are being found.",
         ColourBy::Searches => "What kept searches find is being looked up.",
+        ColourBy::KeywordTopic => "Write topics on the page Topics.",
         ColourBy::Nothing => "One colour for all.",
     }
 }
@@ -119,6 +120,7 @@ pub(super) fn name_of(session: &Session, by: ColourBy) -> String {
         ColourBy::Explanation(goal, id) => goal_facts::explanation_title(session, goal, id),
         ColourBy::Outliers => "Outliers".into(),
         ColourBy::Searches => "Kept searches".into(),
+        ColourBy::KeywordTopic => "Topics by keywords".into(),
         ColourBy::Kept => "Neighbours kept".into(),
         ColourBy::Nothing => "One colour".into(),
     }
@@ -146,6 +148,9 @@ fn colour_by(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     }
     if session.edits().is_some_and(|edits| !edits.queries.is_empty()) {
         choices.push(ColourBy::Searches);
+    }
+    if session.edits().is_some_and(|edits| !edits.keyword_topics.is_empty()) {
+        choices.push(ColourBy::KeywordTopic);
     }
     choices.extend([ColourBy::Kept, ColourBy::Outliers, ColourBy::Nothing]);
     ui.name_inputs("Colour by", |ui| {

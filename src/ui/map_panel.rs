@@ -33,6 +33,7 @@ use super::place_marks;
 use super::shortcuts::{ZOOM_STEP, keys_for};
 use super::status_bar;
 use super::theme::{self, SPACE_8, SPACE_12, Theme};
+use super::topic_facts;
 use super::widgets;
 use super::wishes::{Action, Wishes};
 use crate::job::derived::{Derived, Same};
@@ -53,6 +54,8 @@ enum MenuOf {
     Cluster(u32),
     /// A level of the topics, and the topic's label.
     Topic(usize, u32),
+    /// A topic that is described by keywords, by its place.
+    KeywordTopic(u32),
     /// An explanation of a goal: their ids.
     Explanation(u32, u32),
     /// A document's point, and its cluster.
@@ -173,7 +176,9 @@ impl MapPanel {
 
     /// The colour of what the table groups by (see [`facts::Grouping`]), while the map is coloured by that.
     pub fn group_colours(&self, session: &Session) -> impl Fn(u32) -> Option<Color32> + use<> {
-        self.colours_of_labels(session, |by| matches!(by, ColourBy::Cluster | ColourBy::Goal(_)))
+        self.colours_of_labels(session, |by| {
+            matches!(by, ColourBy::Cluster | ColourBy::Goal(_) | ColourBy::KeywordTopic)
+        })
     }
 
     fn colours_of_labels(
@@ -374,6 +379,7 @@ impl MapPanel {
                     NamesOf::Topics => MenuOf::Topic(usize::from(label.level), label.code),
                     NamesOf::Clusters => MenuOf::Cluster(label.code),
                     NamesOf::Goal(goal) => MenuOf::Explanation(goal, label.code),
+                    NamesOf::KeywordTopics => MenuOf::KeywordTopic(label.code),
                 }),
                 None => response.context.map(of_point).or(ground.then_some(MenuOf::Ground)),
             };
@@ -381,6 +387,7 @@ impl MapPanel {
         let Some(menu) = self.menu else { return };
         let open = response.response.context_menu(|ui| match menu {
             MenuOf::Cluster(label) => cluster_menu::show(ui, session, label, &[], wishes),
+            MenuOf::KeywordTopic(topic) => topic_facts::menu(ui, session, topic, wishes),
             MenuOf::Explanation(goal, id) => explanation_menu::show(ui, session, goal, id, wishes),
             MenuOf::Topic(level, code) => cluster_menu::show_topic(ui, session, (level, code), wishes),
             MenuOf::Point(document, cluster) => {

@@ -57,6 +57,7 @@ pub mod tags;
 pub mod theme;
 pub mod thumbnails;
 pub mod top_bar;
+pub mod topic_facts;
 pub mod unfinished;
 pub mod welcome;
 pub mod widgets;

@@ -30,6 +30,7 @@ impl Values {
             names: Some(&self.names),
             goals: None,
             outliers: None,
+            topics: None,
             edits: Some(&self.edits),
         }
     }

@@ -3,6 +3,7 @@
 //! Every step has a *request*: a hash of its inputs' keys and its parameters. A step whose value was made for
 //! another request is stale and starts again; nothing else does.
 
+mod classing;
 mod editing;
 mod filtering;
 mod goals;
@@ -29,6 +30,8 @@ use crate::stage::{self, ClusterMethod, MapMethod, MapParams, Params};
 use super::cell::{Cell, News};
 use super::{Colouring, Notice, NoticeAction, Severity, Step};
 
+use classing::Classing;
+pub use classing::{ClassesState, Classified, Matched};
 pub(super) use editing::Grouped;
 use editing::ShownNames;
 use filtering::Filtering;
@@ -109,6 +112,7 @@ pub(super) struct Space {
     searching: Searching,
     probing: Probing,
     studies: Studies,
+    classing: Classing,
     goal_work: GoalWorks,
     asked_keys: AskedKeys,
     /// What was to be done to explanations and could not.
@@ -166,6 +170,7 @@ impl Space {
             searching: Searching::default(),
             probing: Probing::default(),
             studies: Studies::default(),
+            classing: Classing::default(),
             goal_work: GoalWorks::new(),
             asked_keys: AskedKeys::default(),
             withdrawn: None,
@@ -339,6 +344,7 @@ impl Space {
         look(told(self.edited_names.poll(), Step::Names));
         self.poll_searches(embedder);
         self.poll_studies(&mut notices);
+        self.poll_classing(embedder);
         made |= self.poll_goals(embedder, &mut notices);
         self.renew_names();
         (notices, made)

@@ -56,6 +56,7 @@ impl Space {
             Study::Outliers => self.outliers_request(params).filter(|_| self.is_asked(study)),
             Study::Words => self.index_request(),
             Study::Meaning => self.meaning_request(params),
+            Study::Topics => self.classing_request(params),
         }
     }
 
@@ -137,6 +138,7 @@ impl Space {
             Study::Copies => self.studies.copies.state(request),
             Study::Outliers => self.studies.outliers.state(request),
             Study::Words | Study::Meaning => self.searches_state(study, request),
+            Study::Topics => self.classing_state(request),
         }
     }
 
@@ -147,6 +149,7 @@ impl Space {
             Study::Copies => self.studies.copies.stop(),
             Study::Outliers => self.studies.outliers.stop(),
             Study::Words | Study::Meaning => self.stop_preparing(study),
+            Study::Topics => self.stop_classing(),
         }
     }
 
@@ -157,6 +160,7 @@ impl Space {
             Study::Copies => self.studies.copies.forget_end(),
             Study::Outliers => self.studies.outliers.forget_end(),
             Study::Words | Study::Meaning => self.prepare_again(study),
+            Study::Topics => self.class_again(),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::ui::{format, icons, widgets};
 
 use super::cluster_card::TitleEdit;
 use super::goals::GoalsState;
+use super::keyword_topics::TopicsPage;
 use super::outliers::OutliersState;
 use super::overview::Chosen;
 use super::probe::ProbeField;
@@ -30,6 +31,7 @@ pub enum Page {
     Copies,
     Outliers,
     Probe,
+    Topics,
     Edits,
     Tags,
 }
@@ -47,19 +49,18 @@ pub struct InspectorState {
     pub copies: CopiesState,
     pub outliers: OutliersState,
     pub probe: ProbeField,
+    pub topics: TopicsPage,
 }
 
 impl InspectorState {
     /// Asks for what is on show; call it every frame.
     pub fn update(&mut self, session: &Session, wake: &Wake) {
+        self.probe.pointed = None;
         match self.page {
             Page::Charts => self.charts.update(session, wake),
             Page::Copies => self.copies.update(session, wake),
             Page::Outliers => self.outliers.update(session, wake),
-            Page::Clusters | Page::Edits | Page::Tags => {}
-        self.probe.pointed = None;
-        if self.page == Page::Charts {
-            self.charts.update(session, wake);
+            Page::Clusters | Page::Special | Page::Probe | Page::Topics | Page::Edits | Page::Tags => {}
         }
     }
 }

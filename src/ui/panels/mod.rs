@@ -12,6 +12,7 @@ pub mod explanations;
 pub mod filters;
 pub mod goals;
 pub mod inspector;
+pub mod keyword_topics;
 pub mod outliers;
 pub mod overview;
 pub mod parameters;

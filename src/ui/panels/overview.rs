@@ -17,7 +17,7 @@ use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
 
 use super::inspector::{InspectorState, Page};
-use super::{chart_page, copies, edits, outliers, probe, selection, special};
+use super::{chart_page, copies, edits, keyword_topics, outliers, probe, selection, special};
 
 /// Clusters that were chosen together, to be merged.
 #[derive(Default)]
@@ -79,6 +79,7 @@ pub fn show(
         Page::Copies => copies::show(ui, session, corpus, &mut state.copies, wishes),
         Page::Outliers => outliers::show(ui, session, corpus, &mut state.outliers, wishes),
         Page::Probe => probe::show(ui, session, corpus, &mut state.probe, wishes),
+        Page::Topics => keyword_topics::show(ui, session, corpus, facts, &mut state.topics, wishes),
         Page::Edits => edits::show(ui, session, facts, wishes),
         Page::Tags => tag_list(ui, session, wishes),
     }
@@ -105,6 +106,7 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
             (Page::Copies, "Copies".to_owned(), true),
             (Page::Outliers, "Outliers".to_owned(), true),
             (Page::Probe, "Probe".to_owned(), true),
+            (Page::Topics, "Topics".to_owned(), true),
             (Page::Edits, by_hand, edits > 0),
             (Page::Tags, format!("Tags {tags}"), tags > 0),
         ];
