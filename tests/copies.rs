@@ -21,26 +21,24 @@ use windows::{Window, click, rest, session, wait, wait_for};
 
 /// Stories in groups of like vectors, then the planted ones.
 const STORIES: usize = 100;
-const SUBJECTS: [&str; 4] = [
-    "the boat that went down the river in spring",
-    "bread from the oven of a baker in town",
-    "stars of a galaxy that nobody has seen before",
-    "rates of interest at the bank on the corner",
+const SUBJECTS: [&str; 4] = ["river", "oven", "galaxy", "interest"];
+const WORDS: [&str; 16] = [
+    "amber", "birch", "copper", "dune", "ember", "fjord", "grove", "hazel", "indigo", "jade", "kelp",
+    "lichen", "moss", "nettle", "onyx", "pebble",
 ];
-/// Two exact copies, one with another word, one that stands apart.
+/// Two exact copies and one with another word; one with a word more.
 const PLANTED: [&str; 5] = [
     "How do I repair an old violin that fell from the table?",
     "how do I repair an old violin that fell from the table",
     "How do I repair an old violin that fell from the shelf?",
-    "Nobody ever eats soup on Sundays",
     "Nobody eats soup on Sundays",
+    "Nobody ever eats soup on Sundays",
 ];
 const ALL: usize = STORIES + PLANTED.len();
 /// A story whose vector points elsewhere.
 const APART: u32 = 17;
 
 fn corpus(folder: &Path) -> Vec<PathBuf> {
-    let words = ["amber", "birch", "copper", "dune", "ember", "fjord", "grove", "hazel", "indigo", "jade"];
     let mut csv = String::from("text,kind\n");
     let mut vectors = Vec::new();
     for i in 0..ALL {
@@ -48,8 +46,11 @@ fn corpus(folder: &Path) -> Vec<PathBuf> {
         match i.checked_sub(STORIES) {
             Some(planted) => csv.push_str(&format!("{},planted\n", PLANTED[planted])),
             None => {
-                let (a, b) = (words[i % 10], words[i / 10]);
-                csv.push_str(&format!("{a} {b} {a} tells of {} and the {b} {a} {b},kind {group}\n", SUBJECTS[group]));
+                // Words in an order of their own, so that no two stories are alike.
+                let word =
+                    |at: usize| WORDS[(i + 1) * (at * at + 7 * at + 3) * 2_654_435_761 % (1 << 32) >> 28];
+                let words = [0, 1, 2, 3, 4, 5].map(word).join(" ");
+                csv.push_str(&format!("{words} {}, kind {group}\n", SUBJECTS[group]).replace(", ", ","));
             }
         }
         let turn = 0.7 * i as f32;
@@ -73,10 +74,11 @@ fn pictures() -> Option<PathBuf> {
     Some(folder)
 }
 
-fn opened(folder: &Path, theme: egui::Theme) -> Window {
+fn workspace(folder: &Path) -> Window {
     let cache = Cache::open(Some(folder.join("cache"))).unwrap();
     let home = Home::at(folder.join("data"));
-    let builder = Harness::builder().with_size([1440.0, 960.0]).with_max_steps(64).with_theme(theme);
+    let builder =
+        Harness::builder().with_size([1440.0, 960.0]).with_max_steps(64).with_theme(egui::Theme::Dark);
     let builder = if pictures().is_some() { builder.wgpu() } else { builder };
     let mut window = builder.build_eframe(move |cc| {
         let session = Session::new(Settings::default(), cache, wake(&cc.egui_ctx)).keep_in(home);
@@ -94,14 +96,13 @@ fn opened(folder: &Path, theme: egui::Theme) -> Window {
     window
 }
 
-fn workspace(folder: &Path) -> Window {
-    opened(folder, egui::Theme::Dark)
-}
-
 fn look(window: &mut Window, name: &str) {
     if let Some(folder) = pictures() {
-        window.run_steps(4);
-        window.render().unwrap().save(folder.join(format!("{name}.png"))).unwrap();
+        for theme in [egui::Theme::Light, egui::Theme::Dark] {
+            window.ctx.set_theme(theme);
+            window.run_steps(8);
+            window.render().unwrap().save(folder.join(format!("{name} {theme:?}.png"))).unwrap();
+        }
     }
 }
 
@@ -137,6 +138,11 @@ fn planted_copies_are_found_grouped_and_one_of_each_is_exported() {
     wait_for(&mut window, "1 group, 2 documents, 1 more than one of each");
     click(&mut window, "Nearly alike");
     wait_for(&mut window, "2 groups, 5 documents");
+    // The groups follow the slider.
+    slide(&mut window, 10);
+    wait_for(&mut window, "1 group, 3 documents, 2 more than one of each");
+    slide(&mut window, -10);
+    wait_for(&mut window, "2 groups, 5 documents");
     click(&mut window, "Select the others");
     assert_eq!(session(&window).selection().unwrap().len(), 3);
     click(&mut window, "Show one of each");
@@ -145,11 +151,7 @@ fn planted_copies_are_found_grouped_and_one_of_each_is_exported() {
     let shown: Vec<u32> = kept.documents().collect();
     wait_for(&mut window, "Filter: not copies beyond one of each");
     let path = home.path().join("one_of_each.csv");
-    let export = DocumentsExport {
-        format: DocumentsFormat::Csv,
-        documents: Some(shown.into()),
-        goal: None,
-    };
+    let export = DocumentsExport { format: DocumentsFormat::Csv, documents: Some(shown.into()), goal: None };
     window.state_mut().wish(Command::ExportDocuments(Box::new(export), path.clone()));
     wait(&mut window, "the export", |_| path.exists());
     let text = std::fs::read_to_string(&path).unwrap();
@@ -164,19 +166,6 @@ fn planted_copies_are_found_grouped_and_one_of_each_is_exported() {
 }
 
 #[test]
-fn the_groups_follow_the_slider() {
-    let home = tempfile::tempdir().unwrap();
-    let mut window = workspace(home.path());
-    find_copies(&mut window);
-    slide(&mut window, 20);
-    wait_for(&mut window, "1 group, 2 documents, 1 more than one of each");
-    slide(&mut window, -10);
-    wait_for(&mut window, "1 group, 3 documents, 2 more than one of each");
-    slide(&mut window, -10);
-    wait_for(&mut window, "2 groups, 5 documents, 3 more than one of each");
-}
-
-#[test]
 fn a_group_that_is_opened_is_chosen_on_the_map_and_says_how_alike_its_members_are() {
     let home = tempfile::tempdir().unwrap();
     let mut window = workspace(home.path());
@@ -185,8 +174,8 @@ fn a_group_that_is_opened_is_chosen_on_the_map_and_says_how_alike_its_members_ar
     let of = |planted: std::ops::Range<u32>| planted.map(|i| STORIES as u32 + i).collect::<Vec<_>>();
     assert_eq!(**session(&window).selection().unwrap(), of(0..3));
     wait_for(&mut window, ", same, kept");
-    wait_for(&mut window, "Copy 103: How do I repair an old violin that fell from the shelf?, 9");
-    look(&mut window, "copies dark");
+    wait_for(&mut window, "fell from the shelf?, 9");
+    look(&mut window, "copies");
     click(&mut window, "Copy 103: ");
     assert_eq!(session(&window).focus(), Some(102));
 }
@@ -207,14 +196,17 @@ fn another_choice_of_what_stays_takes_the_place_of_the_one_before_and_minds_othe
     click(&mut window, "Show one of each");
     let first = left_out(&window);
     assert_eq!(first.len(), 1);
-    window.get_by_label("Of each keep").click();
+    window.get_by_role_and_label(egui::accesskit::Role::ComboBox, "Of each keep").click();
     window.run_steps(3);
     click(&mut window, "The longest");
     wait_for(&mut window, "Show one of each");
     click(&mut window, "Show one of each");
     let second = left_out(&window);
     assert_eq!(second.len(), 1);
-    assert!(!second[0].contains(&(STORIES as u32 + 3)), "the longer text stays: {second:?}");
+    assert!(
+        first[0].contains(&(STORIES as u32 + 4)) && !second[0].contains(&(STORIES as u32 + 4)),
+        "the longer text stays: {second:?}"
+    );
 }
 
 #[test]
@@ -232,7 +224,7 @@ fn who_stands_apart_comes_first_is_selected_sorted_and_exported() {
     assert_eq!(session(&window).colouring().unwrap().by, ColourBy::Outliers);
     click(&mut window, "Sort by Outlier");
     wait_for(&mut window, "Sort by Outlier, descending");
-    look(&mut window, "outliers dark");
+    look(&mut window, "outliers");
     slide(&mut window, 30);
     click(&mut window, "Select them");
     let selected = session(&window).selection().unwrap().clone();
@@ -244,23 +236,4 @@ fn who_stands_apart_comes_first_is_selected_sorted_and_exported() {
     let at = lines.headers().unwrap().iter().position(|name| name == "semascope_outlier").unwrap();
     let factors: Vec<f32> = lines.records().map(|row| row.unwrap()[at].parse().unwrap()).collect();
     assert_eq!(factors, outliers.factors);
-}
-
-#[test]
-fn the_pages_read_in_light_too() {
-    let home = tempfile::tempdir().unwrap();
-    let mut window = opened(home.path(), egui::Theme::Light);
-    window.get_by_label("Copies").click();
-    window.run_steps(3);
-    wait_for(&mut window, "Find copies");
-    look(&mut window, "copies unasked light");
-    click(&mut window, "Find copies");
-    click(&mut window, "Group of 3: ");
-    wait_for(&mut window, ", same, kept");
-    look(&mut window, "copies light");
-    window.get_by_label("Outliers").click();
-    window.run_steps(3);
-    click(&mut window, "Find outliers");
-    wait_for(&mut window, "Select the first");
-    look(&mut window, "outliers light");
 }

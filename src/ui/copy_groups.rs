@@ -143,7 +143,10 @@ fn members(
     }
     members.sort_by(|a, b| {
         let centre_last = |member: &Member| member.document != centre;
-        centre_last(a).cmp(&centre_last(b)).then(b.alike.total_cmp(&a.alike)).then(a.document.cmp(&b.document))
+        centre_last(a)
+            .cmp(&centre_last(b))
+            .then(b.alike.total_cmp(&a.alike))
+            .then(a.document.cmp(&b.document))
     });
     members
 }
@@ -331,7 +334,8 @@ mod tests {
     #[test]
     fn a_line_begins_shortly_before_what_differs() {
         let start = "The same words again and again, ".repeat(20);
-        let (text, centre) = (format!("{start}but here are some others"), format!("{start}but here are none"));
+        let (text, centre) =
+            (format!("{start}but here are some others"), format!("{start}but here are none"));
         let member = Member::of(7, 0.9, &text, &centre);
         assert_eq!(&member.line[member.differs.clone()], "some others");
         assert!(member.line.starts_with("… ") && member.line.len() < 80, "{}", member.line);
@@ -353,7 +357,8 @@ mod tests {
         let other = Clause::of(Condition::Tag("read".into()));
         let filter = Filter::default().with(other.clone());
         let one = showing_one_of_each(&filter, &Members::new(vec![1]));
-        let two = showing_one_of_each(&one.with(Clause::of(Condition::Tag("b".into()))), &Members::new(vec![2]));
+        let two =
+            showing_one_of_each(&one.with(Clause::of(Condition::Tag("b".into()))), &Members::new(vec![2]));
         assert_eq!((one.clauses.len(), two.clauses.len()), (2, 3));
         assert_eq!(own_clause(&two), Some((1, &Members::new(vec![2]))));
         assert_eq!(own_clause(&filter), None);

@@ -345,7 +345,15 @@ mod tests {
             report: ReadReport::default(),
         };
         let corpus = Same(Arc::new(corpus));
-        Key { corpus, clusters: None, selection: None, kept: None, outliers: None, by: By::Column(0), direction }
+        Key {
+            corpus,
+            clusters: None,
+            selection: None,
+            kept: None,
+            outliers: None,
+            by: By::Column(0),
+            direction,
+        }
     }
 
     #[test]

@@ -28,7 +28,13 @@ const RULES: f32 = 150.0;
 pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, state: &mut CopiesState, wishes: &mut Wishes) {
     let Some(found) = session.copies() else {
         if session.is_asked(Study::Copies) {
-            study::under_way(ui, session, Study::Copies, "They are sought once the neighbours are there.", wishes);
+            study::under_way(
+                ui,
+                session,
+                Study::Copies,
+                "They are sought once the neighbours are there.",
+                wishes,
+            );
         } else {
             unasked(ui, wishes);
         }
@@ -77,7 +83,8 @@ fn how(ui: &mut Ui, found: &Duplicates, state: &mut CopiesState) {
         ui.spacing_mut().interact_size.y = 20.0;
         ui.spacing_mut().slider_width = (ui.available_width() - 160.0).clamp(24.0, 200.0);
         let percent = |value: f64, _| format!("{:.0}%", 100.0 * value);
-        let read = |text: &str| text.trim_end_matches('%').trim().parse::<f64>().ok().map(|value| value / 100.0);
+        let read =
+            |text: &str| text.trim_end_matches('%').trim().parse::<f64>().ok().map(|value| value / 100.0);
         let (name, slider) = match state.way {
             Way::Exact => return,
             Way::Text => {
@@ -164,12 +171,14 @@ fn head(ui: &mut Ui, session: &Session, grouped: &Grouped, state: &mut CopiesSta
         if select.on_hover_text(choosing::KEYS).clicked() {
             choosing::select(ui, others(), wishes);
         }
-        if ui.button(format!("{}  Tag them…", icons::TAG)).on_hover_text("The others of each group").clicked() {
+        if ui.button(format!("{}  Tag them…", icons::TAG)).on_hover_text("The others of each group").clicked()
+        {
             wishes.act(Action::Ask(Task::Tag(Documents::These(others().into()))));
         }
     });
     if session.kept().is_some() {
-        let text = "Sought among all documents. The one kept of each is one that the filter shows, if any does.";
+        let text =
+            "Sought among all documents. The one kept of each is one that the filter shows, if any does.";
         ui.add(egui::Label::new(RichText::new(text).small().color(Theme::of(ui).muted)).wrap());
     }
     ui.add_space(SPACE_12);

@@ -160,7 +160,8 @@ fn actions(
         });
     });
     ui.horizontal(|ui| {
-        let select = ui.button("Select the first").on_hover_text("Those that stand most apart, whatever the level");
+        let select =
+            ui.button("Select the first").on_hover_text("Those that stand most apart, whatever the level");
         let most = ranked.documents.len().max(1);
         ui.name_inputs("How many of the first", |ui| {
             ui.add(DragValue::new(&mut state.first).range(1..=most));

@@ -308,7 +308,9 @@ fn one(
     });
     if let Some(outliers) = outliers {
         let factor = outliers.factors.get(document as usize).copied().filter(|factor| !factor.is_nan());
-        row.col(|ui| cell(ui, &factor.map_or_else(String::new, |factor| format!("{factor:.2}")), true, false));
+        row.col(|ui| {
+            cell(ui, &factor.map_or_else(String::new, |factor| format!("{factor:.2}")), true, false)
+        });
     }
     if tagged {
         row.col(|ui| cell(ui, &tags::line(session, document), false, false));
