@@ -7,17 +7,17 @@ mod windows;
 use std::path::{Path, PathBuf};
 
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use semascope::data::Condition;
 use semascope::io::cache::Cache;
 use semascope::io::documents_file::DocumentsFormat;
 use semascope::io::npy;
 use semascope::io::settings::Settings;
 use semascope::io::work::Home;
-use semascope::session::{ColourBy, Command, DocumentsExport, Session, Study};
+use semascope::session::{ColourBy, Command, DocumentsExport, Session, Step, StepState, Study};
 use semascope::ui::log::LogBuffer;
 use semascope::ui::{SemascopeApp, wake};
-use windows::{Window, click, rest, session, wait, wait_for};
+use windows::{Window, click, rest, session, wait, wait_for, window_of};
 
 /// Stories in groups of like vectors, then the planted ones.
 const STORIES: usize = 100;
@@ -236,4 +236,30 @@ fn who_stands_apart_comes_first_is_selected_sorted_and_exported() {
     let at = lines.headers().unwrap().iter().position(|name| name == "semascope_outlier").unwrap();
     let factors: Vec<f32> = lines.records().map(|row| row.unwrap()[at].parse().unwrap()).collect();
     assert_eq!(factors, outliers.factors);
+}
+
+#[test]
+fn without_vectors_copies_are_found_by_the_texts_alone_and_the_page_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = window_of([1440.0, 960.0], home.path(), Settings::default());
+    window.state_mut().open(vec![corpus(home.path()).remove(0)]);
+    wait(&mut window, "reading", |window| {
+        session(window).import_sheet().is_some_and(|sheet| sheet.corpus.is_some() && sheet.peek.is_some())
+    });
+    window.state_mut().wish(Command::SetTextColumns(vec![0]));
+    window.state_mut().wish(Command::ConfirmImport);
+    let embed = |window: &Window| session(window).step(Step::Embed).state;
+    wait(&mut window, "embedding", |window| matches!(embed(window), StepState::Running(_)));
+    window.state_mut().wish(Command::Stop(Step::Embed));
+    wait(&mut window, "the stop", |window| embed(window) == StepState::Stopped);
+    window.get_by_label("Outliers").click();
+    window.run_steps(3);
+    window.get_by_label_contains("Find outliers").click();
+    wait_for(&mut window, "They are found once the neighbours are there.");
+    window.get_by_label("Copies").click();
+    window.run_steps(3);
+    window.get_by_label_contains("Find copies").click();
+    wait_for(&mut window, "2 groups, 5 documents, 3 more than one of each");
+    wait_for(&mut window, "By the texts alone");
+    assert!(window.get_by_label("In other words").accesskit_node().is_disabled());
 }
