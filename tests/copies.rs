@@ -7,40 +7,38 @@ mod windows;
 use std::path::{Path, PathBuf};
 
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use semascope::data::Condition;
 use semascope::io::cache::Cache;
 use semascope::io::documents_file::DocumentsFormat;
 use semascope::io::npy;
 use semascope::io::settings::Settings;
 use semascope::io::work::Home;
-use semascope::session::{ColourBy, Command, DocumentsExport, Session, Study};
+use semascope::session::{ColourBy, Command, DocumentsExport, Session, Step, StepState, Study};
 use semascope::ui::log::LogBuffer;
 use semascope::ui::{SemascopeApp, wake};
-use windows::{Window, click, rest, session, wait, wait_for};
+use windows::{Window, click, rest, session, wait, wait_for, window_of};
 
 /// Stories in groups of like vectors, then the planted ones.
 const STORIES: usize = 100;
-const SUBJECTS: [&str; 4] = [
-    "the boat that went down the river in spring",
-    "bread from the oven of a baker in town",
-    "stars of a galaxy that nobody has seen before",
-    "rates of interest at the bank on the corner",
+const SUBJECTS: [&str; 4] = ["river", "oven", "galaxy", "interest"];
+const WORDS: [&str; 16] = [
+    "amber", "birch", "copper", "dune", "ember", "fjord", "grove", "hazel", "indigo", "jade", "kelp",
+    "lichen", "moss", "nettle", "onyx", "pebble",
 ];
-/// Two exact copies, one with another word, one that stands apart.
+/// Two exact copies and one with another word; one with a word more.
 const PLANTED: [&str; 5] = [
     "How do I repair an old violin that fell from the table?",
     "how do I repair an old violin that fell from the table",
     "How do I repair an old violin that fell from the shelf?",
-    "Nobody ever eats soup on Sundays",
     "Nobody eats soup on Sundays",
+    "Nobody ever eats soup on Sundays",
 ];
 const ALL: usize = STORIES + PLANTED.len();
 /// A story whose vector points elsewhere.
 const APART: u32 = 17;
 
 fn corpus(folder: &Path) -> Vec<PathBuf> {
-    let words = ["amber", "birch", "copper", "dune", "ember", "fjord", "grove", "hazel", "indigo", "jade"];
     let mut csv = String::from("text,kind\n");
     let mut vectors = Vec::new();
     for i in 0..ALL {
@@ -53,6 +51,11 @@ fn corpus(folder: &Path) -> Vec<PathBuf> {
                     "{a} {b} {a} tells of {} and the {b} {a} {b},kind {group}\n",
                     SUBJECTS[group]
                 ));
+                // Words in an order of their own, so that no two stories are alike.
+                let word =
+                    |at: usize| WORDS[(i + 1) * (at * at + 7 * at + 3) * 2_654_435_761 % (1 << 32) >> 28];
+                let words = [0, 1, 2, 3, 4, 5].map(word).join(" ");
+                csv.push_str(&format!("{words} {}, kind {group}\n", SUBJECTS[group]).replace(", ", ","));
             }
         }
         let turn = 0.7 * i as f32;
@@ -76,10 +79,11 @@ fn pictures() -> Option<PathBuf> {
     Some(folder)
 }
 
-fn opened(folder: &Path, theme: egui::Theme) -> Window {
+fn workspace(folder: &Path) -> Window {
     let cache = Cache::open(Some(folder.join("cache"))).unwrap();
     let home = Home::at(folder.join("data"));
-    let builder = Harness::builder().with_size([1440.0, 960.0]).with_max_steps(64).with_theme(theme);
+    let builder =
+        Harness::builder().with_size([1440.0, 960.0]).with_max_steps(64).with_theme(egui::Theme::Dark);
     let builder = if pictures().is_some() { builder.wgpu() } else { builder };
     let mut window = builder.build_eframe(move |cc| {
         let session = Session::new(Settings::default(), cache, wake(&cc.egui_ctx)).keep_in(home);
@@ -97,14 +101,13 @@ fn opened(folder: &Path, theme: egui::Theme) -> Window {
     window
 }
 
-fn workspace(folder: &Path) -> Window {
-    opened(folder, egui::Theme::Dark)
-}
-
 fn look(window: &mut Window, name: &str) {
     if let Some(folder) = pictures() {
-        window.run_steps(4);
-        window.render().unwrap().save(folder.join(format!("{name}.png"))).unwrap();
+        for theme in [egui::Theme::Light, egui::Theme::Dark] {
+            window.ctx.set_theme(theme);
+            window.run_steps(8);
+            window.render().unwrap().save(folder.join(format!("{name} {theme:?}.png"))).unwrap();
+        }
     }
 }
 
@@ -140,6 +143,11 @@ fn planted_copies_are_found_grouped_and_one_of_each_is_exported() {
     wait_for(&mut window, "1 group, 2 documents, 1 more than one of each");
     click(&mut window, "Nearly alike");
     wait_for(&mut window, "2 groups, 5 documents");
+    // The groups follow the slider.
+    slide(&mut window, 10);
+    wait_for(&mut window, "1 group, 3 documents, 2 more than one of each");
+    slide(&mut window, -10);
+    wait_for(&mut window, "2 groups, 5 documents");
     click(&mut window, "Select the others");
     assert_eq!(session(&window).selection().unwrap().len(), 3);
     click(&mut window, "Show one of each");
@@ -163,19 +171,6 @@ fn planted_copies_are_found_grouped_and_one_of_each_is_exported() {
 }
 
 #[test]
-fn the_groups_follow_the_slider() {
-    let home = tempfile::tempdir().unwrap();
-    let mut window = workspace(home.path());
-    find_copies(&mut window);
-    slide(&mut window, 20);
-    wait_for(&mut window, "1 group, 2 documents, 1 more than one of each");
-    slide(&mut window, -10);
-    wait_for(&mut window, "1 group, 3 documents, 2 more than one of each");
-    slide(&mut window, -10);
-    wait_for(&mut window, "2 groups, 5 documents, 3 more than one of each");
-}
-
-#[test]
 fn a_group_that_is_opened_is_chosen_on_the_map_and_says_how_alike_its_members_are() {
     let home = tempfile::tempdir().unwrap();
     let mut window = workspace(home.path());
@@ -184,8 +179,8 @@ fn a_group_that_is_opened_is_chosen_on_the_map_and_says_how_alike_its_members_ar
     let of = |planted: std::ops::Range<u32>| planted.map(|i| STORIES as u32 + i).collect::<Vec<_>>();
     assert_eq!(**session(&window).selection().unwrap(), of(0..3));
     wait_for(&mut window, ", same, kept");
-    wait_for(&mut window, "Copy 103: How do I repair an old violin that fell from the shelf?, 9");
-    look(&mut window, "copies dark");
+    wait_for(&mut window, "fell from the shelf?, 9");
+    look(&mut window, "copies");
     click(&mut window, "Copy 103: ");
     assert_eq!(session(&window).focus(), Some(102));
 }
@@ -206,14 +201,17 @@ fn another_choice_of_what_stays_takes_the_place_of_the_one_before_and_minds_othe
     click(&mut window, "Show one of each");
     let first = left_out(&window);
     assert_eq!(first.len(), 1);
-    window.get_by_label("Of each keep").click();
+    window.get_by_role_and_label(egui::accesskit::Role::ComboBox, "Of each keep").click();
     window.run_steps(3);
     click(&mut window, "The longest");
     wait_for(&mut window, "Show one of each");
     click(&mut window, "Show one of each");
     let second = left_out(&window);
     assert_eq!(second.len(), 1);
-    assert!(!second[0].contains(&(STORIES as u32 + 3)), "the longer text stays: {second:?}");
+    assert!(
+        first[0].contains(&(STORIES as u32 + 4)) && !second[0].contains(&(STORIES as u32 + 4)),
+        "the longer text stays: {second:?}"
+    );
 }
 
 #[test]
@@ -231,7 +229,7 @@ fn who_stands_apart_comes_first_is_selected_sorted_and_exported() {
     assert_eq!(session(&window).colouring().unwrap().by, ColourBy::Outliers);
     click(&mut window, "Sort by Outlier");
     wait_for(&mut window, "Sort by Outlier, descending");
-    look(&mut window, "outliers dark");
+    look(&mut window, "outliers");
     slide(&mut window, 30);
     click(&mut window, "Select them");
     let selected = session(&window).selection().unwrap().clone();
@@ -246,20 +244,27 @@ fn who_stands_apart_comes_first_is_selected_sorted_and_exported() {
 }
 
 #[test]
-fn the_pages_read_in_light_too() {
+fn without_vectors_copies_are_found_by_the_texts_alone_and_the_page_says_so() {
     let home = tempfile::tempdir().unwrap();
-    let mut window = opened(home.path(), egui::Theme::Light);
-    window.get_by_label("Copies").click();
-    window.run_steps(3);
-    wait_for(&mut window, "Find copies");
-    look(&mut window, "copies unasked light");
-    click(&mut window, "Find copies");
-    click(&mut window, "Group of 3: ");
-    wait_for(&mut window, ", same, kept");
-    look(&mut window, "copies light");
+    let mut window = window_of([1440.0, 960.0], home.path(), Settings::default());
+    window.state_mut().open(vec![corpus(home.path()).remove(0)]);
+    wait(&mut window, "reading", |window| {
+        session(window).import_sheet().is_some_and(|sheet| sheet.corpus.is_some() && sheet.peek.is_some())
+    });
+    window.state_mut().wish(Command::SetTextColumns(vec![0]));
+    window.state_mut().wish(Command::ConfirmImport);
+    let embed = |window: &Window| session(window).step(Step::Embed).state;
+    wait(&mut window, "embedding", |window| matches!(embed(window), StepState::Running(_)));
+    window.state_mut().wish(Command::Stop(Step::Embed));
+    wait(&mut window, "the stop", |window| embed(window) == StepState::Stopped);
     window.get_by_label("Outliers").click();
     window.run_steps(3);
-    click(&mut window, "Find outliers");
-    wait_for(&mut window, "Select the first");
-    look(&mut window, "outliers light");
+    window.get_by_label_contains("Find outliers").click();
+    wait_for(&mut window, "They are found once the neighbours are there.");
+    window.get_by_label("Copies").click();
+    window.run_steps(3);
+    window.get_by_label_contains("Find copies").click();
+    wait_for(&mut window, "2 groups, 5 documents, 3 more than one of each");
+    wait_for(&mut window, "By the texts alone");
+    assert!(window.get_by_label("In other words").accesskit_node().is_disabled());
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::data::{Clusters, Corpus, DATE_EMPTY, Goals, Names, Typed, UNCLUSTERED};
 use crate::session::{Classified, ColourBy, Session};
+use crate::math::local_outlier::OUTLIER;
+use crate::session::{ColourBy, Session};
 use crate::stage::outliers::Outliers;
 use crate::view::colour::{MapTheme, Packed, pack};
 use crate::view::palette::Palette;
@@ -12,9 +14,6 @@ use crate::view::ramp::{Ramp, RampKind, around_zero, colours_for_numbers, robust
 
 use super::format;
 use crate::job::derived::Same;
-
-/// A local outlier factor up to this is that of a document as close to its neighbours as they are to each other.
-const INLIER: f64 = 1.1;
 
 /// How much of the colour of its second explanation a document has.
 const SECOND: f32 = 0.4;
@@ -175,14 +174,7 @@ impl Inputs {
                     legend: Legend::Ramp { kind: RampKind::Sequential, low, high, missing: 0 },
                 }
             }
-            Values::Outliers(Same(outliers)) => {
-                let values: Vec<f64> = outliers.factors.iter().map(|&factor| f64::from(factor)).collect();
-                let label = |factor: f64| match factor {
-                    factor if factor <= INLIER => "among others".to_owned(),
-                    factor => format!("{} apart", format::number(factor)),
-                };
-                numbers(&values, theme, label)
-            }
+            Values::Outliers(Same(outliers)) => factors(&outliers.factors, theme),
             Values::Kept(Same(kept)) => {
                 let values: Vec<f64> = kept.iter().map(|&share| f64::from(share)).collect();
                 let ramp = Ramp::of(RampKind::Sequential, theme);
@@ -282,10 +274,34 @@ fn numbers(values: &[f64], theme: &MapTheme, label: impl Fn(f64) -> String) -> P
     }
 }
 
+/// Local outlier factors, from that of a document among its like; small differences there do not fill the ramp.
+fn factors(factors: &[f32], theme: &MapTheme) -> Paint {
+    let values: Vec<f64> = factors.iter().map(|&factor| f64::from(factor)).collect();
+    let Some((_, high)) = robust_range(&values) else { return plain(values.len(), theme) };
+    let range = (1.0, high.max(f64::from(OUTLIER)));
+    let missing = values.iter().filter(|value| !value.is_finite()).count();
+    let (low, high) = ("among others".to_owned(), format!("{} apart", format::number(range.1)));
+    let kind = RampKind::Sequential;
+    Paint {
+        colours: Arc::new(colours_for_numbers(&values, range, Ramp::of(kind, theme))),
+        codes: None,
+        legend: Legend::Ramp { kind, low, high, missing },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::{Explanation, GoalView, Key};
+
+    #[test]
+    fn hardly_different_documents_do_not_fill_the_ramp_of_outliers() {
+        let theme = MapTheme::of(true);
+        let near = factors(&[0.99, 1.0, 1.01, f32::NAN], theme);
+        assert_eq!(near.colours[0], near.colours[1]);
+        let Legend::Ramp { low, high, missing, .. } = near.legend else { panic!("a ramp") };
+        assert_eq!((low.as_str(), high.as_str(), missing), ("among others", "1.5 apart", 1));
+    }
 
     fn inputs(labels: Vec<u32>, count: usize, own: &[(u32, [u8; 3])]) -> Inputs {
         let clusters = Clusters {

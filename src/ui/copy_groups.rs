@@ -38,10 +38,12 @@ pub struct Grouped {
     pub surplus: Members,
     /// Documents of groups, ascending, each with the place of its group.
     places: Vec<(u32, u32)>,
+    /// Documents without a text, which are nobody's copies.
+    pub without_text: usize,
 }
 
 impl Grouped {
-    fn of(groups: Groups, keepers: Vec<u32>) -> Self {
+    fn of(groups: Groups, keepers: Vec<u32>, without_text: usize) -> Self {
         let mut places: Vec<(u32, u32)> = (0u32..)
             .zip(&groups.groups)
             .flat_map(|(place, group)| group.iter().map(move |&document| (document, place)))
@@ -49,7 +51,7 @@ impl Grouped {
         places.sort_unstable();
         let stays = |&(document, place): &(u32, u32)| keepers[place as usize] == document;
         let surplus = places.iter().filter(|at| !stays(at)).map(|&(document, _)| document).collect();
-        Self { surplus: Members::new(surplus), groups, keepers, places }
+        Self { surplus: Members::new(surplus), groups, keepers, places, without_text }
     }
 
     /// The place of the group that a document is in.
@@ -93,7 +95,10 @@ impl Member {
     fn of(document: u32, alike: f32, text: &str, centre: &str) -> Self {
         let text = format::one_line(text, usize::MAX);
         let differs = differing(&format::one_line(centre, usize::MAX), &text);
-        let start = marking::start_of_line(&text, differs.start, BEFORE);
+        let start = match differs.is_empty() {
+            true => 0,
+            false => marking::start_of_line(&text, differs.start, BEFORE),
+        };
         let before = if start > 0 { "… " } else { "" };
         let line = format!("{before}{}", format::one_line(&text[start..], SHOWN));
         let moved = |at: usize| (at.saturating_sub(start) + before.len()).min(line.len());
@@ -275,7 +280,7 @@ fn group(key: &GroupsKey, own: Option<&Members>) -> Grouped {
         kept.not().and(&own.not()).not()
     });
     let keepers = keepers(found, &groups, key.keep, shown.as_ref());
-    Grouped::of(groups, keepers)
+    Grouped::of(groups, keepers, found.without_text())
 }
 
 #[cfg(test)]
@@ -301,7 +306,7 @@ mod tests {
         let groups = found.groups_at(Likeness::Text, 0.7);
         let shown = shown.map(|shown| Mask::of_documents(TEXTS.len(), shown));
         let keepers = keepers(&found, &groups, keep, shown.as_ref());
-        Grouped::of(groups, keepers)
+        Grouped::of(groups, keepers, 0)
     }
 
     #[test]
@@ -341,6 +346,8 @@ mod tests {
         assert!(member.line.starts_with("… ") && member.line.len() < 80, "{}", member.line);
         let short = Member::of(7, 1.0, "Soup", "soup");
         assert_eq!((short.line.as_str(), short.differs), ("Soup", 4..4));
+        let same = Member::of(7, 1.0, &text, &text.to_uppercase());
+        assert!(same.line.starts_with("The same words"), "{}", same.line);
     }
 
     #[test]

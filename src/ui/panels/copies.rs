@@ -40,13 +40,14 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, state: &mut CopiesS
         }
         return;
     };
+    study::anew(ui, session, Study::Copies, wishes);
     how(ui, found, state);
     let Some(grouped) = state.grouped().cloned() else {
         widgets::muted(ui, "Grouping…");
         return;
     };
     if grouped.groups.groups.is_empty() {
-        none(ui, found, state);
+        none(ui, &grouped, state);
         return;
     }
     head(ui, session, &grouped, state, wishes);
@@ -107,7 +108,7 @@ fn how(ui: &mut Ui, found: &Duplicates, state: &mut CopiesState) {
     ui.add_space(SPACE_8);
 }
 
-fn none(ui: &mut Ui, found: &Duplicates, state: &CopiesState) {
+fn none(ui: &mut Ui, grouped: &Grouped, state: &CopiesState) {
     let text = match state.way {
         Way::Exact => "No text is there twice.".to_owned(),
         Way::Text => format!(
@@ -119,9 +120,8 @@ fn none(ui: &mut Ui, found: &Duplicates, state: &CopiesState) {
         }
     };
     widgets::muted(ui, text);
-    let without = found.without_text();
-    if without > 0 {
-        let n = format::plural(without, "document has", "documents have");
+    if grouped.without_text > 0 {
+        let n = format::plural(grouped.without_text, "document has", "documents have");
         widgets::caption(ui, format!("{n} no text to compare."));
     }
 }

@@ -81,9 +81,10 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, state: &mut Outlier
                 among its like, more where it stands apart.";
     ui.add(egui::Label::new(RichText::new(text).small().color(Theme::of(ui).muted)).wrap());
     ui.add_space(SPACE_8);
-    let ranked = state.ranked.latest().filter(|_| session.outliers().is_some()).cloned();
+    let asked = session.is_asked(Study::Outliers);
+    let ranked = state.ranked.latest().filter(|_| asked && session.outliers().is_some()).cloned();
     let Some(ranked) = ranked else {
-        if session.is_asked(Study::Outliers) {
+        if asked {
             let waits = "They are found once the neighbours are there.";
             study::under_way(ui, session, Study::Outliers, waits, wishes);
         } else if ui.button(format!("{}  Find outliers", icons::TARGET)).clicked() {
@@ -91,6 +92,7 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, state: &mut Outlier
         }
         return;
     };
+    study::anew(ui, session, Study::Outliers, wishes);
     level(ui, state);
     let apart = ranked.apart(state.level);
     head(ui, session, &ranked, apart, wishes);

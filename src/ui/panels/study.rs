@@ -35,6 +35,21 @@ pub fn under_way(ui: &mut Ui, session: &Session, study: Study, waits: &str, wish
     }
 }
 
+/// Says what becomes of a study that shows what it found before; nothing where that is as new as can be.
+pub fn anew(ui: &mut Ui, session: &Session, study: Study, wishes: &mut Wishes) {
+    match session.study(study) {
+        StepState::Done => {}
+        StepState::Running(_) => drop(widgets::caption(ui, "Being found anew…")),
+        StepState::Waiting | StepState::Stale => {
+            widgets::caption(ui, "By earlier neighbours; found anew once the present ones are there.");
+        }
+        StepState::Failed(_) | StepState::Stopped => {
+            under_way(ui, session, study, "", wishes);
+            widgets::caption(ui, "What was found before shows below.");
+        }
+    }
+}
+
 fn again(ui: &mut Ui, verb: &str, study: Study, wishes: &mut Wishes) {
     if ui.button(verb).clicked() {
         wishes.push(Command::TryStudy(study));
