@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::space::Space;
 use super::{
     Coloured, Colouring, GoalState, Import, LiveRound, Notice, ProbeState, QueryPlace, SearchState, Session,
-    SpecialAnswer, Step, StepState, StepStatus, Study,
+    SpecialAnswer, StabilityAnswer, Step, StepState, StepStatus, Study, TornAndCrowded,
 };
 use crate::data::{
     Clusters, Corpus, Edits, Filter, Goals, Key, Knn, Layout, MapQuality, Mask, Matrix, Names,
@@ -278,6 +278,16 @@ impl Session {
     /// How far documents lie from others, once the map was coloured by it.
     pub fn outliers(&self) -> Option<&Arc<Outliers>> {
         self.space.as_ref()?.outliers()
+    }
+
+    /// Where the present map is torn and crowded, once it was coloured by it.
+    pub fn honesty(&self) -> Option<&Arc<TornAndCrowded>> {
+        self.space.as_ref()?.honesty(&self.params)
+    }
+
+    /// How well the present clusters survive, once that was asked for and is known.
+    pub fn stability(&self) -> Option<&Arc<StabilityAnswer>> {
+        self.space.as_ref()?.stability()
     }
 
     pub fn colouring(&self) -> Option<&Colouring> {

@@ -61,6 +61,8 @@ pub enum Command {
     FindSpecial,
     /// Find copies among the documents.
     FindCopies,
+    /// Find clusters again with other seeds and settings, and hold the present ones against them.
+    FindStability,
     /// Stop a study, or let it begin again.
     StopStudy(Study),
     TryStudy(Study),

@@ -28,7 +28,8 @@ use std::time::{Duration, Instant};
 pub use command::Command;
 pub use exporting::{DocumentSources, DocumentsExport};
 pub use space::{
-    Answer, Coloured, Found, GoalState, LiveRound, ProbeState, QueryPlace, SearchState, SpecialAnswer, Tried,
+    Answer, Coloured, Found, GoalState, LiveRound, ProbeState, QueryPlace, SearchState, SpecialAnswer,
+    StabilityAnswer, TornAndCrowded, Tried,
 };
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState,
@@ -402,6 +403,11 @@ impl Session {
             Command::TryGoal(id) => self.space.iter_mut().for_each(|space| space.try_goal(id)),
             Command::Probe(text) => self.space.iter_mut().for_each(|space| space.set_probe(text.clone())),
             Command::FindSpecial => self.space.iter_mut().for_each(Space::ask_special),
+            Command::FindStability => {
+                if let Some(space) = &mut self.space {
+                    space.ask_stability(&self.params);
+                }
+            }
             Command::FindCopies => self.space.iter_mut().for_each(Space::ask_copies),
             Command::StopStudy(study) => self.space.iter().for_each(|space| space.stop_study(study)),
             Command::TryStudy(study) => self.space.iter_mut().for_each(|space| space.try_study(study)),

@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod probe;
 pub mod search;
 pub mod selection;
+mod stability;
 pub mod table;
 
 use egui::{Response, TextStyle, Ui};
