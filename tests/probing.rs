@@ -11,8 +11,8 @@ use egui::Event;
 use egui_kittest::kittest::{NodeT, Queryable};
 use semascope::data::{Query, SearchBy};
 use semascope::io::settings::Settings;
-use semascope::session::Command;
-use windows::{Window, click, rest, session, wait, wait_for, window_of};
+use semascope::session::{ColourBy, Command};
+use windows::{ALL, Window, click, rest, session, wait, wait_for, window_of};
 
 /// A window with the small corpus, whose texts the built-in model embeds.
 fn embedded(folder: &Path) -> Window {
@@ -25,6 +25,7 @@ fn embedded(folder: &Path) -> Window {
     window.state_mut().wish(Command::SetTextColumns(vec![1]));
     window.state_mut().wish(Command::ConfirmImport);
     rest(&mut window);
+    assert_eq!(session(&window).corpus().unwrap().len(), common::SMALL);
     window
 }
 
@@ -155,4 +156,60 @@ fn the_card_under_the_pointer_says_how_many_neighbours_the_map_keeps() {
     wait_for(&mut window, "The map keeps ");
     let said = window.get_by_label_contains("The map keeps ").accesskit_node().value().unwrap();
     assert!(said.ends_with(&format!("of its {} nearest near it.", quality.k)), "{said}");
+}
+
+#[test]
+fn torn_and_crowded_places_are_shown_and_told_of_each_document() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = windows::workspace(home.path());
+    assert!(session(&window).honesty().is_none(), "nobody asked");
+    for (by, all, one) in [
+        (ColourBy::Torn, "of documents are torn (25.0% or more).", "its true neighbours lie"),
+        (ColourBy::Crowded, "of documents are crowded (50.0% or more).", "those around it are"),
+    ] {
+        window.state_mut().wish(Command::SetColour(by));
+        window.run_steps(3);
+        wait_for(&mut window, all);
+        hover(&mut window, 7);
+        wait_for(&mut window, one);
+    }
+    let map = session(&window).honesty().unwrap().clone();
+    assert_eq!((map.honesty.torn.len(), map.honesty.crowded.len()), (ALL, ALL));
+    // Another map has other figures.
+    let mut params = session(&window).params().clone();
+    params.map.umap.seed += 1;
+    window.state_mut().wish(Command::SetParams(Box::new(params)));
+    window.run_steps(3);
+    rest(&mut window);
+    wait(&mut window, "other figures", |window| {
+        session(window).honesty().is_some_and(|new| !std::sync::Arc::ptr_eq(new, &map))
+    });
+}
+
+#[test]
+fn clusters_say_how_they_survive_and_who_is_shaky() {
+    let home = tempfile::tempdir().unwrap();
+    let mut window = windows::workspace(home.path());
+    click(&mut window, "How stable are they?");
+    wait_for(&mut window, "are stable: in 9 other runs ");
+    wait_for(&mut window, "% · ");
+    let answer = session(&window).stability().unwrap().clone();
+    assert_eq!(answer.survived.stability.stays.len(), ALL);
+    click(&mut window, "Colour by it");
+    assert_eq!(session(&window).colouring().unwrap().by, ColourBy::Shaky);
+    wait_for(&mut window, "In how many of 9 other runs");
+    hover(&mut window, 3);
+    wait_for(&mut window, "of 9 other runs.");
+    if answer.shaky.is_empty() {
+        wait_for(&mut window, "No document is shaky.");
+    } else {
+        click(&mut window, "shaky document");
+        assert_eq!(**session(&window).selection().unwrap(), answer.shaky);
+    }
+    // Of other clusters these figures say nothing.
+    window.state_mut().wish(Command::MergeClusters(vec![0, 1]));
+    window.run_steps(3);
+    rest(&mut window);
+    assert!(session(&window).stability().is_none());
+    wait_for(&mut window, "How stable are they?");
 }

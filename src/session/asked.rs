@@ -7,6 +7,8 @@ use super::space::Space;
 use super::{
     ClassesState, Coloured, Colouring, GoalState, Import, LiveRound, Notice, ProbeState, QueryPlace,
     SearchState, Session, SpecialAnswer, Step, StepState, StepStatus, Study,
+    Coloured, Colouring, GoalState, Import, LiveRound, Notice, ProbeState, QueryPlace, SearchState, Session,
+    SpecialAnswer, StabilityAnswer, Step, StepState, StepStatus, Study, TornAndCrowded,
 };
 use crate::data::{
     Clusters, Corpus, Edits, Filter, Goals, Key, Knn, Layout, MapQuality, Mask, Matrix, Names,
@@ -289,6 +291,14 @@ impl Session {
     /// The topics described by keywords, and the classes that they give.
     pub fn classes(&self) -> Option<ClassesState<'_>> {
         Some(self.space.as_ref()?.classes_state(&self.params))
+    /// Where the present map is torn and crowded, once it was coloured by it.
+    pub fn honesty(&self) -> Option<&Arc<TornAndCrowded>> {
+        self.space.as_ref()?.honesty(&self.params)
+    }
+
+    /// How well the present clusters survive, once that was asked for and is known.
+    pub fn stability(&self) -> Option<&Arc<StabilityAnswer>> {
+        self.space.as_ref()?.stability()
     }
 
     pub fn colouring(&self) -> Option<&Colouring> {

@@ -68,6 +68,8 @@ pub enum Command {
     FindCopies,
     /// Find documents that stand apart from others.
     FindOutliers,
+    /// Find clusters again with other seeds and settings, and hold the present ones against them.
+    FindStability,
     /// Stop a study, or let it begin again.
     StopStudy(Study),
     TryStudy(Study),

@@ -31,6 +31,8 @@ pub use exporting::{DocumentSources, DocumentsExport};
 pub use space::{
     Answer, ClassesState, Classified, Coloured, Found, GoalState, LiveRound, Matched, ProbeState, QueryPlace,
     SearchState, SpecialAnswer, Tried,
+    Answer, Coloured, Found, GoalState, LiveRound, ProbeState, QueryPlace, SearchState, SpecialAnswer,
+    StabilityAnswer, TornAndCrowded, Tried,
 };
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState,
@@ -419,6 +421,11 @@ impl Session {
             Command::SplitIntoPassages => self.enter_passages(),
             Command::Probe(text) => self.space.iter_mut().for_each(|space| space.set_probe(text.clone())),
             Command::FindSpecial => self.space.iter_mut().for_each(Space::ask_special),
+            Command::FindStability => {
+                if let Some(space) = &mut self.space {
+                    space.ask_stability(&self.params);
+                }
+            }
             Command::FindCopies => self.space.iter_mut().for_each(Space::ask_copies),
             Command::FindOutliers => self.space.iter_mut().for_each(Space::ask_outliers),
             Command::ClassifyByTopics => self.space.iter_mut().for_each(Space::ask_topics),

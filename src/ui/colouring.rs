@@ -7,6 +7,8 @@ use crate::data::{Clusters, Corpus, DATE_EMPTY, Goals, Names, Typed, UNCLUSTERED
 use crate::session::{Classified, ColourBy, Session};
 use crate::math::local_outlier::OUTLIER;
 use crate::session::{ColourBy, Session};
+use crate::session::{ColourBy, Session, StabilityAnswer, TornAndCrowded};
+use crate::stage::honesty::{CROWDED, TORN};
 use crate::stage::outliers::Outliers;
 use crate::view::colour::{MapTheme, Packed, pack};
 use crate::view::palette::Palette;
@@ -57,6 +59,9 @@ enum Values {
     Kept(Same<Vec<f32>>),
     Outliers(Same<Outliers>),
     Topics(Same<Classified>),
+    Torn(Same<TornAndCrowded>),
+    Crowded(Same<TornAndCrowded>),
+    Shaky(Same<StabilityAnswer>),
     Goal(Same<Goals>),
     /// How surely documents satisfy an explanation, by its id.
     Explanation(Same<Goals>, u32),
@@ -102,6 +107,11 @@ impl Inputs {
             },
             ColourBy::Outliers => {
                 session.outliers().map_or(plain, |outliers| Values::Outliers(Same(outliers.clone())))
+            }
+            ColourBy::Torn => session.honesty().map_or(plain, |map| Values::Torn(Same(map.clone()))),
+            ColourBy::Crowded => session.honesty().map_or(plain, |map| Values::Crowded(Same(map.clone()))),
+            ColourBy::Shaky => {
+                session.stability().map_or(plain, |answer| Values::Shaky(Same(answer.clone())))
             }
             ColourBy::Searches => {
                 session.coloured_searches().map_or(plain, |found| labels(&found.clusters, Some(&found.names)))
@@ -166,24 +176,34 @@ impl Inputs {
                 let explanation = goals.explanations.iter().find(|explanation| explanation.id == *id);
                 let scores = explanation.map(|explanation| &explanation.scores);
                 let values: Vec<f64> = scores.into_iter().flatten().map(|&score| f64::from(score)).collect();
-                let ramp = Ramp::of(RampKind::Sequential, theme);
-                let (low, high) = ("does not satisfy it".into(), "satisfies it".into());
-                Paint {
-                    colours: Arc::new(colours_for_numbers(&values, (0.0, 1.0), ramp)),
-                    codes: None,
-                    legend: Legend::Ramp { kind: RampKind::Sequential, low, high, missing: 0 },
-                }
+                shares(&values, 1.0, theme, ["does not satisfy it", "satisfies it"])
             }
             Values::Outliers(Same(outliers)) => factors(&outliers.factors, theme),
             Values::Kept(Same(kept)) => {
                 let values: Vec<f64> = kept.iter().map(|&share| f64::from(share)).collect();
-                let ramp = Ramp::of(RampKind::Sequential, theme);
-                let (low, high) = (format::percent(0.0), format::percent(1.0));
-                Paint {
-                    colours: Arc::new(colours_for_numbers(&values, (0.0, 1.0), ramp)),
-                    codes: None,
-                    legend: Legend::Ramp { kind: RampKind::Sequential, low, high, missing: 0 },
-                }
+                shares(&values, 1.0, theme, [&format::percent(0.0), &format::percent(1.0)])
+            }
+            Values::Torn(Same(map)) => {
+                let values: Vec<f64> = map.honesty.torn.iter().map(|&torn| f64::from(torn)).collect();
+                let high = 2.0 * f64::from(TORN);
+                let said = format!("apart ({} or more)", format::percent(high));
+                shares(&values, high, theme, ["together", &said])
+            }
+            Values::Crowded(Same(map)) => {
+                let values: Vec<f64> =
+                    map.honesty.crowded.iter().map(|&crowded| f64::from(crowded)).collect();
+                let high = 2.0 * f64::from(CROWDED);
+                let said = format!("among strangers ({})", format::percent(high));
+                shares(&values, high, theme, ["among its own", &said])
+            }
+            Values::Shaky(Same(answer)) => {
+                let stays = answer.survived.stability.stays.iter().zip(&answer.of.labels);
+                // Whoever has no cluster cannot leave one.
+                let leaves = |(&stays, &label): (&f32, &u32)| match label {
+                    UNCLUSTERED => f64::NAN,
+                    _ => 1.0 - f64::from(stays),
+                };
+                shares(&stays.map(leaves).collect::<Vec<_>>(), 1.0, theme, ["stays in every run", "in none"])
             }
         }
     }
@@ -259,6 +279,17 @@ impl Inputs {
 
 fn plain(n: usize, theme: &MapTheme) -> Paint {
     Paint { colours: Arc::new(vec![pack(theme.muted); n]), codes: None, legend: Legend::Plain }
+}
+
+/// Values from 0 to `high` or more; a document without one is grey.
+fn shares(values: &[f64], high: f64, theme: &MapTheme, [from, to]: [&str; 2]) -> Paint {
+    let missing = values.iter().filter(|value| !value.is_finite()).count();
+    let kind = RampKind::Sequential;
+    Paint {
+        colours: Arc::new(colours_for_numbers(values, (0.0, high), Ramp::of(kind, theme))),
+        codes: None,
+        legend: Legend::Ramp { kind, low: from.into(), high: to.into(), missing },
+    }
 }
 
 fn numbers(values: &[f64], theme: &MapTheme, label: impl Fn(f64) -> String) -> Paint {

@@ -15,6 +15,7 @@ use super::panels::columns::cell_text;
 use super::theme::{SPACE_4, Theme};
 use super::topic_facts;
 use super::widgets::{self, SWATCH};
+use super::worth;
 
 /// How wide the card is.
 pub const WIDTH: f32 = 320.0;
@@ -70,6 +71,9 @@ pub fn show(ui: &mut Ui, session: &Session, document: u32, colour: Option<u32>, 
         .take(COLUMNS);
     for (column, cell) in shown {
         widgets::caption(ui, format!("{}: {}", column.name, format::one_line(&cell, VALUE)));
+    }
+    if let Some(said) = worth::of_document(session, document) {
+        widgets::caption(ui, said);
     }
     if let Some(kept) = facts::kept_near(session, document) {
         widgets::caption(ui, kept);

@@ -63,6 +63,7 @@ pub mod welcome;
 pub mod widgets;
 mod window;
 pub mod wishes;
+mod worth;
 
 pub use app::SemascopeApp;
 pub use window::{open_window, wake};

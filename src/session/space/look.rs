@@ -92,6 +92,13 @@ impl Space {
             ColourBy::Searches => self.edits.queries.len(),
             ColourBy::KeywordTopic => self.edits.keyword_topics.topics.len(),
             ColourBy::Outliers | ColourBy::Kept | ColourBy::Explanation(..) | ColourBy::Nothing => 0,
+            ColourBy::Outliers
+            | ColourBy::Torn
+            | ColourBy::Crowded
+            | ColourBy::Shaky
+            | ColourBy::Kept
+            | ColourBy::Explanation(..)
+            | ColourBy::Nothing => 0,
         };
         (0..count as u32).chain([NO_CODE]).collect()
     }

@@ -43,8 +43,8 @@ use searching::Searching;
 pub use searching::{Coloured, Found, SearchState};
 use steps::model;
 pub(super) use stored::Waking;
-pub use studies::SpecialAnswer;
 use studies::Studies;
+pub use studies::{SpecialAnswer, StabilityAnswer, TornAndCrowded};
 
 /// Where a corpus's vectors come from.
 pub(super) enum Vectors {

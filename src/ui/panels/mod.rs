@@ -22,6 +22,7 @@ pub mod search;
 pub mod selection;
 pub mod special;
 pub mod study;
+mod stability;
 pub mod table;
 
 use egui::{Response, TextStyle, Ui};

@@ -18,6 +18,7 @@ use crate::ui::wishes::{Action, Wishes};
 
 use super::inspector::{InspectorState, Page};
 use super::{chart_page, copies, edits, keyword_topics, outliers, probe, selection, special};
+use super::{chart_page, edits, probe, selection, stability};
 
 /// Clusters that were chosen together, to be merged.
 #[derive(Default)]
@@ -139,6 +140,7 @@ fn clusters(
         let share = format::percent(sizes.unclustered as f64 / clusters.labels.len() as f64);
         widgets::caption(ui, format!("{share} of documents left out"));
     }
+    stability::show(ui, session, wishes);
     merging(ui, chosen, wishes);
     list(ui, session, sizes, colour, chosen, wishes);
 }
@@ -184,9 +186,14 @@ fn list(
                 continue;
             };
             let title = facts::cluster_title(session, label);
-            let figure = format::len(sizes.of_label(label));
+            let survival = session.stability().and_then(|answer| stability::of_cluster(answer, label));
+            let figure = stability::figure(format::len(sizes.of_label(label)), survival);
             let marked = chosen.labels.contains(&label);
             let row = widgets::entry(ui, marked, colour(label), &title, &figure, theme.text);
+            let row = match survival {
+                Some(survival) => row.on_hover_text(stability::told(survival)),
+                None => row,
+            };
             let modifiers = ui.input(|input| input.modifiers);
             if row.clicked() && (modifiers.command || modifiers.shift) {
                 chosen.click(label, &sizes.listed, modifiers.shift);
