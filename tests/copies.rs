@@ -46,11 +46,6 @@ fn corpus(folder: &Path) -> Vec<PathBuf> {
         match i.checked_sub(STORIES) {
             Some(planted) => csv.push_str(&format!("{},planted\n", PLANTED[planted])),
             None => {
-                let (a, b) = (words[i % 10], words[i / 10]);
-                csv.push_str(&format!(
-                    "{a} {b} {a} tells of {} and the {b} {a} {b},kind {group}\n",
-                    SUBJECTS[group]
-                ));
                 // Words in an order of their own, so that no two stories are alike.
                 let word =
                     |at: usize| WORDS[(i + 1) * (at * at + 7 * at + 3) * 2_654_435_761 % (1 << 32) >> 28];

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::alike_texts::{Pair, for_candidates};
 use super::different_texts::{DifferentTexts, NO_TEXT};
-use super::duplicate_groups::{Alike, Groups, around_centres};
+pub use super::duplicate_groups::Groups;
+use super::duplicate_groups::{Alike, around_centres};
 use super::edit_distance::share_alike;
 use super::vector::{dot, inverse_norm};
 use crate::data::{Knn, Matrix, Strings, StringsBuilder};
@@ -74,7 +75,7 @@ impl Duplicates {
     /// How alike two documents of a group are, at most 1; exact copies are 1. `None` below the floor of the likeness, and
     /// of documents that are like no other.
     pub fn share(&self, likeness: Likeness, a: u32, b: u32) -> Option<f32> {
-        let (one, other) = (self.text_of[a as usize], self.text_of[b as usize]);
+        let (one, other) = (self.texts.text_of[a as usize], self.texts.text_of[b as usize]);
         if one == NO_TEXT || other == NO_TEXT {
             return None;
         }

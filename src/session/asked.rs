@@ -6,9 +6,7 @@ use std::sync::Arc;
 use super::space::Space;
 use super::{
     ClassesState, Coloured, Colouring, GoalState, Import, LiveRound, Notice, ProbeState, QueryPlace,
-    SearchState, Session, SpecialAnswer, Step, StepState, StepStatus, Study,
-    Coloured, Colouring, GoalState, Import, LiveRound, Notice, ProbeState, QueryPlace, SearchState, Session,
-    SpecialAnswer, StabilityAnswer, Step, StepState, StepStatus, Study, TornAndCrowded,
+    SearchState, Session, SpecialAnswer, StabilityAnswer, Step, StepState, StepStatus, Study, TornAndCrowded,
 };
 use crate::data::{
     Clusters, Corpus, Edits, Filter, Goals, Key, Knn, Layout, MapQuality, Mask, Matrix, Names,
@@ -291,6 +289,8 @@ impl Session {
     /// The topics described by keywords, and the classes that they give.
     pub fn classes(&self) -> Option<ClassesState<'_>> {
         Some(self.space.as_ref()?.classes_state(&self.params))
+    }
+
     /// Where the present map is torn and crowded, once it was coloured by it.
     pub fn honesty(&self) -> Option<&Arc<TornAndCrowded>> {
         self.space.as_ref()?.honesty(&self.params)

@@ -30,9 +30,7 @@ pub use command::Command;
 pub use exporting::{DocumentSources, DocumentsExport};
 pub use space::{
     Answer, ClassesState, Classified, Coloured, Found, GoalState, LiveRound, Matched, ProbeState, QueryPlace,
-    SearchState, SpecialAnswer, Tried,
-    Answer, Coloured, Found, GoalState, LiveRound, ProbeState, QueryPlace, SearchState, SpecialAnswer,
-    StabilityAnswer, TornAndCrowded, Tried,
+    SearchState, SpecialAnswer, StabilityAnswer, TornAndCrowded, Tried,
 };
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState,

@@ -80,9 +80,7 @@ pub enum Study {
 
 impl Study {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Special, Self::Copies, Self::Outliers, Self::Words, Self::Meaning, Self::Topics];
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Special,
         Self::Copies,
         Self::Outliers,
@@ -90,6 +88,7 @@ impl Study {
         Self::Stability,
         Self::Words,
         Self::Meaning,
+        Self::Topics,
     ];
 }
 

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::data::{Clusters, Corpus, DATE_EMPTY, Goals, Names, Typed, UNCLUSTERED};
-use crate::session::{Classified, ColourBy, Session};
 use crate::math::local_outlier::OUTLIER;
-use crate::session::{ColourBy, Session};
-use crate::session::{ColourBy, Session, StabilityAnswer, TornAndCrowded};
+use crate::session::{Classified, ColourBy, Session, StabilityAnswer, TornAndCrowded};
 use crate::stage::honesty::{CROWDED, TORN};
 use crate::stage::outliers::Outliers;
 use crate::view::colour::{MapTheme, Packed, pack};

@@ -163,7 +163,6 @@ fn colour_by(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     if session.edits().is_some_and(|edits| !edits.keyword_topics.is_empty()) {
         choices.push(ColourBy::KeywordTopic);
     }
-    choices.extend([ColourBy::Kept, ColourBy::Outliers, ColourBy::Nothing]);
     if session.stability().is_some() || by == ColourBy::Shaky {
         choices.push(ColourBy::Shaky);
     }

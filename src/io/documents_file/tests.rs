@@ -241,8 +241,16 @@ fn a_full_disk_is_told_and_leaves_the_old_file_whatever_the_format() {
         return;
     }
     let corpus = many(20_000);
-    let sources =
-        Sources { corpus: &corpus, layout: None, clusters: None, names: None, goals: None, edits: None };
+    let sources = Sources {
+        corpus: &corpus,
+        layout: None,
+        clusters: None,
+        names: None,
+        goals: None,
+        outliers: None,
+        topics: None,
+        edits: None,
+    };
     let path = folder.path().join("documents");
     std::fs::write(&path, "old").unwrap();
     let told = DocumentsFormat::ALL.map(|format| {

@@ -91,7 +91,6 @@ impl Space {
             ColourBy::Goal(goal) => self.goal_clusters(goal).map_or(0, |(clusters, _)| clusters.count),
             ColourBy::Searches => self.edits.queries.len(),
             ColourBy::KeywordTopic => self.edits.keyword_topics.topics.len(),
-            ColourBy::Outliers | ColourBy::Kept | ColourBy::Explanation(..) | ColourBy::Nothing => 0,
             ColourBy::Outliers
             | ColourBy::Torn
             | ColourBy::Crowded

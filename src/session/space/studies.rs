@@ -85,11 +85,6 @@ impl Space {
                 self.studies.wants_copies.then(|| key.finish())
             }
             Study::Outliers => self.outliers_request(params).filter(|_| self.is_asked(study)),
-            Study::Outliers => {
-                let knn = self.knn.fresh(self.knn_request(params))?;
-                let wanted = self.colouring.by == ColourBy::Outliers;
-                wanted.then(|| Key::of("outliers request", 1).input(knn.key).finish())
-            }
             Study::Honesty => {
                 let wanted = matches!(self.colouring.by, ColourBy::Torn | ColourBy::Crowded);
                 self.honesty_request(params).filter(|_| wanted)
@@ -113,14 +108,21 @@ impl Space {
             Study::Special => self.studies.special_asked.is_some(),
             Study::Copies => self.studies.wants_copies,
             Study::Outliers => self.studies.wants_outliers || self.colouring.by == ColourBy::Outliers,
+            Study::Honesty => matches!(self.colouring.by, ColourBy::Torn | ColourBy::Crowded),
+            Study::Stability => self.studies.stability_asked.is_some(),
             Study::Words | Study::Meaning => self.is_searching(),
+            Study::Topics => self.edits.keyword_topics.described().next().is_some(),
         }
     }
 
     /// Whether a study is under way, apart from what searches prepare.
     pub fn is_studying(&self) -> bool {
         let studies = &self.studies;
-        studies.special.is_running() || studies.copies.is_running() || studies.outliers.is_running()
+        studies.special.is_running()
+            || studies.copies.is_running()
+            || studies.outliers.is_running()
+            || studies.honesty.is_running()
+            || studies.stability.is_running()
     }
 
     /// Begins the studies that are asked for and not there.

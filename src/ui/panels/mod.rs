@@ -21,8 +21,8 @@ pub mod probe;
 pub mod search;
 pub mod selection;
 pub mod special;
-pub mod study;
 mod stability;
+pub mod study;
 pub mod table;
 
 use egui::{Response, TextStyle, Ui};

@@ -17,8 +17,7 @@ use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
 
 use super::inspector::{InspectorState, Page};
-use super::{chart_page, copies, edits, keyword_topics, outliers, probe, selection, special};
-use super::{chart_page, edits, probe, selection, stability};
+use super::{chart_page, copies, edits, keyword_topics, outliers, probe, selection, special, stability};
 
 /// Clusters that were chosen together, to be merged.
 #[derive(Default)]
