@@ -47,10 +47,9 @@ fn corpus(folder: &Path) -> Vec<PathBuf> {
             Some(planted) => csv.push_str(&format!("{},planted\n", PLANTED[planted])),
             None => {
                 // Words in an order of their own, so that no two stories are alike.
-                let word =
-                    |at: usize| WORDS[(i + 1) * (at * at + 7 * at + 3) * 2_654_435_761 % (1 << 32) >> 28];
-                let words = [0, 1, 2, 3, 4, 5].map(word).join(" ");
-                csv.push_str(&format!("{words} {}, kind {group}\n", SUBJECTS[group]).replace(", ", ","));
+                let place = |at: usize| ((i + 1) * (at * at + 7 * at + 3) * 2_654_435_761 % (1 << 32)) >> 28;
+                let words = [0, 1, 2, 3, 4, 5].map(|at| WORDS[place(at)]).join(" ");
+                csv.push_str(&format!("{words} {},kind {group}\n", SUBJECTS[group]));
             }
         }
         let turn = 0.7 * i as f32;
@@ -59,6 +58,7 @@ fn corpus(folder: &Path) -> Vec<PathBuf> {
             APART => row[6] = 3.0,
             _ => row[group] = 1.0,
         }
+        // Places on a small circle, each group around its own direction.
         (row[4], row[5]) = (0.2 * turn.cos(), 0.2 * turn.sin());
         vectors.extend(row);
     }
