@@ -88,11 +88,8 @@ mod tests {
 
     #[test]
     fn what_a_file_holds_is_brought_within_bounds() {
-        let many = KeywordTopics {
-            topics: vec![topic("a", &["b"]); 1000],
-            threshold: f32::INFINITY,
-            column: None,
-        };
+        let many =
+            KeywordTopics { topics: vec![topic("a", &["b"]); 1000], threshold: f32::INFINITY, column: None };
         let bound = many.within_bounds();
         assert_eq!((bound.topics.len(), bound.threshold), (KeywordTopics::MOST, 0.0));
     }

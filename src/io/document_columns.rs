@@ -178,7 +178,9 @@ impl<'a> Column<'a> {
                 label(*clusters, i).map_or(Cell::Empty, |label| Cell::Whole(i64::from(label)))
             }
             Of::ClusterTitle(clusters, names) => title(*clusters, *names, i).map_or(Cell::Empty, filled),
-            Of::Topic(topics) => title(Some(topics.clusters), Some(topics.names), i).map_or(Cell::Empty, filled),
+            Of::Topic(topics) => {
+                title(Some(topics.clusters), Some(topics.names), i).map_or(Cell::Empty, filled)
+            }
             Of::TopicScore(topics) => topics.scores.get(i).map_or(Cell::Empty, |&score| single(score)),
             Of::Member(goals, place) => {
                 let members = &goals.explanations[*place].members;

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::filter_form::{FilterForm, filter_of, form_of_filter};
 use super::tensors::Damage;
-use crate::data::{Asked, Edits, EditsChange, Filter, Key, KeywordTopics, Members, Part, Query, Regrouping, Standing};
+use crate::data::{
+    Asked, Edits, EditsChange, Filter, Key, KeywordTopics, Members, Part, Query, Regrouping, Standing,
+};
 
 /// Writes a list of documents somewhere and says where, as JSON.
 pub(super) type PutMembers<'p, E> = dyn FnMut(&Members) -> Result<Value, E> + 'p;
@@ -247,7 +249,10 @@ mod tests {
             .keep_filter("recent", Some(filter))
             .toggle_query(&Query { text: "fees".into(), by: SearchBy::Meaning })
             .with_topics(KeywordTopics {
-                topics: vec![KeywordTopic { name: "Fees".into(), keywords: vec!["costs".into(), "ä,b".into()] }],
+                topics: vec![KeywordTopic {
+                    name: "Fees".into(),
+                    keywords: vec!["costs".into(), "ä,b".into()],
+                }],
                 threshold: 0.17,
                 column: Some("kind".into()),
             });

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::space::Space;
 use super::{
-    ClassesState, Coloured, Colouring, GoalState, Import, LiveRound, Notice, SearchState, Session, SpecialAnswer, Step,
-    StepState, StepStatus, Study,
+    ClassesState, Coloured, Colouring, GoalState, Import, LiveRound, Notice, SearchState, Session,
+    SpecialAnswer, Step, StepState, StepStatus, Study,
 };
 use crate::data::{
     Clusters, Corpus, Edits, Filter, Goals, Key, Knn, Layout, MapQuality, Mask, Matrix, Names,

@@ -28,7 +28,8 @@ use std::time::{Duration, Instant};
 pub use command::Command;
 pub use exporting::{DocumentSources, DocumentsExport};
 pub use space::{
-    Answer, ClassesState, Classified, Coloured, Found, GoalState, LiveRound, Matched, SearchState, SpecialAnswer,
+    Answer, ClassesState, Classified, Coloured, Found, GoalState, LiveRound, Matched, SearchState,
+    SpecialAnswer,
 };
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState,

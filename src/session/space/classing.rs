@@ -122,7 +122,8 @@ impl Space {
         let ready = self.meaning_request(params).filter(|_| self.wants_classes())?;
         let words: Vec<(u32, Vec<&str>)> =
             self.edits.keyword_topics.described().map(|(at, topic)| (at, topic.words().collect())).collect();
-        (!words.is_empty()).then(|| Key::of("topics by keywords request", 1).input(ready).params(&words).finish())
+        (!words.is_empty())
+            .then(|| Key::of("topics by keywords request", 1).input(ready).params(&words).finish())
     }
 
     /// Scores and classifies the documents, where that is asked for and not done.
@@ -219,8 +220,8 @@ impl Space {
     pub fn classes_state(&self, params: &Params) -> ClassesState<'_> {
         let (topics, n) = (&self.edits.keyword_topics, self.corpus.len());
         let classified = self.classing.classified.latest();
-        let classified =
-            classified.filter(|there| there.clusters.labels.len() == n && self.wants_classes() && !topics.is_empty());
+        let classified = classified
+            .filter(|there| there.clusters.labels.len() == n && self.wants_classes() && !topics.is_empty());
         let request = self.classing_request(params);
         let scored = self.classing.scored.fresh(request);
         let fresh = classified.zip(scored).is_some_and(|(classified, scored)| {
@@ -250,7 +251,8 @@ impl Classified {
         let strength = |(&label, &score): (&u32, &f32)| if label == UNCLUSTERED { 0.0 } else { score };
         let strengths = labels.iter().zip(&best_scores).map(strength).collect();
         let name = |(place, topic): (u32, &KeywordTopic)| {
-            let ranked = scored.places.iter().position(|&at| at == place).and_then(|at| scored.ranked.get(at));
+            let ranked =
+                scored.places.iter().position(|&at| at == place).and_then(|at| scored.ranked.get(at));
             ClusterName {
                 title: topic.title().to_owned(),
                 keywords: topic.words().map(|term| Keyword { term: term.to_owned(), score: 1.0 }).collect(),
@@ -263,7 +265,8 @@ impl Classified {
             .params(&topics)
             .bytes(bytemuck::cast_slice(&labels))
             .finish();
-        let matched = topics.column.as_deref().and_then(|column| matched(&scored, &topics, &best, corpus, column));
+        let matched =
+            topics.column.as_deref().and_then(|column| matched(&scored, &topics, &best, corpus, column));
         let clusters =
             Clusters { key, labels, strengths, count: names.len(), method: "topics by keywords".into() };
         Self {
@@ -297,7 +300,8 @@ impl Classified {
     pub fn score(&self, document: u32, place: u32) -> Option<(f32, f32)> {
         let at = self.scored_as(place)?;
         let scores = &self.scored.scores;
-        ((document as usize) < scores.documents()).then(|| (scores.of(document)[at], scores.lead(document, at)))
+        ((document as usize) < scores.documents())
+            .then(|| (scores.of(document)[at], scores.lead(document, at)))
     }
 }
 
@@ -345,7 +349,11 @@ fn drawn(curve: &Roc) -> Vec<[f32; 2]> {
         [point.false_positive_rate as f32, point.true_positive_rate as f32]
     };
     let last = curve.points.len().saturating_sub(1);
-    if last < DRAWN { (0..=last).map(place).collect() } else { (0..=DRAWN).map(|i| place(i * last / DRAWN)).collect() }
+    if last < DRAWN {
+        (0..=last).map(place).collect()
+    } else {
+        (0..=DRAWN).map(|i| place(i * last / DRAWN)).collect()
+    }
 }
 
 #[cfg(test)]

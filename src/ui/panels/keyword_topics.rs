@@ -8,7 +8,7 @@ mod roc;
 use egui::{ScrollArea, Ui};
 
 use crate::data::{Corpus, KeywordTopics, Typed, UNCLUSTERED};
-use crate::session::{Classified, ClassesState, Command, Session, StepState, Study};
+use crate::session::{ClassesState, Classified, Command, Session, StepState, Study};
 use crate::ui::facts::Facts;
 use crate::ui::theme::{SPACE_4, SPACE_8, SPACE_12, SPACE_16, Theme};
 use crate::ui::wishes::Wishes;
@@ -174,14 +174,18 @@ fn bounds(ui: &mut Ui, corpus: &Corpus, topics: &KeywordTopics, wishes: &mut Wis
         ui.add_space(SPACE_4);
         ui.horizontal(|ui| {
             ui.label("Compare with");
-            let shown = wanted.column.as_deref().map_or_else(|| "no column".into(), |c| format::one_line(c, NAME));
+            let shown =
+                wanted.column.as_deref().map_or_else(|| "no column".into(), |c| format::one_line(c, NAME));
             ui.name_inputs("Column that topics are compared with", |ui| {
-                egui::ComboBox::from_id_salt("column of topics").width(140.0).selected_text(shown).show_ui(ui, |ui| {
-                    ui.selectable_value(&mut wanted.column, None, "no column");
-                    for column in columns {
-                        ui.selectable_value(&mut wanted.column, Some(column.to_owned()), column);
-                    }
-                });
+                egui::ComboBox::from_id_salt("column of topics").width(140.0).selected_text(shown).show_ui(
+                    ui,
+                    |ui| {
+                        ui.selectable_value(&mut wanted.column, None, "no column");
+                        for column in columns {
+                            ui.selectable_value(&mut wanted.column, Some(column.to_owned()), column);
+                        }
+                    },
+                );
             });
         });
     }

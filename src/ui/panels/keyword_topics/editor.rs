@@ -125,7 +125,8 @@ impl Editor {
         let row = &mut self.rows[at];
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = SPACE_4;
-            let (rect, _) = ui.allocate_exact_size(vec2(widgets::SWATCH + SPACE_4, ROW), egui::Sense::hover());
+            let (rect, _) =
+                ui.allocate_exact_size(vec2(widgets::SWATCH + SPACE_4, ROW), egui::Sense::hover());
             if !row.is_blank() {
                 let centre = rect.center() - vec2(0.5 * SPACE_4, 0.0);
                 widgets::swatch(ui, centre, topic_facts::colour(ui, session, place));
@@ -158,7 +159,8 @@ impl Editor {
         wishes: &mut Wishes,
     ) {
         let button = ui.button(format!("Start from  {}", icons::CARET_DOWN));
-        let button = button.on_hover_text("Take over values of a column, or clusters, in place of these topics");
+        let button =
+            button.on_hover_text("Take over values of a column, or clusters, in place of these topics");
         Popup::menu(&button).show(|ui| {
             ui.set_min_width(200.0);
             let mut any = false;

@@ -32,7 +32,10 @@ pub fn show(ui: &mut Ui, session: &Session, classified: &Classified, matched: &M
     ui.label(text);
     ui.add_space(SPACE_4);
     picture(ui, session, classified, matched);
-    widgets::caption(ui, "Up: the share of its own documents found. Across: the share of the others taken along.");
+    widgets::caption(
+        ui,
+        "Up: the share of its own documents found. Across: the share of the others taken along.",
+    );
 }
 
 fn picture(ui: &mut Ui, session: &Session, classified: &Classified, matched: &Matched) {
