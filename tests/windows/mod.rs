@@ -16,7 +16,7 @@ use semascope::ui::log::LogBuffer;
 use semascope::ui::{SemascopeApp, wake};
 
 /// No test waits longer for a worker.
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 pub type Window = Harness<'static, SemascopeApp>;
 
