@@ -22,7 +22,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use semascope::data::{Corpus, Key, Knn, Mask, Recall, Typed};
+use semascope::data::{Corpus, Key, KeywordTopic, Knn, Mask, Recall, Typed};
 use semascope::embed::EmbedParams;
 use semascope::io::cache::Cache;
 use semascope::io::npy;
