@@ -1,6 +1,4 @@
 //! Trying sentences on a map, and what a map and its clusters are worth, as a person meets it in the window.
-//!
-//! With `PROBING_PICTURES=folder` the window is drawn there, to be looked at.
 
 mod common;
 mod windows;

@@ -64,6 +64,9 @@ struct Asked {
     floor: Same<Floor>,
 }
 
+/// What the place of a search depends on.
+type QueryAsked = (Same<Found>, Same<Matrix>, Same<Floor>);
+
 /// The text that is tried and the work on it.
 pub(super) struct Probing {
     text: Option<String>,
@@ -71,7 +74,7 @@ pub(super) struct Probing {
     tried: Derived<Asked, Tried>,
     /// The same with words left out, which takes as many times as long as there are words.
     words: Derived<Asked, Tried>,
-    query: Derived<(Same<Found>, Same<Matrix>, Same<Floor>), QueryPlace>,
+    query: Derived<QueryAsked, QueryPlace>,
 }
 
 impl Default for Probing {

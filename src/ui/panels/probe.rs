@@ -131,7 +131,12 @@ fn answer(
     widgets::section(ui, "Which words pull it");
     match state.words.and_then(|words| Some((words, words.probe.as_ref().ok()?))) {
         Some((words, pulled)) => word_pulls(ui, corpus, words, pulled, &mut field.pointed),
-        None => drop(widgets::caption(ui, "Leaving out each word in turn…")),
+        // The text as it stands keeps the place of its words.
+        None => {
+            widgets::caption(ui, "Leaving out each word in turn…");
+            ui.add_space(SPACE_4);
+            ui.add(Label::new(state.text).wrap());
+        }
     }
     ui.add_space(SPACE_12);
     widgets::section(ui, "Nearest documents");
@@ -236,10 +241,11 @@ fn one(ui: &mut Ui, corpus: &Corpus, tried: &Tried, word: &WordPull, share: f32)
     let shade = theme.panel.lerp_to_gamma(theme.accent, SHADE * share.clamp(0.0, 1.0));
     let shown = RichText::new(text).color(theme.text).background_color(shade);
     let response = ui.add(Label::new(shown).sense(Sense::click()));
-    let said = told(corpus, text, word, tried.extent);
-    response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &said));
+    // Documents are read only when somebody asks.
+    let said = || told(corpus, text, word, tried.extent);
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, said()));
     let pointed = response.hovered() || response.has_focus();
-    response.on_hover_text(said);
+    response.on_hover_ui(|ui| drop(ui.label(said())));
     pointed
 }
 
