@@ -7,8 +7,6 @@ use super::space::Space;
 use super::{
     ClassesState, Coloured, Colouring, GoalState, Import, LiveRound, Notice, ProbeState, QueryPlace,
     SearchState, Session, SpecialAnswer, StabilityAnswer, Step, StepState, StepStatus, Study, TornAndCrowded,
-    ClassesState, Coloured, Colouring, GoalState, Import, LiveRound, Notice, SearchState, Session,
-    SpecialAnswer, Step, StepState, StepStatus, Study,
 };
 use crate::data::{
     Clusters, Corpus, Edits, Filter, Goals, Key, Knn, Layout, MapQuality, Mask, Matrix, Names,

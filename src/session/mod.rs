@@ -31,8 +31,6 @@ pub use exporting::{DocumentSources, DocumentsExport};
 pub use space::{
     Answer, ClassesState, Classified, Coloured, Found, GoalState, LiveRound, Matched, ProbeState, QueryPlace,
     SearchState, SpecialAnswer, StabilityAnswer, TornAndCrowded, Tried,
-    Answer, ClassesState, Classified, Coloured, Found, GoalState, LiveRound, Matched, SearchState,
-    SpecialAnswer,
 };
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState,
