@@ -22,7 +22,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use semascope::data::{Corpus, Key, Knn, Mask, Recall, Typed};
+use semascope::data::{Corpus, Key, KeywordTopic, Knn, Mask, Recall, Typed};
 use semascope::embed::EmbedParams;
 use semascope::io::cache::Cache;
 use semascope::io::npy;
@@ -37,7 +37,7 @@ use semascope::math::local_outlier::OUTLIER;
 use semascope::math::neighbours::NeighbourParams;
 use semascope::math::random::Random;
 use semascope::model::DevicePreference;
-use semascope::stage::keyword_topics::{self, KeywordTopic};
+use semascope::stage::keyword_topics;
 use semascope::stage::special::{self, SpecialParams};
 use semascope::stage::{Computers, Params, Tools, duplicates, embed, neighbours, open, outliers};
 

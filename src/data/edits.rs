@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, Clusters, Filter, Key, Pins, Query};
+use super::{Asked, Clusters, Filter, Key, KeywordTopics, Pins, Query};
 
 /// Document ids, ascending and without repeats.
 #[derive(Clone, Debug)]
@@ -188,6 +188,8 @@ pub struct Edits {
     pub kept_filters: BTreeMap<String, Filter>,
     /// Searches that were kept: what they find can be told apart by colour.
     pub queries: Vec<Query>,
+    /// Topics described by keywords.
+    pub keyword_topics: KeywordTopics,
 }
 
 /// What turns one [`Edits`] into another, in the size of what was changed.
@@ -206,6 +208,7 @@ pub struct EditsChange {
     pub filter: Option<Filter>,
     pub kept_filters: Option<BTreeMap<String, Filter>>,
     pub queries: Option<Vec<Query>>,
+    pub keyword_topics: Option<KeywordTopics>,
 }
 
 impl EditsChange {
@@ -219,6 +222,7 @@ impl EditsChange {
             && self.filter.is_none()
             && self.kept_filters.is_none()
             && self.queries.is_none()
+            && self.keyword_topics.is_none()
     }
 }
 
@@ -392,6 +396,8 @@ impl Edits {
             filter: (self.filter != other.filter).then(|| other.filter.clone()),
             kept_filters: (self.kept_filters != other.kept_filters).then(|| other.kept_filters.clone()),
             queries: (self.queries != other.queries).then(|| other.queries.clone()),
+            keyword_topics: (self.keyword_topics != other.keyword_topics)
+                .then(|| other.keyword_topics.clone()),
         }
     }
 
@@ -426,6 +432,9 @@ impl Edits {
         }
         if let Some(queries) = &change.queries {
             edits.queries.clone_from(queries);
+        }
+        if let Some(topics) = &change.keyword_topics {
+            edits.keyword_topics.clone_from(topics);
         }
         edits
     }
@@ -482,6 +491,11 @@ impl Edits {
         edits
     }
 
+    /// With other topics described by keywords.
+    pub fn with_topics(&self, keyword_topics: KeywordTopics) -> Self {
+        Self { keyword_topics: keyword_topics.within_bounds(), ..self.clone() }
+    }
+
     /// The same edits of documents that are numbered anew: `new_of[old]` is the new id, or `None` where the document
     /// is gone.
     pub fn renumbered(&self, new_of: &[Option<u32>]) -> Self {
@@ -512,6 +526,7 @@ impl Edits {
                 .map(|(name, filter)| (name.clone(), filter.renumbered(renumber)))
                 .collect(),
             queries: self.queries.clone(),
+            keyword_topics: self.keyword_topics.clone(),
         }
     }
 }

@@ -103,7 +103,7 @@ fn write(
     goals: &Goals,
     ctx: &Ctx,
 ) -> anyhow::Result<()> {
-    let options = clusters_csv::Options { raw: arguments.raw, edits: None, goals: Some(goals) };
+    let options = clusters_csv::Options { raw: arguments.raw, goals: Some(goals), ..Default::default() };
     let path = arguments.out.join(CLUSTERS);
     Ok(clusters_csv::write(&path, corpus, Some(layout), Some(clusters), Some(names), options, ctx)?)
 }

@@ -18,6 +18,8 @@ pub struct Options<'e> {
     pub edits: Option<&'e Edits>,
     /// Their explanations are written.
     pub goals: Option<&'e Goals>,
+    /// The local outlier factor of each document is written.
+    pub outliers: Option<&'e [f32]>,
 }
 
 /// Writes one row a document in input order, with the columns that [`columns`] gives: RFC 4180, UTF-8, the tags of a
@@ -34,8 +36,9 @@ pub fn write(
     options: Options<'_>,
     ctx: &Ctx,
 ) -> Result<(), FileError> {
-    let Options { raw, edits, goals } = options;
-    let columns = columns(Sources { corpus, layout, clusters, names, goals, edits });
+    let Options { raw, edits, goals, outliers } = options;
+    let sources = Sources { corpus, layout, clusters, names, goals, outliers, topics: None, edits };
+    let columns = columns(sources);
     ctx.progress.begin("Writing clusters.csv", "documents", corpus.len() as u64, 0);
     write_rows(path, &columns, Rows { listed: None, all: corpus.len() }, raw, ctx)
 }

@@ -14,6 +14,15 @@ const LIST_JOINT: &str = ";";
 
 const SECONDS_A_DAY: i64 = 86_400;
 
+/// Documents by topics that are described by keywords.
+#[derive(Clone, Copy)]
+pub struct TopicCells<'a> {
+    pub clusters: &'a Clusters,
+    pub names: &'a Names,
+    /// The score of each document's best topic, also where it has none because that is too low; NaN without a vector.
+    pub scores: &'a [f32],
+}
+
 /// What documents are written from. What is not there yet (`None`) leaves its cells empty.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
@@ -23,6 +32,10 @@ pub struct Sources<'a> {
     pub names: Option<&'a Names>,
     /// Its explanations are written.
     pub goals: Option<&'a Goals>,
+    /// The local outlier factor of each document; written where it is known.
+    pub outliers: Option<&'a [f32]>,
+    /// The topics described by keywords are written.
+    pub topics: Option<TopicCells<'a>>,
     /// Their tags are written where there are any.
     pub edits: Option<&'a Edits>,
 }
@@ -74,16 +87,21 @@ enum Of<'a> {
     Score(&'a Goals, usize),
     Best(&'a Goals),
     BestTitle(&'a Goals),
+    Outlier(&'a [f32]),
+    Topic(TopicCells<'a>),
+    TopicScore(TopicCells<'a>),
     Tags(&'a Edits),
 }
 
 /// Every input column in its order, then `semascope_x`, `semascope_y`, `semascope_cluster` (empty where unclustered)
-/// and `semascope_cluster_title`. With a goal two columns for each explanation N, counted from 1:
+/// and `semascope_cluster_title`. Where it is known, `semascope_outlier`: the local outlier factor, about 1 among its like,
+/// empty of documents without a text. With a goal two columns for each explanation N, counted from 1:
 /// `semascope_explanation_N` (1 where a document satisfies it, else 0) and `semascope_explanation_N_score`, then
-/// `semascope_goal` (the number of the best one, empty where none) and `semascope_goal_title`. Where documents have
+/// `semascope_goal` (the number of the best one, empty where none) and `semascope_goal_title`. With topics described by
+/// keywords `semascope_topic`, the name of the best one (empty where none), and `semascope_topic_score`. Where documents have
 /// tags, `semascope_tags` comes last: those of a document in alphabetical order.
 pub fn columns(sources: Sources<'_>) -> Vec<Column<'_>> {
-    let Sources { corpus, layout, clusters, names, goals, edits } = sources;
+    let Sources { corpus, layout, clusters, names, goals, outliers, topics, edits } = sources;
     let input = corpus.columns.iter().filter(|column| !column.name.starts_with(OURS));
     let mut columns: Vec<Column<'_>> = input
         .map(|column| Column { name: Cow::from(&column.name), of: Of::Input(column, kind(&column.typed)) })
@@ -93,6 +111,9 @@ pub fn columns(sources: Sources<'_>) -> Vec<Column<'_>> {
     add("y", Of::Position(layout, 1));
     add("cluster", Of::Cluster(clusters));
     add("cluster_title", Of::ClusterTitle(clusters, names));
+    if let Some(factors) = outliers {
+        add("outlier", Of::Outlier(factors));
+    }
     if let Some(goals) = goals {
         for place in 0..goals.explanations.len() {
             add(&format!("explanation_{}", place + 1), Of::Member(goals, place));
@@ -100,6 +121,10 @@ pub fn columns(sources: Sources<'_>) -> Vec<Column<'_>> {
         }
         add("goal", Of::Best(goals));
         add("goal_title", Of::BestTitle(goals));
+    }
+    if let Some(topics) = topics {
+        add("topic", Of::Topic(topics));
+        add("topic_score", Of::TopicScore(topics));
     }
     if let Some(edits) = edits.filter(|edits| !edits.tags.is_empty()) {
         add("tags", Of::Tags(edits));
@@ -124,9 +149,9 @@ impl<'a> Column<'a> {
     pub fn kind(&self) -> Kind {
         match &self.of {
             Of::Input(_, kind) => *kind,
-            Of::Position(..) | Of::Score(..) => Kind::Single,
+            Of::Position(..) | Of::Score(..) | Of::Outlier(_) | Of::TopicScore(_) => Kind::Single,
             Of::Cluster(_) | Of::Member(..) | Of::Best(_) => Kind::Whole,
-            Of::ClusterTitle(..) | Of::BestTitle(_) => Kind::Text,
+            Of::ClusterTitle(..) | Of::BestTitle(_) | Of::Topic(_) => Kind::Text,
             Of::Tags(_) => Kind::List,
         }
     }
@@ -159,10 +184,11 @@ impl<'a> Column<'a> {
             Of::Cluster(clusters) => {
                 label(*clusters, i).map_or(Cell::Empty, |label| Cell::Whole(i64::from(label)))
             }
-            Of::ClusterTitle(clusters, names) => label(*clusters, i)
-                .zip(*names)
-                .and_then(|(label, names)| names.clusters.get(label as usize))
-                .map_or(Cell::Empty, |name| filled(&name.title)),
+            Of::ClusterTitle(clusters, names) => title(*clusters, *names, i).map_or(Cell::Empty, filled),
+            Of::Topic(topics) => {
+                title(Some(topics.clusters), Some(topics.names), i).map_or(Cell::Empty, filled)
+            }
+            Of::TopicScore(topics) => topics.scores.get(i).map_or(Cell::Empty, |&score| single(score)),
             Of::Member(goals, place) => {
                 let members = &goals.explanations[*place].members;
                 Cell::Whole(i64::from(members.binary_search(&(i as u32)).is_ok()))
@@ -174,6 +200,7 @@ impl<'a> Column<'a> {
             Of::BestTitle(goals) => best(goals, i)
                 .and_then(|best| goals.explanations.get(best))
                 .map_or(Cell::Empty, |explanation| filled(&explanation.title)),
+            Of::Outlier(factors) => factors.get(i).map_or(Cell::Empty, |&factor| single(factor)),
             Of::Tags(edits) => list(edits.tags_of(i as u32)),
         }
     }
@@ -223,6 +250,11 @@ fn list<'a>(values: impl Iterator<Item = &'a str>) -> Cell<'a> {
 
 fn label(clusters: Option<&Clusters>, i: usize) -> Option<u32> {
     clusters?.labels.get(i).copied().filter(|&label| label != UNCLUSTERED)
+}
+
+fn title<'a>(clusters: Option<&'a Clusters>, names: Option<&'a Names>, i: usize) -> Option<&'a str> {
+    let name = names?.clusters.get(label(clusters, i)? as usize)?;
+    Some(&name.title)
 }
 
 fn best(goals: &Goals, i: usize) -> Option<usize> {

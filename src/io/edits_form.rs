@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::filter_form::{FilterForm, filter_of, form_of_filter};
 use super::tensors::Damage;
-use crate::data::{Asked, Edits, EditsChange, Filter, Key, Members, Part, Query, Regrouping, Standing};
+use crate::data::{
+    Asked, Edits, EditsChange, Filter, Key, KeywordTopics, Members, Part, Query, Regrouping, Standing,
+};
 
 /// Writes a list of documents somewhere and says where, as JSON.
 pub(super) type PutMembers<'p, E> = dyn FnMut(&Members) -> Result<Value, E> + 'p;
@@ -50,6 +52,8 @@ struct EditsForm {
     kept_filters: BTreeMap<String, FilterForm>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     queries: Vec<Query>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keyword_topics: Option<KeywordTopics>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -71,6 +75,8 @@ struct ChangeForm {
     kept_filters: Option<BTreeMap<String, FilterForm>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     queries: Option<Vec<Query>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keyword_topics: Option<KeywordTopics>,
 }
 
 fn forms_of<E>(
@@ -133,6 +139,8 @@ pub(super) fn edits_to_json<E>(edits: &Edits, put: &mut PutMembers<'_, E>) -> Re
     }
     form.kept_filters = forms_of(&edits.kept_filters, put)?;
     form.queries.clone_from(&edits.queries);
+    let topics = &edits.keyword_topics;
+    form.keyword_topics = (*topics != KeywordTopics::default()).then(|| topics.clone());
     // Strings, numbers and keys always serialise.
     Ok(serde_json::to_value(form).unwrap_or_default())
 }
@@ -157,6 +165,7 @@ pub(super) fn edits_from_json(value: &Value, get: &mut GetMembers<'_>) -> Result
     }
     edits.kept_filters = filters_of(form.kept_filters, get)?;
     edits.queries = form.queries;
+    edits.keyword_topics = form.keyword_topics.unwrap_or_default().within_bounds();
     Ok(edits)
 }
 
@@ -175,6 +184,7 @@ pub(super) fn change_to_json<E>(change: &EditsChange, put: &mut PutMembers<'_, E
     form.filter = change.filter.as_ref().map(|filter| form_of_filter(filter, put)).transpose()?;
     form.kept_filters = change.kept_filters.as_ref().map(|kept| forms_of(kept, put)).transpose()?;
     form.queries.clone_from(&change.queries);
+    form.keyword_topics.clone_from(&change.keyword_topics);
     // Strings, numbers and keys always serialise.
     Ok(serde_json::to_value(form).unwrap_or_default())
 }
@@ -195,6 +205,7 @@ pub(super) fn change_from_json(value: &Value, get: &mut GetMembers<'_>) -> Resul
     change.filter = form.filter.map(|form| filter_of(form, get).ok_or_else(lost)).transpose()?;
     change.kept_filters = form.kept_filters.map(|forms| filters_of(forms, get)).transpose()?;
     change.queries = form.queries;
+    change.keyword_topics = form.keyword_topics.map(KeywordTopics::within_bounds);
     Ok(change)
 }
 
@@ -212,7 +223,7 @@ fn is_place(place: &[f32; 2]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Clause, Condition, SearchBy};
+    use crate::data::{Clause, Condition, KeywordTopic, SearchBy};
 
     #[test]
     fn edits_and_changes_come_back_as_they_went_in() {
@@ -236,7 +247,15 @@ mod tests {
             .ask(Asked { id: 4, params: Arc::default(), deeds: Vec::new() })
             .filtered(filter.clone())
             .keep_filter("recent", Some(filter))
-            .toggle_query(&Query { text: "fees".into(), by: SearchBy::Meaning });
+            .toggle_query(&Query { text: "fees".into(), by: SearchBy::Meaning })
+            .with_topics(KeywordTopics {
+                topics: vec![KeywordTopic {
+                    name: "Fees".into(),
+                    keywords: vec!["costs".into(), "ä,b".into()],
+                }],
+                threshold: 0.17,
+                column: Some("kind".into()),
+            });
         let mut sets = Vec::new();
         let mut put = |members: &Members| {
             sets.push(members.clone());

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::alike_texts::{Pair, for_candidates};
 use super::different_texts::{DifferentTexts, NO_TEXT};
-use super::duplicate_groups::{Alike, Groups, around_centres};
+pub use super::duplicate_groups::Groups;
+use super::duplicate_groups::{Alike, around_centres};
 use super::edit_distance::share_alike;
 use super::vector::{dot, inverse_norm};
 use crate::data::{Knn, Matrix, Strings, StringsBuilder};
@@ -64,6 +65,36 @@ impl Duplicates {
     /// Documents without a text, which are nobody's copies.
     pub fn without_text(&self) -> usize {
         self.texts.text_of.iter().filter(|text| **text == NO_TEXT).count()
+    }
+
+    /// Whether documents that are alike in meaning were looked for: vectors and neighbours were there.
+    pub fn knows_meaning(&self) -> bool {
+        self.matrix.is_some()
+    }
+
+    /// How alike two documents of a group are, at most 1; exact copies are 1. `None` below the floor of the likeness, and
+    /// of documents that are like no other.
+    pub fn share(&self, likeness: Likeness, a: u32, b: u32) -> Option<f32> {
+        let (one, other) = (self.texts.text_of[a as usize], self.texts.text_of[b as usize]);
+        if one == NO_TEXT || other == NO_TEXT {
+            return None;
+        }
+        if one == other {
+            return Some(1.0);
+        }
+        match likeness {
+            Likeness::Text => {
+                let folded = |text: u32| {
+                    let at = self.folded_of[text as usize];
+                    (at != NO_TEXT).then(|| self.folded.get(at as usize))
+                };
+                share_alike(folded(one)?, folded(other)?, TEXT_FLOOR)
+            }
+            Likeness::Meaning => {
+                let share = cosine(self.matrix.as_ref()?, a as usize, b as usize).min(1.0);
+                (share >= MEANING_FLOOR).then_some(share)
+            }
+        }
     }
 
     /// How many pairs of different texts are known to be alike, however little.
@@ -306,6 +337,17 @@ mod tests {
         assert_eq!(found.keepers(&groups, Keep::Longest), [4, 6]);
         let kept = groups.kept(9, &found.keepers(&groups, Keep::Longest));
         assert_eq!(kept.documents().collect::<Vec<_>>(), [4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn two_documents_of_a_group_are_compared_again() {
+        let found = of(&TEXTS);
+        let share = |a, b| found.share(Likeness::Text, a, b);
+        assert_eq!(share(0, 4), Some(1.0));
+        let near = share(0, 3).unwrap();
+        assert!((0.95..1.0).contains(&near), "{near}");
+        assert_eq!((share(0, 2), share(0, 7), share(5, 8)), (None, None, None));
+        assert!(!found.knows_meaning() && found.share(Likeness::Meaning, 0, 3).is_none());
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::job::{Cancelled, Ctx};
 
 /// Neighbours that tell how lonely a document is among those of its topic, as in the paper.
 const NEIGHBOURS: usize = 20;
+/// A topic is made of no fewer documents, where there are as many.
+const FEWEST: usize = 5;
 /// Rows a task.
 const BATCH: usize = 1024;
 
@@ -37,6 +39,16 @@ pub struct KeywordParams {
 impl Default for KeywordParams {
     fn default() -> Self {
         Self { deviations: 1.5, least: 50, most: 1000, threshold: -1.0 }
+    }
+}
+
+impl KeywordParams {
+    /// For so many documents and topics: where documents are few, the least that make a topic are no more than half of
+    /// its share of them.
+    pub fn of(documents: usize, topics: usize) -> Self {
+        let params = Self::default();
+        let share = documents / (2 * topics.max(1));
+        Self { least: params.least.min(share.max(FEWEST)), ..params }
     }
 }
 
@@ -248,6 +260,12 @@ mod tests {
             let first = ranked[..29].iter().filter(|&&i| i as usize / 30 == topic).count();
             assert!(first >= 28, "{ranked:?}");
         }
+    }
+
+    #[test]
+    fn a_small_corpus_asks_for_fewer_documents_a_topic() {
+        let least = |documents, topics| KeywordParams::of(documents, topics).least;
+        assert_eq!((least(120, 4), least(120_000, 4), least(8, 4)), (15, 50, 5));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::space::Space;
 use super::{
-    Coloured, Colouring, GoalState, Import, LiveRound, Notice, SearchState, Session, SpecialAnswer, Step,
-    StepState, StepStatus, Study,
+    ClassesState, Coloured, Colouring, GoalState, Import, LiveRound, Notice, ProbeState, QueryPlace,
+    SearchState, Session, SpecialAnswer, StabilityAnswer, Step, StepState, StepStatus, Study, TornAndCrowded,
 };
 use crate::data::{
     Clusters, Corpus, Edits, Filter, Goals, Key, Knn, Layout, MapQuality, Mask, Matrix, Names,
@@ -29,7 +29,7 @@ impl Session {
             || self.refreshing.is_some()
             || !self.writing.is_empty()
             || self.importing.as_ref().is_some_and(|i| i.sheet.progress.is_some())
-            || self.space.as_ref().is_some_and(Space::is_busy)
+            || self.space.as_ref().is_some_and(|space| space.is_busy() || space.is_studying())
     }
 
     /// Progress of an opening that shows no sheet.
@@ -246,6 +246,16 @@ impl Session {
         self.space.as_ref().is_some_and(Space::is_searching)
     }
 
+    /// The text that is tried, and what came of it; `None` while none is.
+    pub fn probe(&self) -> Option<ProbeState<'_>> {
+        self.space.as_ref()?.probe_state(&self.params)
+    }
+
+    /// Where on the map the present search by meaning lies, once it is known.
+    pub fn query_place(&self) -> Option<&QueryPlace> {
+        self.space.as_ref()?.query_place()
+    }
+
     /// The documents by the kept search that finds them, the first of several.
     pub fn coloured_searches(&self) -> Option<&Arc<Coloured>> {
         self.space.as_ref()?.coloured_searches()
@@ -254,6 +264,11 @@ impl Session {
     /// Where a study stands.
     pub fn study(&self, study: Study) -> StepState {
         self.space.as_ref().map_or(StepState::Waiting, |space| space.study(study, &self.params))
+    }
+
+    /// Whether a person has asked for a study, be it that it still waits for what it is made from.
+    pub fn is_asked(&self, study: Study) -> bool {
+        self.space.as_ref().is_some_and(|space| space.is_asked(study))
     }
 
     /// What is special about the documents asked about last, once it is known.
@@ -266,9 +281,24 @@ impl Session {
         self.space.as_ref()?.copies()
     }
 
-    /// How far documents lie from others, once the map was coloured by it.
+    /// How far documents lie from others, once that was asked for.
     pub fn outliers(&self) -> Option<&Arc<Outliers>> {
         self.space.as_ref()?.outliers()
+    }
+
+    /// The topics described by keywords, and the classes that they give.
+    pub fn classes(&self) -> Option<ClassesState<'_>> {
+        Some(self.space.as_ref()?.classes_state(&self.params))
+    }
+
+    /// Where the present map is torn and crowded, once it was coloured by it.
+    pub fn honesty(&self) -> Option<&Arc<TornAndCrowded>> {
+        self.space.as_ref()?.honesty(&self.params)
+    }
+
+    /// How well the present clusters survive, once that was asked for and is known.
+    pub fn stability(&self) -> Option<&Arc<StabilityAnswer>> {
+        self.space.as_ref()?.stability()
     }
 
     pub fn colouring(&self) -> Option<&Colouring> {

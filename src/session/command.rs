@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::data::{ColumnKind, Combine, Filter, GoalDeed, GoalParams, Key, Query, Standing};
+use crate::data::{ColumnKind, Combine, Filter, GoalDeed, GoalParams, Key, KeywordTopics, Query, Standing};
 use crate::io::read::ReadOptions;
 use crate::stage::Params;
 use crate::stage::append::Duplicates;
@@ -60,10 +60,16 @@ pub enum Command {
     BackToAll,
     /// Look at the passages of all documents as a space of their own.
     SplitIntoPassages,
+    /// Try a text: where it would lie on the map, and what its words do; or try none.
+    Probe(Option<String>),
     /// Say what is special about the selection, against the others that the filter keeps.
     FindSpecial,
     /// Find copies among the documents.
     FindCopies,
+    /// Find documents that stand apart from others.
+    FindOutliers,
+    /// Find clusters again with other seeds and settings, and hold the present ones against them.
+    FindStability,
     /// Stop a study, or let it begin again.
     StopStudy(Study),
     TryStudy(Study),
@@ -74,6 +80,12 @@ pub enum Command {
     ForgetFilter(String),
     /// Keep a search as a colour of the map, or forget it.
     ToggleQuery(Query),
+    /// Describe other topics by keywords, or the same in other words.
+    SetTopics(Box<KeywordTopics>),
+    /// Forget all topics that are described by keywords.
+    ClearTopics,
+    /// Classify the documents by them, and colour the map so. From then on the classes follow what is written.
+    ClassifyByTopics,
     /// Colour the map by something else.
     SetColour(ColourBy),
     /// Legend: grey this entry out, or show it again.
@@ -192,6 +204,9 @@ impl Command {
             Self::KeepFilter(_) => ("Keep a filter", false),
             Self::ForgetFilter(_) => ("Forget a filter", false),
             Self::ToggleQuery(_) => ("Keep a search", false),
+            Self::SetTopics(_) => ("Write topics", true),
+            Self::ClearTopics => ("Clear topics", false),
+            Self::ClassifyByTopics => ("Classify by topics", false),
             Self::SetColour(_) => ("Colour the map", false),
             Self::ToggleEntry(_) | Self::SoloEntry(_) | Self::ShowAllEntries => {
                 ("Filter by the legend", false)

@@ -114,6 +114,8 @@ impl Session {
         // What was done while the documents were placed goes on in their new numbers.
         space.colouring = old.colouring.clone();
         space.take_query(old);
+        space.take_probe(old);
+        space.take_topics(old);
         space.focus = old.focus.and_then(|id| grown.rows.carry_row(id));
         self.grounds += 1;
         space.ground = self.grounds;

@@ -28,7 +28,10 @@ use std::time::{Duration, Instant};
 
 pub use command::Command;
 pub use exporting::{DocumentSources, DocumentsExport};
-pub use space::{Answer, Coloured, Found, GoalState, LiveRound, SearchState, SpecialAnswer};
+pub use space::{
+    Answer, ClassesState, Classified, Coloured, Found, GoalState, LiveRound, Matched, ProbeState, QueryPlace,
+    SearchState, SpecialAnswer, StabilityAnswer, TornAndCrowded, Tried,
+};
 pub use state::{
     ColourBy, Colouring, Import, Notice, NoticeAction, Purpose, Sample, Severity, Step, StepState,
     StepStatus, Study,
@@ -391,6 +394,8 @@ impl Session {
             | Command::KeepFilter(_)
             | Command::ForgetFilter(_)
             | Command::ToggleQuery(_)
+            | Command::SetTopics(_)
+            | Command::ClearTopics
             | Command::Pin { .. }
             | Command::Unpin(_) => {
                 if let (Some(space), Command::Pin { held, .. }) = (&mut self.space, &command) {
@@ -401,6 +406,9 @@ impl Session {
                 {
                     space.edits = Arc::new(edits);
                     space.meet_goals(&command);
+                    if space.meet_topics(&command) {
+                        self.changed = Some(Instant::now());
+                    }
                 }
             }
             Command::FinishGoal(id) => self.space.iter().for_each(|space| space.finish_goal(id)),
@@ -409,8 +417,16 @@ impl Session {
             Command::OnlyThese(documents) => self.enter(documents),
             Command::BackToAll => self.go_out(),
             Command::SplitIntoPassages => self.enter_passages(),
+            Command::Probe(text) => self.space.iter_mut().for_each(|space| space.set_probe(text.clone())),
             Command::FindSpecial => self.space.iter_mut().for_each(Space::ask_special),
+            Command::FindStability => {
+                if let Some(space) = &mut self.space {
+                    space.ask_stability(&self.params);
+                }
+            }
             Command::FindCopies => self.space.iter_mut().for_each(Space::ask_copies),
+            Command::FindOutliers => self.space.iter_mut().for_each(Space::ask_outliers),
+            Command::ClassifyByTopics => self.space.iter_mut().for_each(Space::ask_topics),
             Command::StopStudy(study) => self.space.iter().for_each(|space| space.stop_study(study)),
             Command::TryStudy(study) => self.space.iter_mut().for_each(|space| space.try_study(study)),
             Command::MoveCache(folder) => self.move_cache(folder),
@@ -472,6 +488,7 @@ impl Session {
         let tools = self.tools();
         let Some(space) = &mut self.space else { return };
         space.search(&self.params, &tools, self.embedder.as_ref());
+        space.probe(&self.params, &tools, self.embedder.as_ref());
         space.filter(&tools.wake);
         let (notices, news) = space.poll(&mut self.embedder);
         let mapped = space.take_first_map();

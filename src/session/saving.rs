@@ -268,15 +268,17 @@ impl Session {
         let (corpus, layout) = (space.corpus.clone(), space.layout().cloned());
         let (clusters, names) = (space.clusters().cloned(), space.names().cloned());
         let (raw, edits) = (self.settings.export.raw_cells, space.edits.clone());
+        let outliers = space.settled_outliers(&self.params).cloned();
         self.write("export", move |ctx| {
             let goals = answer.as_ref().map(|answer| &**answer.goals());
+            let outliers = outliers.as_ref().map(|outliers| outliers.factors.as_slice());
             clusters_csv::write(
                 &path,
                 &corpus,
                 layout.as_deref(),
                 clusters.as_deref(),
                 names.as_deref(),
-                clusters_csv::Options { raw, edits: Some(&edits), goals },
+                clusters_csv::Options { raw, edits: Some(&edits), goals, outliers },
                 ctx,
             )?;
             if let Some((answer, goals)) = answer.as_ref().zip(goals) {

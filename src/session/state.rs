@@ -66,15 +66,30 @@ pub enum Study {
     Copies,
     /// How far documents lie from others.
     Outliers,
+    /// Where the map tears neighbours apart, and where it lays strangers on each other.
+    Honesty,
+    /// How well clusters survive when they are found again.
+    Stability,
     /// The index of words, which searches by words need once.
     Words,
     /// What searches by meaning need once.
     Meaning,
+    /// Classes by topics that are described by keywords.
+    Topics,
 }
 
 impl Study {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Special, Self::Copies, Self::Outliers, Self::Words, Self::Meaning];
+    pub const ALL: [Self; 8] = [
+        Self::Special,
+        Self::Copies,
+        Self::Outliers,
+        Self::Honesty,
+        Self::Stability,
+        Self::Words,
+        Self::Meaning,
+        Self::Topics,
+    ];
 }
 
 /// Where a step stands.
@@ -121,8 +136,16 @@ pub enum ColourBy {
     Explanation(u32, u32),
     /// How far documents lie from others.
     Outliers,
+    /// How far the map puts documents from their true neighbours.
+    Torn,
+    /// How strange to a document those are that the map lays around it.
+    Crowded,
+    /// In how many of other clusterings documents leave the core of their cluster.
+    Shaky,
     /// The kept searches that find documents.
     Searches,
+    /// The best of the topics that are described by keywords.
+    KeywordTopic,
     /// One colour for all.
     Nothing,
 }

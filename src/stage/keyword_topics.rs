@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
-use crate::data::{Corpus, Knn, Matrix, NO_CODE, UNCLUSTERED};
+use crate::data::{Corpus, KeywordTopic, Knn, Matrix, NO_CODE, UNCLUSTERED};
 use crate::embed::Embedder;
 use crate::job::Ctx;
 use crate::math::folded_text::{folded, words};
@@ -14,14 +12,6 @@ use crate::math::roc::{Roc, f1, roc};
 
 use super::StageError;
 use super::same_model::{self, embedded};
-
-/// A topic as a person writes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeywordTopic {
-    pub name: String,
-    /// Words or phrases, each embedded by itself.
-    pub keywords: Vec<String>,
-}
 
 /// Scores every document for every topic.
 ///
@@ -45,9 +35,7 @@ pub fn run(
     let dim = embedder.dim();
     let mut means = Vec::with_capacity(topics.len() * dim);
     for topic in topics {
-        let keywords =
-            topic.keywords.iter().map(|keyword| keyword.trim()).filter(|keyword| !keyword.is_empty());
-        let vectors = embedded(embedder, &keywords.map(str::to_owned).collect::<Vec<_>>(), ctx)?;
+        let vectors = embedded(embedder, &topic.words().map(str::to_owned).collect::<Vec<_>>(), ctx)?;
         let mut mean = vec![0.0f32; dim];
         for vector in vectors.chunks_exact(dim) {
             mean.iter_mut().zip(vector).for_each(|(sum, v)| *sum += v);
@@ -55,7 +43,7 @@ pub fn run(
         if mean.iter().all(|&v| v == 0.0) {
             return Err(StageError::Failed(format!(
                 "The topic \"{}\" has no keywords. Write at least one word for it.",
-                topic.name
+                topic.title()
             )));
         }
         make_unit(&mut mean, dim);
@@ -114,7 +102,7 @@ pub fn agreement(found: &TopicScores, best: &[u32], codes: &[u32], values: Vec<O
 /// were scored: only figures depend on it.
 pub fn matched(topics: &[KeywordTopic], levels: &[String], best: &[u32], codes: &[u32]) -> Vec<Option<u32>> {
     let mut values: Vec<Option<u32>> = vec![None; topics.len()];
-    let names: Vec<String> = topics.iter().map(|topic| folded(&topic.name)).collect();
+    let names: Vec<String> = topics.iter().map(|topic| folded(topic.title())).collect();
     let level_names: Vec<String> = levels.iter().map(|level| folded(level)).collect();
     for alike in [|a: &str, b: &str| a == b && !a.is_empty(), begin_alike] {
         for (topic, name) in names.iter().enumerate() {

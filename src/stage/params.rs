@@ -103,6 +103,15 @@ pub struct ClusterParams {
 }
 
 impl ClusterParams {
+    /// Whether clusters are found along the neighbours of documents.
+    pub fn read_neighbours(&self) -> bool {
+        match self.method {
+            ClusterMethod::Leiden => true,
+            ClusterMethod::KMeans | ClusterMethod::Density => false,
+            ClusterMethod::Hdbscan => self.hdbscan.ground == Ground::Vectors,
+        }
+    }
+
     /// Whether clusters are found on the map rather than among the vectors.
     pub fn need_map(&self) -> bool {
         match self.method {

@@ -201,6 +201,26 @@ pub fn run(text: &str, space: Space<'_>, asking: Asking<'_>, ctx: &Ctx) -> Resul
     })
 }
 
+/// Where a newcomer with this vector (of length one) would lie, whatever made it; `None` where nothing is near. All
+/// documents are compared.
+///
+/// # Errors
+/// If the vectors, the map and what is kept of it are not of the same documents, or if the work is stopped.
+pub fn place_of(
+    vector: &[f32],
+    matrix: &Matrix,
+    layout: &Layout,
+    ground: &Ground,
+    ctx: &Ctx,
+) -> Result<Option<[f32; 2]>, StageError> {
+    let n = matrix.rows();
+    if n == 0 || vector.len() != matrix.dim() || layout.positions.len() != n || ground.inner.points() != n {
+        return Err(StageError::Failed("There is no map of these vectors: compute the map again.".into()));
+    }
+    let found = nearest_to(matrix, vector, ground.k.max(1).min(n), None, ctx)?;
+    Ok(found.first().and_then(|near| ground.inner.place(&layout.positions, near)))
+}
+
 /// The part of `text` that the model reads, and what is to be said about that.
 fn read_by_model(text: &str, space: Space<'_>) -> (Range<usize>, Vec<String>) {
     let (embedder, limit) = (space.embedder, space.embedder.limit(space.embed));
@@ -413,6 +433,9 @@ mod tests {
         let probe = town.ask(sentence, Asking { within: Some(&mask), words: false, ..ASKING }).unwrap();
         assert!(probe.nearest.len() == 5 && probe.nearest.iter().all(|(row, _)| row % 3 == 0));
         assert_eq!((probe.place, probe.misfit), (open.place, open.misfit));
+        let ground = Ground::of(&town.knn, &town.layout, &town.params.map);
+        let place = place_of(&probe.vector, &town.matrix, &town.layout, &ground, &Ctx::quiet()).unwrap();
+        assert_eq!(place, Some(open.place), "its vector alone lies there, too");
         assert_eq!((probe.grain, probe.words), (None, Vec::new()));
     }
 

@@ -95,6 +95,14 @@ impl Reader {
         Ok(Self::Words(words))
     }
 
+    /// The model, and how it reads; `None` for vectors of words.
+    pub fn model(&self) -> Option<(&Embedder, &EmbedParams)> {
+        match self {
+            Self::Model(embedder, params) => Some((embedder, params)),
+            Self::Words(_) => None,
+        }
+    }
+
     /// A query as a unit vector; `None` where there is nothing in it to compare. Of word vectors, the mean of those of its
     /// words.
     pub fn vector(&self, text: &str, matrix: &Matrix, ctx: &Ctx) -> Result<Option<Vec<f32>>, StageError> {

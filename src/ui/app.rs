@@ -312,7 +312,7 @@ impl SemascopeApp {
             self.panes.right.size = shown.response.rect.width();
         }
         egui::CentralPanel::no_frame().show(ui, |ui| {
-            self.map.show(ui, &self.session, &self.facts, wishes);
+            self.map.show(ui, &self.session, &self.facts, self.inspector.probe.pointed, wishes);
         });
     }
 
@@ -453,6 +453,18 @@ impl SemascopeApp {
             Action::Zoom(factor) => self.map.zoom_by(factor),
             Action::FlyTo(document) => self.map.fly_to(&self.session, document),
             Action::FlyToCluster(label) => self.map.fly_to_cluster(&self.session, label),
+            Action::FlyToPlace(place) => self.map.fly_to_place(place),
+            Action::Probe(text) => {
+                self.mode = Mode::Map;
+                self.panes.right.open = true;
+                // What lies over the page in the panel makes room for it.
+                for command in [Command::FocusCluster(None), Command::Focus(None), Command::Search(None)] {
+                    self.session.apply(command);
+                }
+                self.session.apply(Command::Probe(Some(text)));
+                self.inspector.page = Page::Probe;
+                self.inspector.probe.wants_focus = true;
+            }
             Action::StopOrContinue => match self.session.step(Step::Map).state {
                 StepState::Running(_) => self.session.apply(Command::Stop(Step::Map)),
                 StepState::Stopped => self.session.apply(Command::ContinueMap),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::data::{Clusters, Corpus, DATE_EMPTY, Goals, Names, Typed, UNCLUSTERED};
-use crate::session::{ColourBy, Session};
+use crate::math::local_outlier::OUTLIER;
+use crate::session::{Classified, ColourBy, Session, StabilityAnswer, TornAndCrowded};
+use crate::stage::honesty::{CROWDED, TORN};
 use crate::stage::outliers::Outliers;
 use crate::view::colour::{MapTheme, Packed, pack};
 use crate::view::palette::Palette;
@@ -12,9 +14,6 @@ use crate::view::ramp::{Ramp, RampKind, around_zero, colours_for_numbers, robust
 
 use super::format;
 use crate::job::derived::Same;
-
-/// A local outlier factor up to this is that of a document as close to its neighbours as they are to each other.
-const INLIER: f64 = 1.1;
 
 /// How much of the colour of its second explanation a document has.
 const SECOND: f32 = 0.4;
@@ -57,6 +56,10 @@ enum Values {
     Column(Same<Corpus>, usize),
     Kept(Same<Vec<f32>>),
     Outliers(Same<Outliers>),
+    Topics(Same<Classified>),
+    Torn(Same<TornAndCrowded>),
+    Crowded(Same<TornAndCrowded>),
+    Shaky(Same<StabilityAnswer>),
     Goal(Same<Goals>),
     /// How surely documents satisfy an explanation, by its id.
     Explanation(Same<Goals>, u32),
@@ -103,9 +106,18 @@ impl Inputs {
             ColourBy::Outliers => {
                 session.outliers().map_or(plain, |outliers| Values::Outliers(Same(outliers.clone())))
             }
+            ColourBy::Torn => session.honesty().map_or(plain, |map| Values::Torn(Same(map.clone()))),
+            ColourBy::Crowded => session.honesty().map_or(plain, |map| Values::Crowded(Same(map.clone()))),
+            ColourBy::Shaky => {
+                session.stability().map_or(plain, |answer| Values::Shaky(Same(answer.clone())))
+            }
             ColourBy::Searches => {
                 session.coloured_searches().map_or(plain, |found| labels(&found.clusters, Some(&found.names)))
             }
+            ColourBy::KeywordTopic => match session.classes().and_then(|classes| classes.classified) {
+                Some(classified) => Values::Topics(Same(classified.clone())),
+                None => plain,
+            },
             ColourBy::Column(_) | ColourBy::Nothing => plain,
         };
         Some(Self { values, own: colouring.own_colours, dark })
@@ -129,6 +141,12 @@ impl Inputs {
                     title,
                     &format!("Unclustered, {}", format::percent(clusters.left_out())),
                 )
+            }
+            Values::Topics(Same(classified)) => {
+                let (clusters, names) = (&classified.clusters, &classified.names);
+                let title = |code: u32| names.clusters[code as usize].title.clone();
+                let none = format!("No topic, {}", format::percent(clusters.left_out()));
+                self.categories(theme, Arc::new(clusters.labels.clone()), clusters.count, title, &none)
             }
             Values::Column(Same(corpus), i) => match &corpus.columns[*i].typed {
                 Typed::Text => plain(corpus.len(), theme),
@@ -156,31 +174,34 @@ impl Inputs {
                 let explanation = goals.explanations.iter().find(|explanation| explanation.id == *id);
                 let scores = explanation.map(|explanation| &explanation.scores);
                 let values: Vec<f64> = scores.into_iter().flatten().map(|&score| f64::from(score)).collect();
-                let ramp = Ramp::of(RampKind::Sequential, theme);
-                let (low, high) = ("does not satisfy it".into(), "satisfies it".into());
-                Paint {
-                    colours: Arc::new(colours_for_numbers(&values, (0.0, 1.0), ramp)),
-                    codes: None,
-                    legend: Legend::Ramp { kind: RampKind::Sequential, low, high, missing: 0 },
-                }
+                shares(&values, 1.0, theme, ["does not satisfy it", "satisfies it"])
             }
-            Values::Outliers(Same(outliers)) => {
-                let values: Vec<f64> = outliers.factors.iter().map(|&factor| f64::from(factor)).collect();
-                let label = |factor: f64| match factor {
-                    factor if factor <= INLIER => "among others".to_owned(),
-                    factor => format!("{} apart", format::number(factor)),
-                };
-                numbers(&values, theme, label)
-            }
+            Values::Outliers(Same(outliers)) => factors(&outliers.factors, theme),
             Values::Kept(Same(kept)) => {
                 let values: Vec<f64> = kept.iter().map(|&share| f64::from(share)).collect();
-                let ramp = Ramp::of(RampKind::Sequential, theme);
-                let (low, high) = (format::percent(0.0), format::percent(1.0));
-                Paint {
-                    colours: Arc::new(colours_for_numbers(&values, (0.0, 1.0), ramp)),
-                    codes: None,
-                    legend: Legend::Ramp { kind: RampKind::Sequential, low, high, missing: 0 },
-                }
+                shares(&values, 1.0, theme, [&format::percent(0.0), &format::percent(1.0)])
+            }
+            Values::Torn(Same(map)) => {
+                let values: Vec<f64> = map.honesty.torn.iter().map(|&torn| f64::from(torn)).collect();
+                let high = 2.0 * f64::from(TORN);
+                let said = format!("apart ({} or more)", format::percent(high));
+                shares(&values, high, theme, ["together", &said])
+            }
+            Values::Crowded(Same(map)) => {
+                let values: Vec<f64> =
+                    map.honesty.crowded.iter().map(|&crowded| f64::from(crowded)).collect();
+                let high = 2.0 * f64::from(CROWDED);
+                let said = format!("among strangers ({})", format::percent(high));
+                shares(&values, high, theme, ["among its own", &said])
+            }
+            Values::Shaky(Same(answer)) => {
+                let stays = answer.survived.stability.stays.iter().zip(&answer.of.labels);
+                // Whoever has no cluster cannot leave one.
+                let leaves = |(&stays, &label): (&f32, &u32)| match label {
+                    UNCLUSTERED => f64::NAN,
+                    _ => 1.0 - f64::from(stays),
+                };
+                shares(&stays.map(leaves).collect::<Vec<_>>(), 1.0, theme, ["stays in every run", "in none"])
             }
         }
     }
@@ -258,6 +279,17 @@ fn plain(n: usize, theme: &MapTheme) -> Paint {
     Paint { colours: Arc::new(vec![pack(theme.muted); n]), codes: None, legend: Legend::Plain }
 }
 
+/// Values from 0 to `high` or more; a document without one is grey.
+fn shares(values: &[f64], high: f64, theme: &MapTheme, [from, to]: [&str; 2]) -> Paint {
+    let missing = values.iter().filter(|value| !value.is_finite()).count();
+    let kind = RampKind::Sequential;
+    Paint {
+        colours: Arc::new(colours_for_numbers(values, (0.0, high), Ramp::of(kind, theme))),
+        codes: None,
+        legend: Legend::Ramp { kind, low: from.into(), high: to.into(), missing },
+    }
+}
+
 fn numbers(values: &[f64], theme: &MapTheme, label: impl Fn(f64) -> String) -> Paint {
     let missing = values.iter().filter(|value| !value.is_finite()).count();
     let Some(range) = robust_range(values) else { return plain(values.len(), theme) };
@@ -271,10 +303,34 @@ fn numbers(values: &[f64], theme: &MapTheme, label: impl Fn(f64) -> String) -> P
     }
 }
 
+/// Local outlier factors, from that of a document among its like; small differences there do not fill the ramp.
+fn factors(factors: &[f32], theme: &MapTheme) -> Paint {
+    let values: Vec<f64> = factors.iter().map(|&factor| f64::from(factor)).collect();
+    let Some((_, high)) = robust_range(&values) else { return plain(values.len(), theme) };
+    let range = (1.0, high.max(f64::from(OUTLIER)));
+    let missing = values.iter().filter(|value| !value.is_finite()).count();
+    let (low, high) = ("among others".to_owned(), format!("{} apart", format::number(range.1)));
+    let kind = RampKind::Sequential;
+    Paint {
+        colours: Arc::new(colours_for_numbers(&values, range, Ramp::of(kind, theme))),
+        codes: None,
+        legend: Legend::Ramp { kind, low, high, missing },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::{Explanation, GoalView, Key};
+
+    #[test]
+    fn hardly_different_documents_do_not_fill_the_ramp_of_outliers() {
+        let theme = MapTheme::of(true);
+        let near = factors(&[0.99, 1.0, 1.01, f32::NAN], theme);
+        assert_eq!(near.colours[0], near.colours[1]);
+        let Legend::Ramp { low, high, missing, .. } = near.legend else { panic!("a ramp") };
+        assert_eq!((low.as_str(), high.as_str(), missing), ("among others", "1.5 apart", 1));
+    }
 
     fn inputs(labels: Vec<u32>, count: usize, own: &[(u32, [u8; 3])]) -> Inputs {
         let clusters = Clusters {

@@ -373,7 +373,7 @@ impl ExportSheet {
         ui.add_space(SPACE_8);
         widgets::caption(
             ui,
-            "Every column of the input, then position, cluster with title, and tags where there are any.",
+            "Every column of the input, then position, cluster with title, topic with score, and tags, where there are any.",
         );
         widgets::caption(
             ui,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::data::{Clusters, Corpus, Edits, Goals, Mask, Names};
 use crate::job::Ctx;
-use crate::session::{Answer, ColourBy, Session, Wake};
+use crate::session::{Answer, Classified, ColourBy, Session, Wake};
 
 use super::digest::{self, ClusterDigest, ColumnDigest, Counts};
 use super::edit_digest::{self, EditDigest};
@@ -203,7 +203,7 @@ pub fn cluster_title(session: &Session, label: u32) -> String {
     }
 }
 
-/// What the table groups documents by: the explanations of the goal that the map is coloured by, or clusters.
+/// What the table groups documents by: the explanations of a goal, or topics, where the map is coloured by them; or clusters.
 pub struct Grouping {
     pub name: &'static str,
     pub clusters: Arc<Clusters>,
@@ -213,12 +213,15 @@ pub struct Grouping {
 impl Grouping {
     /// What it is now; none until there are clusters.
     pub fn of(session: &Session) -> Option<Self> {
-        let goal = match session.colouring()?.by {
-            ColourBy::Goal(goal) | ColourBy::Explanation(goal, _) => session.goal_clusters(goal),
+        let other = match session.colouring()?.by {
+            ColourBy::Goal(goal) | ColourBy::Explanation(goal, _) => {
+                session.goal_clusters(goal).map(|goal| ("Explanation", goal))
+            }
+            ColourBy::KeywordTopic => topic_clusters(session).map(|topics| ("Topic", topics)),
             _ => None,
         };
-        Some(match goal {
-            Some((clusters, names)) => Self { name: "Explanation", clusters, names: Some(names) },
+        Some(match other {
+            Some((name, (clusters, names))) => Self { name, clusters, names: Some(names) },
             None => Self {
                 name: "Cluster",
                 clusters: session.clusters()?.clone(),
@@ -239,9 +242,23 @@ impl Grouping {
     }
 }
 
+/// The documents by the topics that are described by keywords.
+pub fn topic_clusters(session: &Session) -> Option<(Arc<Clusters>, Arc<Names>)> {
+    let Classified { clusters, names, .. } = &**session.classes()?.classified?;
+    Some((clusters.clone(), names.clone()))
+}
+
 /// The documents with a label, ascending: a look through all of them, for what a person asks once.
 pub fn documents_of(clusters: &Clusters, label: u32) -> Vec<u32> {
     (0u32..).zip(&clusters.labels).filter(|(_, other)| **other == label).map(|(i, _)| i).collect()
+}
+
+/// How many of a document's true neighbours lie near it on the map, in a sentence; `None` until the map is measured.
+pub fn kept_near(session: &Session, document: u32) -> Option<String> {
+    let quality = session.quality()?;
+    let kept = *quality.kept.get(document as usize)?;
+    let n = (kept * quality.k as f32).round() as usize;
+    Some(format!("The map keeps {n} of its {} nearest near it.", quality.k))
 }
 
 /// The label of a document's cluster.

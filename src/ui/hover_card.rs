@@ -13,7 +13,9 @@ use super::icons;
 use super::marking;
 use super::panels::columns::cell_text;
 use super::theme::{SPACE_4, Theme};
+use super::topic_facts;
 use super::widgets::{self, SWATCH};
+use super::worth;
 
 /// How wide the card is.
 pub const WIDTH: f32 = 320.0;
@@ -54,6 +56,11 @@ pub fn show(ui: &mut Ui, session: &Session, document: u32, colour: Option<u32>, 
     for (title, score) in goal.into_iter().flat_map(|goal| goal_facts::satisfied(session, goal, document)) {
         widgets::caption(ui, format!("{} {title} · {}", icons::CHECK, format::percent(f64::from(score))));
     }
+    if session.colouring().is_some_and(|colouring| colouring.by == ColourBy::KeywordTopic)
+        && let Some((title, score)) = topic_facts::of_document(session, document)
+    {
+        widgets::caption(ui, format!("{title} · {score:.2}"));
+    }
     let shown = corpus
         .columns
         .iter()
@@ -64,6 +71,12 @@ pub fn show(ui: &mut Ui, session: &Session, document: u32, colour: Option<u32>, 
         .take(COLUMNS);
     for (column, cell) in shown {
         widgets::caption(ui, format!("{}: {}", column.name, format::one_line(&cell, VALUE)));
+    }
+    if let Some(said) = worth::of_document(session, document) {
+        widgets::caption(ui, said);
+    }
+    if let Some(kept) = facts::kept_near(session, document) {
+        widgets::caption(ui, kept);
     }
     if stack > 1 {
         widgets::caption(ui, format!("×{} at the same place; click to list them", format::count(stack)));

@@ -23,6 +23,7 @@ pub const CLOUD_SLASH: &str = "\u{e1b6}";
 pub const CORNERS_OUT: &str = "\u{e1d0}";
 pub const COPY: &str = "\u{e1ca}";
 pub const CPU: &str = "\u{e610}";
+pub const CURSOR_TEXT: &str = "\u{e7d8}";
 pub const DOTS_THREE: &str = "\u{e1fe}";
 pub const EXPORT: &str = "\u{eaf0}";
 pub const EYE: &str = "\u{e220}";

@@ -19,6 +19,7 @@ use super::icons;
 use super::theme::{self, ROW, SPACE_4, SPACE_8, Theme};
 use super::widgets::{self, SEARCHABLE, SWATCH, Side};
 use super::wishes::Wishes;
+use super::worth;
 
 /// How wide the legend is.
 const WIDTH: f32 = 240.0;
@@ -80,7 +81,12 @@ pub fn show(
         Legend::Plain => {
             widgets::caption(ui, waiting(session));
         }
-        Legend::Ramp { kind, low, high, missing } => ramp(ui, *kind, low, high, *missing),
+        Legend::Ramp { kind, low, high, missing } => {
+            ramp(ui, *kind, low, high, *missing);
+            if let Some(said) = worth::of_all(session) {
+                widgets::caption(ui, said);
+            }
+        }
         Legend::Entries(entries) => {
             let codes = paint.codes.as_ref().map(|codes| codes.as_slice());
             list(ui, session, entries, (codes, kept), state, room, wishes);
@@ -96,7 +102,10 @@ fn waiting(session: &Session) -> &'static str {
         ColourBy::Column(_) => "This column has no values to colour by.",
         ColourBy::Goal(_) | ColourBy::Explanation(..) => "Explanations are not there yet.",
         ColourBy::Outliers => "Outliers are being found.",
+        ColourBy::Torn | ColourBy::Crowded => "Measured when the map rests.",
+        ColourBy::Shaky => "Ask first how stable the clusters are: see the list of clusters.",
         ColourBy::Searches => "What kept searches find is being looked up.",
+        ColourBy::KeywordTopic => "Write topics on the page Topics.",
         ColourBy::Nothing => "One colour for all.",
     }
 }
@@ -118,7 +127,11 @@ pub(super) fn name_of(session: &Session, by: ColourBy) -> String {
         ColourBy::Goal(goal) => format!("Goal: {}", goal_facts::goal_title(session, goal)),
         ColourBy::Explanation(goal, id) => goal_facts::explanation_title(session, goal, id),
         ColourBy::Outliers => "Outliers".into(),
+        ColourBy::Torn => "Torn places".into(),
+        ColourBy::Crowded => "Crowded places".into(),
+        ColourBy::Shaky => "Shaky documents".into(),
         ColourBy::Searches => "Kept searches".into(),
+        ColourBy::KeywordTopic => "Topics by keywords".into(),
         ColourBy::Kept => "Neighbours kept".into(),
         ColourBy::Nothing => "One colour".into(),
     }
@@ -147,7 +160,19 @@ fn colour_by(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
     if session.edits().is_some_and(|edits| !edits.queries.is_empty()) {
         choices.push(ColourBy::Searches);
     }
-    choices.extend([ColourBy::Kept, ColourBy::Outliers, ColourBy::Nothing]);
+    if session.edits().is_some_and(|edits| !edits.keyword_topics.is_empty()) {
+        choices.push(ColourBy::KeywordTopic);
+    }
+    if session.stability().is_some() || by == ColourBy::Shaky {
+        choices.push(ColourBy::Shaky);
+    }
+    choices.extend([
+        ColourBy::Kept,
+        ColourBy::Torn,
+        ColourBy::Crowded,
+        ColourBy::Outliers,
+        ColourBy::Nothing,
+    ]);
     ui.name_inputs("Colour by", |ui| {
         egui::ComboBox::from_id_salt("colour by")
             .width(ui.available_width())

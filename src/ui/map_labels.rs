@@ -8,6 +8,8 @@ use crate::view::colour::Packed;
 use crate::view::labels::MapLabel;
 use crate::view::topic_labels::topic_labels;
 
+use super::facts;
+
 use crate::job::derived::Same;
 
 type Named = (Same<Clusters>, Same<Names>);
@@ -19,6 +21,8 @@ pub enum NamesOf {
     Clusters,
     /// The explanations of a goal, by its id.
     Goal(u32),
+    /// Topics that are described by keywords.
+    KeywordTopics,
 }
 
 /// What the names of topics, or of a goal's explanations, depend on.
@@ -36,14 +40,15 @@ impl Inputs {
     pub fn of(session: &Session) -> Option<Self> {
         let shown =
             |clusters: &Arc<Clusters>, names: &Arc<Names>| (Same(clusters.clone()), Same(names.clone()));
-        let goal = match session.colouring()?.by {
+        let asked = match session.colouring()?.by {
             ColourBy::Goal(goal) | ColourBy::Explanation(goal, _) => {
-                session.goal_clusters(goal).zip(Some(goal))
+                session.goal_clusters(goal).zip(Some(NamesOf::Goal(goal)))
             }
+            ColourBy::KeywordTopic => facts::topic_clusters(session).zip(Some(NamesOf::KeywordTopics)),
             _ => None,
         };
-        let (of, topics): (NamesOf, Vec<Named>) = match goal {
-            Some(((clusters, names), goal)) => (NamesOf::Goal(goal), vec![shown(&clusters, &names)]),
+        let (of, topics): (NamesOf, Vec<Named>) = match asked {
+            Some(((clusters, names), of)) => (of, vec![shown(&clusters, &names)]),
             None => {
                 let topics = session.topics().iter().map(|(topics, names)| shown(topics, names));
                 (NamesOf::Topics, topics.collect())

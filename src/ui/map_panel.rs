@@ -29,15 +29,19 @@ use super::map_labels::{self, NamesOf};
 use super::map_picture::{self, PictureExport};
 use super::panels::filters;
 use super::pins;
+use super::place_marks;
 use super::shortcuts::{ZOOM_STEP, keys_for};
 use super::status_bar;
 use super::theme::{self, SPACE_8, SPACE_12, Theme};
+use super::topic_facts;
 use super::widgets;
 use super::wishes::{Action, Wishes};
 use crate::job::derived::{Derived, Same};
 
 /// What a piece that floats over the map may take.
 const ROOM: egui::Vec2 = vec2(480.0, 480.0);
+/// Width and opacity of a line from the point under the pointer.
+const HOVER_LINE: (f32, f32) = (0.75, 0.45);
 /// Documents looked at for the bounds of a cluster.
 const BOUNDS_SAMPLE: usize = 4096;
 
@@ -50,6 +54,8 @@ enum MenuOf {
     Cluster(u32),
     /// A level of the topics, and the topic's label.
     Topic(usize, u32),
+    /// A topic that is described by keywords, by its place.
+    KeywordTopic(u32),
     /// An explanation of a goal: their ids.
     Explanation(u32, u32),
     /// A document's point, and its cluster.
@@ -170,7 +176,9 @@ impl MapPanel {
 
     /// The colour of what the table groups by (see [`facts::Grouping`]), while the map is coloured by that.
     pub fn group_colours(&self, session: &Session) -> impl Fn(u32) -> Option<Color32> + use<> {
-        self.colours_of_labels(session, |by| matches!(by, ColourBy::Cluster | ColourBy::Goal(_)))
+        self.colours_of_labels(session, |by| {
+            matches!(by, ColourBy::Cluster | ColourBy::Goal(_) | ColourBy::KeywordTopic)
+        })
     }
 
     fn colours_of_labels(
@@ -242,6 +250,11 @@ impl MapPanel {
         }
     }
 
+    /// Goes to a place.
+    pub fn fly_to_place(&mut self, place: [f32; 2]) {
+        self.view.fly_to(place);
+    }
+
     /// Goes to a cluster.
     pub fn fly_to_cluster(&mut self, session: &Session, label: u32) {
         let (Some(positions), Some(clusters)) = (session.positions(), session.clusters()) else { return };
@@ -269,7 +282,15 @@ impl MapPanel {
     }
 
     /// Draws the map with everything on it.
-    pub fn show(&mut self, ui: &mut Ui, session: &Session, facts: &Facts, wishes: &mut Wishes) {
+    /// `word` is the word of the text that is tried (of those that were left out) that is pointed at.
+    pub fn show(
+        &mut self,
+        ui: &mut Ui,
+        session: &Session,
+        facts: &Facts,
+        word: Option<usize>,
+        wishes: &mut Wishes,
+    ) {
         let theme = Theme::of(ui);
         let rect = ui.available_rect_before_wrap();
         self.size = rect.size();
@@ -295,7 +316,9 @@ impl MapPanel {
             name: &name,
         };
         let response = self.view.show(ui, &scene);
+        hover_lines(ui, rect, session, &self.view, response.hovered);
         pins::paint(ui, rect, session, &self.view);
+        place_marks::paint(ui, rect, session, &self.view, word);
         self.card(ui, session, &response);
         self.context_menu(session, &response, (&labels, names_of), wishes);
         respond(session, &response, |points| self.shown_of(session, points), wishes);
@@ -356,6 +379,7 @@ impl MapPanel {
                     NamesOf::Topics => MenuOf::Topic(usize::from(label.level), label.code),
                     NamesOf::Clusters => MenuOf::Cluster(label.code),
                     NamesOf::Goal(goal) => MenuOf::Explanation(goal, label.code),
+                    NamesOf::KeywordTopics => MenuOf::KeywordTopic(label.code),
                 }),
                 None => response.context.map(of_point).or(ground.then_some(MenuOf::Ground)),
             };
@@ -363,6 +387,7 @@ impl MapPanel {
         let Some(menu) = self.menu else { return };
         let open = response.response.context_menu(|ui| match menu {
             MenuOf::Cluster(label) => cluster_menu::show(ui, session, label, &[], wishes),
+            MenuOf::KeywordTopic(topic) => topic_facts::menu(ui, session, topic, wishes),
             MenuOf::Explanation(goal, id) => explanation_menu::show(ui, session, goal, id, wishes),
             MenuOf::Topic(level, code) => cluster_menu::show_topic(ui, session, (level, code), wishes),
             MenuOf::Point(document, cluster) => {
@@ -589,6 +614,22 @@ fn lines(session: &Session) -> Vec<(u32, u32, f32)> {
     }
     let neighbours = knn.of(focus as usize).iter().zip(knn.similarities_of(focus as usize));
     neighbours.map(|(&to, &similarity)| (focus, to, similarity)).collect()
+}
+
+/// Thin lines from the point under the pointer to its true neighbours; those of the focused document are there already.
+fn hover_lines(ui: &Ui, rect: Rect, session: &Session, view: &MapView, hovered: Option<u32>) {
+    let Some(document) = hovered.filter(|&document| session.focus() != Some(document)) else { return };
+    let (Some(knn), Some(positions)) = (session.knn(), session.positions()) else { return };
+    let here = positions.get(document as usize).filter(|_| (document as usize) < knn.len());
+    let Some(here) = here.and_then(|&place| view.view_from_world(place)) else { return };
+    let painter = ui.painter_at(rect);
+    let stroke = egui::Stroke::new(HOVER_LINE.0, Theme::of(ui).text.gamma_multiply(HOVER_LINE.1));
+    for &neighbour in knn.of(document as usize) {
+        let there = positions.get(neighbour as usize);
+        if let Some(there) = there.and_then(|&place| view.view_from_world(place)) {
+            painter.line_segment([here, there], stroke);
+        }
+    }
 }
 
 /// Does what a person's pointer said. A lasso takes what neither the filter nor the legend leaves out: `shown_of` are

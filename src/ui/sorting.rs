@@ -10,10 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Clusters, Corpus, DATE_EMPTY, Mask, Strings, Typed};
 use crate::job::promptly;
-use crate::session::{Session, Wake};
+use crate::session::{ColourBy, Session, Wake};
+use crate::stage::outliers::Outliers;
 
 use super::facts::Grouping;
 use crate::job::derived::{Derived, Same};
+
+/// The figures of the column "Outlier", which is there while the map is coloured by them.
+pub fn shown_outliers(session: &Session) -> Option<&Arc<Outliers>> {
+    let coloured = session.colouring().is_some_and(|colouring| colouring.by == ColourBy::Outliers);
+    session.outliers().filter(|_| coloured)
+}
 
 /// What rows are sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +29,8 @@ pub enum By {
     FileOrder,
     Cluster,
     Column(usize),
+    /// How far documents stand apart, the farthest first; while the map is coloured by it.
+    Outlier,
 }
 
 /// Up or down. Empty cells come last either way.
@@ -77,6 +86,7 @@ struct Key {
     clusters: Option<Same<Clusters>>,
     selection: Option<Same<Vec<u32>>>,
     kept: Option<Same<Mask>>,
+    outliers: Option<Same<Outliers>>,
     by: By,
     direction: Direction,
 }
@@ -105,6 +115,7 @@ impl Sorting {
     pub fn toggle(&mut self, by: By) {
         self.direction = match (self.by == by, self.direction) {
             (true, Direction::Ascending) => Direction::Descending,
+            (false, _) if by == By::Outlier => Direction::Descending,
             _ => Direction::Ascending,
         };
         self.by = by;
@@ -148,7 +159,9 @@ impl Sorting {
         let unsorted =
             selection.map_or(Order::All(corpus.len()), |selection| Order::Listed(selection.clone()));
         self.working = false;
-        if !self.is_sorted() && session.kept().is_none() {
+        let outliers = shown_outliers(session).filter(|_| self.by == By::Outlier);
+        let sorted = self.is_sorted() && (self.by != By::Outlier || outliers.is_some());
+        if !sorted && session.kept().is_none() {
             return unsorted;
         }
         let clusters = Grouping::of(session).filter(|_| self.by == By::Cluster);
@@ -157,6 +170,7 @@ impl Sorting {
             clusters: clusters.map(|grouping| Same(grouping.clusters)),
             selection: selection.cloned().map(Same),
             kept: session.kept().cloned().map(Same),
+            outliers: outliers.cloned().map(Same),
             by: self.by,
             direction: self.direction,
         };
@@ -179,7 +193,7 @@ pub fn sorted(
     direction: Direction,
 ) -> Vec<u32> {
     let selection = documents.map(Same);
-    Key { corpus: Same(corpus), clusters: None, selection, kept: None, by, direction }.sort()
+    Key { corpus: Same(corpus), clusters: None, selection, kept: None, outliers: None, by, direction }.sort()
 }
 
 /// The rank of an empty cell, in both directions.
@@ -213,6 +227,13 @@ impl Key {
                 None => documents,
             },
             By::Column(c) => self.by_column(documents, corpus, c),
+            By::Outlier => match &self.outliers {
+                Some(Same(outliers)) => self.by_rank(&documents, |i| {
+                    let factor = outliers.factors.get(i as usize).copied();
+                    factor.filter(|factor| !factor.is_nan()).map(|factor| rank_of_number(f64::from(factor)))
+                }),
+                None => documents,
+            },
         }
     }
 
@@ -324,7 +345,15 @@ mod tests {
             report: ReadReport::default(),
         };
         let corpus = Same(Arc::new(corpus));
-        Key { corpus, clusters: None, selection: None, kept: None, by: By::Column(0), direction }
+        Key {
+            corpus,
+            clusters: None,
+            selection: None,
+            kept: None,
+            outliers: None,
+            by: By::Column(0),
+            direction,
+        }
     }
 
     #[test]
@@ -376,6 +405,20 @@ mod tests {
             let texts: Vec<Option<&str>> = cells.iter().map(|&t| Some(t).filter(|t| !t.is_empty())).collect();
             prop_assert_eq!(key(Typed::Text, &cells, direction).sort(), plainly(&texts, direction));
         }
+    }
+
+    #[test]
+    fn who_stands_farthest_apart_comes_first_and_who_has_no_figure_last() {
+        let mut sorting = Sorting::default();
+        sorting.toggle(By::Outlier);
+        assert_eq!(sorting.direction(By::Outlier), Some(Direction::Descending));
+        let outliers = Outliers { factors: vec![1.0, f32::NAN, 2.5], distances: vec![0.1, f32::NAN, 0.4] };
+        let key = Key {
+            by: By::Outlier,
+            outliers: Some(Same(Arc::new(outliers))),
+            ..key(Typed::Text, &["a", "", "b"], Direction::Descending)
+        };
+        assert_eq!(key.sort(), [2, 0, 1]);
     }
 
     #[test]

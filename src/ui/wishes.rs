@@ -99,6 +99,10 @@ pub enum Action {
     /// Fly to a document or a cluster.
     FlyTo(u32),
     FlyToCluster(u32),
+    /// Fly to a place of the map.
+    FlyToPlace([f32; 2]),
+    /// Try a text: show where it belongs, and let a person write on.
+    Probe(String),
     /// Stop the moving map, or go on with a stopped one.
     StopOrContinue,
     /// Close what is open on top: a sheet, the focus, the selection.

@@ -16,7 +16,7 @@ use semascope::ui::log::LogBuffer;
 use semascope::ui::{SemascopeApp, wake};
 
 /// No test waits longer for a worker.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 pub type Window = Harness<'static, SemascopeApp>;
 

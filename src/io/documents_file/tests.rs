@@ -29,6 +29,8 @@ impl Values {
             clusters: Some(&self.clusters),
             names: Some(&self.names),
             goals: None,
+            outliers: None,
+            topics: None,
             edits: Some(&self.edits),
         }
     }
@@ -166,6 +168,20 @@ fn parquet_reads_back_with_its_types() {
 }
 
 #[test]
+fn outlier_factors_stand_where_they_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("documents");
+    let values = values();
+    let sources = Sources { outliers: Some(&[1.25, f32::NAN, 2.0]), edits: None, ..values.sources() };
+    write(&path, DocumentsFormat::Csv, sources, None, false, &Ctx::quiet()).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.lines().next().unwrap().ends_with("semascope_cluster_title,semascope_outlier"), "{text}");
+    assert!(text.contains("trains & rails,1.25\r\n") && text.ends_with(",2\r\n"), "{text}");
+    let none = written(DocumentsFormat::Csv, None);
+    assert!(!String::from_utf8(none).unwrap().contains("semascope_outlier"));
+}
+
+#[test]
 fn every_format_writes_only_the_chosen_documents_in_their_order() {
     let chosen = [1, 2];
     let csv = String::from_utf8(written(DocumentsFormat::Csv, Some(&chosen))).unwrap();
@@ -225,8 +241,16 @@ fn a_full_disk_is_told_and_leaves_the_old_file_whatever_the_format() {
         return;
     }
     let corpus = many(20_000);
-    let sources =
-        Sources { corpus: &corpus, layout: None, clusters: None, names: None, goals: None, edits: None };
+    let sources = Sources {
+        corpus: &corpus,
+        layout: None,
+        clusters: None,
+        names: None,
+        goals: None,
+        outliers: None,
+        topics: None,
+        edits: None,
+    };
     let path = folder.path().join("documents");
     std::fs::write(&path, "old").unwrap();
     let told = DocumentsFormat::ALL.map(|format| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::data::{Clusters, Edits, Key, Members, Names, Part, Standing, UNCLUSTERED};
+use crate::data::{Clusters, Edits, Key, KeywordTopics, Members, Names, Part, Standing, UNCLUSTERED};
 use crate::io::project::Project;
 use crate::job::Ctx;
 use crate::session::{Command, Wake};
@@ -223,6 +223,8 @@ impl Space {
             | Command::KeepFilter(_)
             | Command::ForgetFilter(_)
             | Command::ToggleQuery(_) => self.filters_edited(command)?,
+            Command::SetTopics(topics) => self.edits.with_topics((**topics).clone()),
+            Command::ClearTopics => self.edits.with_topics(KeywordTopics::default()),
             Command::Untag(tag, documents) => self.edits.untag(tag, &Members::new(documents.clone())),
             _ => return None,
         };

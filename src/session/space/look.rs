@@ -90,7 +90,14 @@ impl Space {
             },
             ColourBy::Goal(goal) => self.goal_clusters(goal).map_or(0, |(clusters, _)| clusters.count),
             ColourBy::Searches => self.edits.queries.len(),
-            ColourBy::Outliers | ColourBy::Kept | ColourBy::Explanation(..) | ColourBy::Nothing => 0,
+            ColourBy::KeywordTopic => self.edits.keyword_topics.topics.len(),
+            ColourBy::Outliers
+            | ColourBy::Torn
+            | ColourBy::Crowded
+            | ColourBy::Shaky
+            | ColourBy::Kept
+            | ColourBy::Explanation(..)
+            | ColourBy::Nothing => 0,
         };
         (0..count as u32).chain([NO_CODE]).collect()
     }

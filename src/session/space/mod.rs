@@ -3,10 +3,12 @@
 //! Every step has a *request*: a hash of its inputs' keys and its parameters. A step whose value was made for
 //! another request is stale and starts again; nothing else does.
 
+mod classing;
 mod editing;
 mod filtering;
 mod goals;
 mod look;
+mod probing;
 mod searching;
 mod status;
 mod steps;
@@ -28,17 +30,21 @@ use crate::stage::{self, ClusterMethod, MapMethod, MapParams, Params};
 use super::cell::{Cell, News};
 use super::{Colouring, Notice, NoticeAction, Severity, Step};
 
+use classing::Classing;
+pub use classing::{ClassesState, Classified, Matched};
 pub(super) use editing::Grouped;
 use editing::ShownNames;
 use filtering::Filtering;
 pub use goals::{Answer, GoalState, LiveRound};
 use goals::{AskedKeys, GoalWorks};
+use probing::Probing;
+pub use probing::{ProbeState, QueryPlace, Tried};
 use searching::Searching;
 pub use searching::{Coloured, Found, SearchState};
 use steps::model;
 pub(super) use stored::Waking;
-pub use studies::SpecialAnswer;
 use studies::Studies;
+pub use studies::{SpecialAnswer, StabilityAnswer, TornAndCrowded};
 
 /// Where a corpus's vectors come from.
 pub(super) enum Vectors {
@@ -104,7 +110,9 @@ pub(super) struct Space {
     edited_names: Cell<Arc<Names>>,
     filtering: Filtering,
     searching: Searching,
+    probing: Probing,
     studies: Studies,
+    classing: Classing,
     goal_work: GoalWorks,
     asked_keys: AskedKeys,
     /// What was to be done to explanations and could not.
@@ -160,7 +168,9 @@ impl Space {
             edited_names: Cell::remembering(EARLIER),
             filtering: Filtering::default(),
             searching: Searching::default(),
+            probing: Probing::default(),
             studies: Studies::default(),
+            classing: Classing::default(),
             goal_work: GoalWorks::new(),
             asked_keys: AskedKeys::default(),
             withdrawn: None,
@@ -334,6 +344,7 @@ impl Space {
         look(told(self.edited_names.poll(), Step::Names));
         self.poll_searches(embedder);
         self.poll_studies(&mut notices);
+        self.poll_classing(embedder);
         made |= self.poll_goals(embedder, &mut notices);
         self.renew_names();
         (notices, made)

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::data::{ClusterName, Clusters, Condition, Key, Mask, Matrix, Names, Query, SearchBy, UNCLUSTERED};
-use crate::embed::Embedder;
+use crate::embed::{EmbedParams, Embedder};
 use crate::job::Ctx;
 use crate::job::derived::{Derived, Same};
 use crate::math::meaning_search::MeaningSearch;
@@ -43,6 +43,8 @@ pub struct Found {
     pub unknown: Vec<(String, Vec<String>)>,
     /// A search by meaning has nothing to compare: no word is known.
     pub nothing_to_compare: bool,
+    /// The query as a vector of length one, of a search by meaning.
+    pub vector: Option<Vec<f32>>,
 }
 
 /// A search as panels see it.
@@ -165,7 +167,8 @@ impl Space {
             .start("words", key, tools.wake.clone(), move |ctx| Ok(Arc::new(search::words(&corpus, ctx)?)));
     }
 
-    fn prepare_meaning(&mut self, params: &Params, tools: &Tools, embedder: Option<&LoadedModel>) {
+    /// Prepares what turns texts into vectors of this space, and finds what is near them.
+    pub(super) fn prepare_meaning(&mut self, params: &Params, tools: &Tools, embedder: Option<&LoadedModel>) {
         let request = self.meaning_request(params);
         let Some(key) = request.filter(|_| self.searching.meaning.needs(request)) else { return };
         let (Some(matrix), Some(knn)) = (self.matrix().cloned(), self.knn().cloned()) else { return };
@@ -201,6 +204,17 @@ impl Space {
             SearchBy::Meaning => self.searching.meaning.state(self.meaning_request(params)),
         };
         Some(SearchState { query, found, fresh, state })
+    }
+
+    /// What searches by meaning need, once it is there.
+    pub(super) fn meaning(&self, params: &Params) -> Option<&Arc<Meaning>> {
+        self.searching.meaning.fresh(self.meaning_request(params))
+    }
+
+    /// What a search by meaning found last, while one is asked for.
+    pub(super) fn found_by_meaning(&self) -> Option<&Arc<Found>> {
+        self.searching.query.as_ref().filter(|query| query.by == SearchBy::Meaning)?;
+        self.searching.found.latest().filter(|found| found.vector.is_some())
     }
 
     /// Goes on with what was searched for in the space before.
@@ -315,6 +329,7 @@ fn nothing(query: &Query, n: usize) -> Found {
         words: None,
         unknown: Vec::new(),
         nothing_to_compare: false,
+        vector: None,
     }
 }
 
@@ -348,10 +363,17 @@ impl Meaning {
     fn find(&self, query: &Query, kept: Option<&Mask>, ctx: &Ctx) -> Found {
         let n = self.matrix.rows();
         match self.nearest(query, kept, ctx) {
-            Ok(Some((ranked, how))) => {
+            Ok(Some((vector, ranked, how))) => {
                 let ids: Vec<u32> = ranked.iter().map(|hit| hit.0).collect();
                 let documents = Arc::new(Mask::of_documents(n, &ids));
-                Found { total: ranked.len(), ranked, documents, how, ..nothing(query, n) }
+                Found {
+                    total: ranked.len(),
+                    ranked,
+                    documents,
+                    how,
+                    vector: Some(vector),
+                    ..nothing(query, n)
+                }
             }
             Ok(None) => Found { nothing_to_compare: true, ..nothing(query, n) },
             // Nobody waits for it any more.
@@ -360,16 +382,26 @@ impl Meaning {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "hits, and how they were found")]
+    /// The model that reads queries, and how; `None` where words have vectors of their own.
+    pub(super) fn model(&self) -> Option<(&Embedder, &EmbedParams)> {
+        self.reader.model()
+    }
+
+    /// What is searched.
+    pub(super) fn matrix(&self) -> &Arc<Matrix> {
+        &self.matrix
+    }
+
+    #[expect(clippy::type_complexity, reason = "the query's vector, hits, and how they were found")]
     fn nearest(
         &self,
         query: &Query,
         kept: Option<&Mask>,
         ctx: &Ctx,
-    ) -> Result<Option<(Vec<(u32, f32)>, String)>, StageError> {
+    ) -> Result<Option<(Vec<f32>, Vec<(u32, f32)>, String)>, StageError> {
         let Some(vector) = self.reader.vector(&query.text, &self.matrix, ctx)? else { return Ok(None) };
         let found = self.search.nearest(&vector, NEAREST, kept, ctx)?;
-        Ok(Some((found.hits, found.how.to_string())))
+        Ok(Some((vector, found.hits, found.how.to_string())))
     }
 }
 

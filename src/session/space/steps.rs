@@ -48,6 +48,7 @@ impl Space {
         self.start_editing(embedder, wake);
         self.start_goals(params, tools, embedder);
         self.start_studies(params, tools);
+        self.classify(params, tools, embedder);
         let request = self.topics_request(params);
         self.topics.recall(request);
         if let Some(key) = request.filter(|_| self.topics.needs(request))

@@ -60,6 +60,9 @@ pub fn show<C: Fn(u32) -> Option<Color32>, E: Fn(u32, u32) -> Option<Color32>>(
             if widgets::icon_button(ui, icons::CHART_SCATTER, "Show on the map", "").clicked() {
                 wishes.act(Action::FlyTo(i));
             }
+            if widgets::icon_button(ui, icons::CURSOR_TEXT, "Probe this text", "").clicked() {
+                wishes.act(Action::Probe(corpus.text(i as usize).into_owned()));
+            }
         });
     });
     ScrollArea::vertical().auto_shrink(false).id_salt(("document", i)).show(ui, |ui| {
@@ -179,11 +182,8 @@ fn neighbours(ui: &mut Ui, session: &Session, corpus: &Corpus, i: u32, wishes: &
     let Some(knn) = session.knn().filter(|knn| (i as usize) < knn.len()) else { return };
     ui.add_space(SPACE_12);
     widgets::section(ui, "Nearest in meaning");
-    if let Some(quality) = session.quality()
-        && let Some(&kept) = quality.kept.get(i as usize)
-    {
-        let n = (kept * quality.k as f32).round() as usize;
-        widgets::caption(ui, format!("The map keeps {n} of its {} nearest near it.", quality.k));
+    if let Some(kept) = facts::kept_near(session, i) {
+        widgets::caption(ui, kept);
     }
     ui.add_space(SPACE_4);
     for (&neighbour, similarity) in knn.of(i as usize).iter().zip(knn.similarities_of(i as usize)) {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::session::{Command, Session, Wake};
 use crate::ui::chart_counts::ChartCounts;
+use crate::ui::copy_groups::CopiesState;
 use crate::ui::facts::{self, Facts};
 use crate::ui::theme::SPACE_8;
 use crate::ui::wishes::{Mode, Wishes};
@@ -12,7 +13,10 @@ use crate::ui::{format, icons, widgets};
 
 use super::cluster_card::TitleEdit;
 use super::goals::GoalsState;
+use super::keyword_topics::TopicsPage;
+use super::outliers::OutliersState;
 use super::overview::Chosen;
+use super::probe::ProbeField;
 use super::{cluster_card, document, goals, overview, search};
 
 /// What the overview lists.
@@ -24,6 +28,10 @@ pub enum Page {
     Charts,
     /// What sets the selection apart.
     Special,
+    Copies,
+    Outliers,
+    Probe,
+    Topics,
     Edits,
     Tags,
 }
@@ -38,13 +46,21 @@ pub struct InspectorState {
     pub tag: String,
     pub goals: GoalsState,
     pub charts: ChartCounts,
+    pub copies: CopiesState,
+    pub outliers: OutliersState,
+    pub probe: ProbeField,
+    pub topics: TopicsPage,
 }
 
 impl InspectorState {
     /// Asks for what is on show; call it every frame.
     pub fn update(&mut self, session: &Session, wake: &Wake) {
-        if self.page == Page::Charts {
-            self.charts.update(session, wake);
+        self.probe.pointed = None;
+        match self.page {
+            Page::Charts => self.charts.update(session, wake),
+            Page::Copies => self.copies.update(session, wake),
+            Page::Outliers => self.outliers.update(session, wake),
+            Page::Clusters | Page::Special | Page::Probe | Page::Topics | Page::Edits | Page::Tags => {}
         }
     }
 }
@@ -77,6 +93,12 @@ pub fn show(
                 &format!("{} {}", icons::ARROW_LEFT, format::plural(found.total, "hit", "hits")),
             )
             .clicked()
+        {
+            wishes.push(Command::Focus(None));
+        } else if session.search().is_none()
+            && state.page == Page::Probe
+            && session.probe().is_some()
+            && widgets::small_link(ui, &format!("{} Your text", icons::ARROW_LEFT)).clicked()
         {
             wishes.push(Command::Focus(None));
         }

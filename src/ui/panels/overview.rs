@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use egui::{RichText, ScrollArea, Ui};
+use egui::{RichText, ScrollArea, Ui, vec2};
 
 use crate::data::{Corpus, Key};
 use crate::session::{Command, Session};
@@ -17,7 +17,7 @@ use crate::ui::widgets;
 use crate::ui::wishes::{Action, Wishes};
 
 use super::inspector::{InspectorState, Page};
-use super::{chart_page, edits, selection, special};
+use super::{chart_page, copies, edits, keyword_topics, outliers, probe, selection, special, stability};
 
 /// Clusters that were chosen together, to be merged.
 #[derive(Default)]
@@ -76,6 +76,10 @@ pub fn show(
         Page::Clusters => clusters(ui, session, facts, colour, &mut state.chosen, wishes),
         Page::Charts => chart_page::show(ui, session, corpus, &mut state.charts, wishes),
         Page::Special => special::show(ui, session, corpus, wishes),
+        Page::Copies => copies::show(ui, session, corpus, &mut state.copies, wishes),
+        Page::Outliers => outliers::show(ui, session, corpus, &mut state.outliers, wishes),
+        Page::Probe => probe::show(ui, session, corpus, &mut state.probe, wishes),
+        Page::Topics => keyword_topics::show(ui, session, corpus, facts, &mut state.topics, wishes),
         Page::Edits => edits::show(ui, session, facts, wishes),
         Page::Tags => tag_list(ui, session, wishes),
     }
@@ -88,7 +92,8 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
     if (*page == Page::Edits && edits == 0) || (*page == Page::Tags && tags == 0) {
         *page = Page::Clusters;
     }
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(SPACE_4, 0.0);
         let asks = !session.unsettled().is_empty();
         let by_hand = match asks {
             true => format!("Edits {edits} {}", icons::WARNING),
@@ -98,6 +103,10 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
             (Page::Clusters, format!("Clusters {}", format::len(session.cluster_count())), true),
             (Page::Charts, "Charts".to_owned(), true),
             (Page::Special, "Special".to_owned(), true),
+            (Page::Copies, "Copies".to_owned(), true),
+            (Page::Outliers, "Outliers".to_owned(), true),
+            (Page::Probe, "Probe".to_owned(), true),
+            (Page::Topics, "Topics".to_owned(), true),
             (Page::Edits, by_hand, edits > 0),
             (Page::Tags, format!("Tags {tags}"), tags > 0),
         ];
@@ -106,11 +115,10 @@ fn pages(ui: &mut Ui, session: &Session, page: &mut Page) {
                 *page = one;
             }
         }
-        if let (Page::Clusters, Some(clusters)) = (*page, session.clusters()) {
-            let by = format!("by {}", clusters.method);
-            widgets::cut_caption(ui, by);
-        }
     });
+    if let (Page::Clusters, Some(clusters)) = (*page, session.clusters()) {
+        widgets::cut_caption(ui, format!("By {}", clusters.method));
+    }
     ui.add_space(SPACE_4);
 }
 
@@ -131,6 +139,7 @@ fn clusters(
         let share = format::percent(sizes.unclustered as f64 / clusters.labels.len() as f64);
         widgets::caption(ui, format!("{share} of documents left out"));
     }
+    stability::show(ui, session, wishes);
     merging(ui, chosen, wishes);
     list(ui, session, sizes, colour, chosen, wishes);
 }
@@ -176,9 +185,14 @@ fn list(
                 continue;
             };
             let title = facts::cluster_title(session, label);
-            let figure = format::len(sizes.of_label(label));
+            let survival = session.stability().and_then(|answer| stability::of_cluster(answer, label));
+            let figure = stability::figure(format::len(sizes.of_label(label)), survival);
             let marked = chosen.labels.contains(&label);
             let row = widgets::entry(ui, marked, colour(label), &title, &figure, theme.text);
+            let row = match survival {
+                Some(survival) => row.on_hover_text(stability::told(survival)),
+                None => row,
+            };
             let modifiers = ui.input(|input| input.modifiers);
             if row.clicked() && (modifiers.command || modifiers.shift) {
                 chosen.click(label, &sizes.listed, modifiers.shift);

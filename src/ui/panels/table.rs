@@ -1,5 +1,7 @@
 //! The documents as a table. Only the rows in sight are laid out; sorting happens on a worker.
 
+use std::sync::Arc;
+
 use egui::{
     Align, EventFilter, Id, Key, Modifiers, Rect, RichText, ScrollArea, Sense, TextStyle, Ui, pos2, vec2,
 };
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{ColumnKind, Corpus};
 use crate::math::word_query::WordQuery;
 use crate::session::{Command, Session, Wake};
+use crate::stage::outliers::Outliers;
 use crate::ui::facts::Grouping;
 use crate::ui::format;
 use crate::ui::icons;
@@ -91,12 +94,13 @@ pub fn show(
     }
     let scroll_to = scroll_target(session, state, &order);
     let tagged = tags::are_there(session);
+    let outliers = sorting::shown_outliers(session);
     ScrollArea::horizontal().auto_shrink(false).id_salt("table, sideways").show(ui, |ui| {
         // The bar that scrolls sideways lies over the last row otherwise.
         let height = ui.available_height() - ui.spacing().scroll.bar_width;
         ui.spacing_mut().item_spacing.y = 0.0;
         let mut table = TableBuilder::new(ui)
-            .id_salt(("table", corpus.key.to_string(), tagged))
+            .id_salt(("table", corpus.key.to_string(), tagged, outliers.is_some()))
             .striped(false)
             .resizable(true)
             .auto_shrink(false)
@@ -106,6 +110,9 @@ pub fn show(
             .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .column(Width::initial(NUMBER).at_least(40.0).clip(true))
             .column(Width::initial(CLUSTER).at_least(40.0).clip(true));
+        if outliers.is_some() {
+            table = table.column(Width::initial(NUMBER).at_least(40.0).clip(true));
+        }
         if tagged {
             table = table.column(Width::initial(TAGS).at_least(40.0).clip(true));
         }
@@ -125,11 +132,12 @@ pub fn show(
         let grouping = Grouping::of(session);
         let grouping = grouping.as_ref();
         let words = marking::words(session);
-        let shown = Shown { session, corpus, rows: order.len(), colour: &colour, grouping, tagged, words };
+        let rows = order.len();
+        let shown = Shown { session, corpus, rows, colour: &colour, grouping, outliers, tagged, words };
         let body = table
             .header(ROW, |mut row| {
                 let grouped = grouping.map_or("Cluster", |grouping| grouping.name);
-                titles(&mut row, corpus, grouped, tagged, state);
+                titles(&mut row, corpus, grouped, (outliers.is_some(), tagged), state);
             })
             .body(|body| {
                 body.rows(ROW, order.len(), |row| {
@@ -198,9 +206,18 @@ fn scroll_target(session: &Session, state: &mut TableState, order: &Order) -> Op
     if other && !own { Some((order.position(focus?)?, Some(Align::Center))) } else { None }
 }
 
-fn titles(row: &mut TableRow<'_, '_>, corpus: &Corpus, grouped: &str, tagged: bool, state: &mut TableState) {
+fn titles(
+    row: &mut TableRow<'_, '_>,
+    corpus: &Corpus,
+    grouped: &str,
+    (factors, tagged): (bool, bool),
+    state: &mut TableState,
+) {
     row.col(|ui| title(ui, "#", By::FileOrder, true, state));
     row.col(|ui| title(ui, grouped, By::Cluster, false, state));
+    if factors {
+        row.col(|ui| title(ui, "Outlier", By::Outlier, true, state));
+    }
     if tagged {
         row.col(|ui| {
             let theme = Theme::of(ui);
@@ -253,6 +270,8 @@ struct Shown<'a, C> {
     rows: usize,
     colour: &'a C,
     grouping: Option<&'a Grouping>,
+    /// There is a column of local outlier factors.
+    outliers: Option<&'a Arc<Outliers>>,
     /// There is a column of tags.
     tagged: bool,
     /// The words that are searched for.
@@ -267,7 +286,7 @@ fn one(
     state: &mut TableState,
     wishes: &mut Wishes,
 ) -> bool {
-    let Shown { session, corpus, rows, colour, grouping, tagged, words } = *shown;
+    let Shown { session, corpus, rows, colour, grouping, outliers, tagged, words } = *shown;
     row.set_selected(session.focus() == Some(document));
     row.set_hovered(state.hovered == Some(at));
     let mut over = false;
@@ -287,6 +306,12 @@ fn one(
         }
         None => cell(ui, "–", false, true),
     });
+    if let Some(outliers) = outliers {
+        let factor = outliers.factors.get(document as usize).copied().filter(|factor| !factor.is_nan());
+        row.col(|ui| {
+            cell(ui, &factor.map_or_else(String::new, |factor| format!("{factor:.2}")), true, false)
+        });
+    }
     if tagged {
         row.col(|ui| cell(ui, &tags::line(session, document), false, false));
     }
