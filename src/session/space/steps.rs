@@ -23,7 +23,10 @@ impl Space {
         if self.embedded.needs(Some(request)) && self.embedded.value().is_none() {
             self.start_embedding(request, params, tools, embedder);
         }
-        let Some(matrix) = self.matrix().cloned() else { return };
+        let Some(matrix) = self.matrix().cloned() else {
+            // Some need the texts alone.
+            return self.start_studies(params, tools);
+        };
         let request = self.knn_request(params);
         self.knn.recall(request);
         if let Some(key) = request.filter(|_| self.knn.needs(request)) {
