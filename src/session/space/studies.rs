@@ -310,12 +310,9 @@ impl Space {
 
     /// Asks how well the present clusters survive.
     pub fn ask_stability(&mut self, params: &Params) {
-        let (Some(of), Some(matrix), Some(found)) =
-            (self.clusters().cloned(), self.matrix(), self.clusters_request(params))
-        else {
-            return;
-        };
-        let request = Key::of("stability request", 1).input(of.key).input(matrix.key).input(found).finish();
+        let Some((of, matrix)) = self.clusters().cloned().zip(self.matrix()) else { return };
+        let key = Key::of("stability request", 1).input(of.key).input(matrix.key);
+        let request = key.params(&params.clusters).params(&params.map.topics).finish();
         self.studies.stability.forget_end();
         self.studies.stability_asked = Some(StabilityAsked { of, params: params.clone(), request });
     }

@@ -2,7 +2,7 @@
 
 use egui::{Label, RichText, Ui};
 
-use crate::session::{ColourBy, Command, Session, StabilityAnswer, StepState, Study};
+use crate::session::{ColourBy, Command, Session, StabilityAnswer, Step, StepState, Study};
 use crate::stage::stability::{DISSOLVED, STABLE, Survival};
 use crate::ui::choosing;
 use crate::ui::format;
@@ -15,8 +15,9 @@ use crate::ui::worth;
 
 /// What can be asked, and what came of it, above the list of clusters.
 pub fn show(ui: &mut Ui, session: &Session, wishes: &mut Wishes) {
-    // Without vectors and neighbours nothing can be found again.
-    if session.matrix().is_none() || session.knn().is_none() || session.cluster_count() == 0 {
+    // Without vectors and neighbours nothing can be found again; of clusters that are stale nobody wants to know.
+    let fresh = session.step(Step::Clusters).state == StepState::Done;
+    if session.matrix().is_none() || session.knn().is_none() || session.cluster_count() == 0 || !fresh {
         return;
     }
     match session.study(Study::Stability) {
