@@ -73,7 +73,7 @@ impl Reader {
         ctx: &Ctx,
     ) -> Result<Self, StageError> {
         let Some(how) = same_model::difference(corpus, matrix, &embedder, ctx)? else {
-            return Ok(Self::Model(embedder, params.clone()));
+            return Ok(Self::Model(embedder, *params));
         };
         let single = |&i: &usize| corpus.text(i).split_whitespace().count() == 1;
         let looked_at = corpus.len().min(LOOKED_AT);

@@ -131,7 +131,7 @@ impl Editor {
                 let centre = rect.center() - vec2(0.5 * SPACE_4, 0.0);
                 widgets::swatch(ui, centre, topic_facts::colour(ui, session, place));
             }
-            let name = ui.name_inputs(&format!("Name of topic {number}"), |ui| {
+            let name = ui.name_inputs(format!("Name of topic {number}"), |ui| {
                 ui.add(TextEdit::singleline(&mut row.name).hint_text("name").desired_width(NAMES))
             });
             if self.focus == Some(at) {
@@ -139,7 +139,7 @@ impl Editor {
                 name.request_focus();
             }
             let width = (ui.available_width() - widgets::ICON_BUTTON - 2.0 * SPACE_8).max(40.0);
-            let keywords = ui.name_inputs(&format!("Keywords of topic {number}"), |ui| {
+            let keywords = ui.name_inputs(format!("Keywords of topic {number}"), |ui| {
                 let field = TextEdit::singleline(&mut row.keywords);
                 ui.add(field.hint_text("keywords, with commas between").desired_width(width))
             });
