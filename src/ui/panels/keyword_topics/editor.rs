@@ -1,6 +1,6 @@
 //! The fields that topics are written in: a row for each, its name and its keywords.
 
-use egui::{Popup, TextEdit, Ui, vec2};
+use egui::{Popup, Response, Role, TextEdit, Ui, WidgetInfo, vec2};
 
 use crate::data::{Corpus, KeywordTopic, KeywordTopics, Names, Typed};
 use crate::session::{Command, Session};
@@ -131,18 +131,18 @@ impl Editor {
                 let centre = rect.center() - vec2(0.5 * SPACE_4, 0.0);
                 widgets::swatch(ui, centre, topic_facts::colour(ui, session, place));
             }
-            let name = ui.name_inputs(format!("Name of topic {number}"), |ui| {
-                ui.add(TextEdit::singleline(&mut row.name).hint_text("name").desired_width(NAMES))
-            });
+            let field = TextEdit::singleline(&mut row.name).hint_text("name").desired_width(NAMES);
+            let name = ui.add(field);
+            called(&name, format!("Name of topic {number}"));
             if self.focus == Some(at) {
                 self.focus = None;
                 name.request_focus();
             }
             let width = (ui.available_width() - widgets::ICON_BUTTON - 2.0 * SPACE_8).max(40.0);
-            let keywords = ui.name_inputs(format!("Keywords of topic {number}"), |ui| {
-                let field = TextEdit::singleline(&mut row.keywords);
-                ui.add(field.hint_text("keywords, with commas between").desired_width(width))
-            });
+            let field = TextEdit::singleline(&mut row.keywords);
+            let field = field.hint_text("keywords, with commas between").desired_width(width);
+            let keywords = ui.add(field);
+            called(&keywords, format!("Keywords of topic {number}"));
             let gone = widgets::icon_button(ui, icons::X, &format!("Remove topic {number}"), "").clicked();
             (name.changed() || keywords.changed(), gone)
         })
@@ -204,6 +204,11 @@ impl Editor {
         let topics = KeywordTopics { topics, column: column.or(before.column), ..before };
         wishes.push(Command::SetTopics(Box::new(topics)));
     }
+}
+
+/// Names a field, whose hint would else be its name.
+fn called(field: &Response, name: String) {
+    field.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, name.as_str()));
 }
 
 /// A topic of each value: its parts are the keywords.
