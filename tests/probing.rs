@@ -5,7 +5,7 @@ mod windows;
 
 use std::path::Path;
 
-use egui::Event;
+use egui::{Event, Role};
 use egui_kittest::kittest::{NodeT, Queryable};
 use semascope::data::{Query, SearchBy};
 use semascope::io::settings::Settings;
@@ -31,7 +31,7 @@ fn embedded(folder: &Path) -> Window {
 fn type_text(window: &mut Window, text: &str) {
     window.state_mut().wish(Command::Probe(None));
     window.run_steps(3);
-    window.get_by_label("Your text").focus();
+    window.get_by_role(Role::MultilineTextInput).focus();
     window.run_steps(3);
     window.event(Event::Text(text.to_owned()));
     window.run_steps(3);
