@@ -180,6 +180,16 @@ impl SemascopeApp {
         }
     }
 
+    /// The question of a file dialog that there is no window for, as in tests.
+    pub fn asked(&self) -> Option<&Question> {
+        self.dialogs.unasked()
+    }
+
+    /// Answers it with these paths; with none, as if the dialog had been cancelled.
+    pub fn answer(&mut self, paths: Vec<PathBuf>) {
+        self.dialogs.answer(paths);
+    }
+
     /// Says when the program started, so that the log tells how long the first frame took.
     pub fn started(&mut self, at: Instant) {
         self.started = Some(at);

@@ -56,19 +56,23 @@ pub enum Question {
 #[derive(Default)]
 pub struct Dialogs {
     open: Vec<(Question, Job<Vec<PathBuf>>)>,
+    /// A question that no window could show a dialog for, and its answer.
+    unasked: Option<(Question, Option<Vec<PathBuf>>)>,
 }
 
 impl Dialogs {
-    /// Shows a dialog over the window; `name` is the corpus's, for the name of the file.
+    /// Shows a dialog over the window; `name` is the corpus's, for the name of the file. Without a window there is
+    /// nothing to show it over: the question waits for [`Dialogs::answer`].
     pub fn ask(&mut self, question: Question, name: &str, window: Option<&eframe::Frame>, wake: &Wake) {
+        let Some(window) = window else {
+            self.unasked = Some((question, None));
+            return;
+        };
         // One dialog of a kind is enough.
         if self.open.iter().any(|(other, _)| *other == question) {
             return;
         }
-        let mut dialog = AsyncFileDialog::new();
-        if let Some(window) = window {
-            dialog = dialog.set_parent(window);
-        }
+        let dialog = AsyncFileDialog::new().set_parent(window);
         let stem: String =
             name.chars().map(|c| if c.is_alphanumeric() || "-_. ".contains(c) { c } else { '_' }).collect();
         let stem = stem.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("semascope").to_owned();
@@ -133,8 +137,23 @@ impl Dialogs {
         }
     }
 
+    /// The question that waits for an answer because there is no window.
+    pub fn unasked(&self) -> Option<&Question> {
+        self.unasked.as_ref().map(|(question, _)| question)
+    }
+
+    /// Answers it, as a dialog would; no path is a dialog that was cancelled.
+    pub fn answer(&mut self, paths: Vec<PathBuf>) {
+        if let Some((_, answer)) = &mut self.unasked {
+            *answer = Some(paths);
+        }
+    }
+
     /// Turns answers into wishes; a cancelled dialog wishes nothing.
     pub fn poll(&mut self, wishes: &mut Wishes) {
+        if let Some((question, Some(paths))) = self.unasked.take_if(|(_, answer)| answer.is_some()) {
+            answer(question, paths, wishes);
+        }
         self.open.retain(|(question, job)| match job.poll() {
             None => true,
             Some(Outcome::Done(paths)) => {

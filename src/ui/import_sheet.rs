@@ -179,8 +179,8 @@ fn join_by(ui: &mut Ui, import: &Import, open: &Corpus, wishes: &mut Wishes) {
         });
         if let (false, Some(found)) = (order, import.join_found) {
             let share = match (100.0 * found).round() as u32 {
-                0 => "under 1 %".to_owned(),
-                percent => format!("{percent} %"),
+                0 => "under 1%".to_owned(),
+                percent => format!("{percent}%"),
             };
             widgets::caption(ui, format!("suggested: finds {share} of the documents"));
         }

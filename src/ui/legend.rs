@@ -11,6 +11,7 @@ use crate::view::ramp::{Ramp, RampKind};
 
 use super::choosing;
 use super::cluster_menu;
+use super::colour_choice;
 use super::colouring::{Entry, Legend, Paint};
 use super::explanation_menu;
 use super::format;
@@ -355,14 +356,13 @@ fn swatch_button(
         ui.painter().rect_stroke(rect, CornerRadius::same(4), stroke, egui::StrokeKind::Inside);
     }
     Popup::menu(&response).close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
-        let mut rgb = colour;
-        let alpha = egui::color_picker::Alpha::Opaque;
-        if egui::color_picker::color_picker_color32(ui, &mut rgb, alpha) && rgb != colour {
-            wishes.push(Command::SetEntryColour(entry.code, Some([rgb.r(), rgb.g(), rgb.b()])));
+        let own = session.colouring().and_then(|colouring| colouring.own_colours.get(&entry.code));
+        // A colour that was just chosen is not painted yet.
+        let now = own.copied().unwrap_or(entry.colour);
+        if let Some(chosen) = colour_choice::show(ui, ui.scope_id().with(entry.code), now) {
+            wishes.push(Command::SetEntryColour(entry.code, Some(chosen)));
         }
-        let own =
-            session.colouring().is_some_and(|colouring| colouring.own_colours.contains_key(&entry.code));
-        if own && ui.button("Default colour").clicked() {
+        if own.is_some() && ui.button("Default colour").clicked() {
             wishes.push(Command::SetEntryColour(entry.code, None));
             ui.close();
         }

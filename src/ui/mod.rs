@@ -9,6 +9,7 @@ pub mod chart_counts;
 pub mod chart_file;
 pub mod choosing;
 pub mod cluster_menu;
+mod colour_choice;
 pub mod colouring;
 mod contours;
 pub mod copy_groups;

@@ -260,12 +260,13 @@ pub fn menu_item(ui: &mut Ui, glyph: &str, name: &str, keys: &str) -> bool {
 pub fn small_link(ui: &mut Ui, text: &str) -> Response {
     let theme = Theme::of(ui);
     let text = RichText::new(text).text_style(TextStyle::Small).color(theme.accent);
-    ui.scope(|ui| {
-        // Its words align with those above and below.
-        ui.spacing_mut().button_padding.x = 0.0;
-        ui.add(Button::new(text).frame_when_inactive(false).min_size(Vec2::ZERO))
-    })
-    .inner
+    // Its words align with those above and below. Among others in a line it goes to the next one whole, not letter by
+    // letter: a scope of its own would not let it.
+    let padding = std::mem::replace(&mut ui.spacing_mut().button_padding.x, 0.0);
+    let button = Button::new(text).frame_when_inactive(false).min_size(Vec2::ZERO);
+    let response = ui.add(button.wrap_mode(TextWrapMode::Extend));
+    ui.spacing_mut().button_padding.x = padding;
+    response
 }
 
 /// Words with a caret that show more below them, or hide it again; returns whether they were clicked.

@@ -43,7 +43,12 @@ pub fn session(window: &Window) -> &Session {
 pub fn wait(window: &mut Window, what: &str, done: impl Fn(&Window) -> bool) {
     let start = Instant::now();
     while !done(window) {
-        assert!(start.elapsed() < PATIENCE, "{what} did not happen");
+        if start.elapsed() > PATIENCE {
+            let session = session(window);
+            let states = Step::ALL.map(|step| (step, session.step(step).state));
+            let busy = (session.is_busy(), session.is_filtering(), session.is_searching());
+            panic!("{what} did not happen: {states:?}, busy, filtering, searching: {busy:?}");
+        }
         std::thread::sleep(Duration::from_millis(5));
         window.step();
     }

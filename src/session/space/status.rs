@@ -27,7 +27,7 @@ impl Space {
             Step::Quality => {
                 let summary = self
                     .quality()
-                    .map(|q| format!("{:.1} % of neighbours kept", 100.0 * q.knn_kept))
+                    .map(|q| format!("{:.1}% of neighbours kept", 100.0 * q.knn_kept))
                     .unwrap_or_default();
                 (self.quality.state(self.quality_request()), summary, self.quality.took)
             }
@@ -66,7 +66,7 @@ fn summary_of(knn: &Knn) -> String {
     match knn.recall {
         Recall::Exact => format!("{} each, {}", knn.k, knn.method),
         Recall::Estimated { share, .. } => {
-            format!("{} each, {}, about {:.1} % of the true ones", knn.k, knn.method, 100.0 * share)
+            format!("{} each, {}, about {:.1}% of the true ones", knn.k, knn.method, 100.0 * share)
         }
     }
 }
@@ -82,7 +82,7 @@ fn summary_of_clusters(count: usize, clusters: &Clusters, without: usize) -> Str
         0 => String::new(),
         // Where documents are left out by the handful, their number says more.
         _ if share < 1.0 => format!(", {} left out", grouped(without)),
-        _ => format!(", {share:.0} % left out"),
+        _ => format!(", {share:.0}% left out"),
     };
     format!("{count} by {}{none}", clusters.method)
 }

@@ -6,9 +6,10 @@ use crate::data::{Clause, Condition, Corpus, Filter, Typed};
 use crate::session::{Command, Session};
 use crate::ui::format;
 use crate::ui::icons;
+use crate::ui::shortcuts::keys_for;
 use crate::ui::theme::{ROW, SPACE_4, Theme};
 use crate::ui::widgets;
-use crate::ui::wishes::Wishes;
+use crate::ui::wishes::{Action, Wishes};
 
 /// Characters of a clause that show.
 const SHOWN: usize = 30;
@@ -54,10 +55,15 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, state: &mut Filters
     ui.horizontal(|ui| {
         ui.set_min_height(ROW);
         counted(ui, session, corpus);
-        if session.kept().is_some_and(|kept| kept.count() > 0)
-            && widgets::small_link(ui, "Select them").clicked()
-        {
-            wishes.push(Command::SelectAll);
+        let them = match session.kept() {
+            Some(kept) => (kept.count() > 0).then_some("Select them"),
+            None => filter.is_empty().then_some("Select all"),
+        };
+        if let Some(verb) = them {
+            let keys = keys_for(ui.ctx(), |action| matches!(action, Action::SelectAll));
+            if widgets::small_link(ui, verb).on_hover_text(keys).clicked() {
+                wishes.push(Command::SelectAll);
+            }
         }
     });
     ui.add_space(SPACE_4);

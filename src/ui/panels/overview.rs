@@ -180,6 +180,8 @@ fn list(
             let Some(&label) = sizes.listed.get(i) else {
                 let n = format::len(sizes.unclustered);
                 ui.add_enabled_ui(false, |ui| {
+                    // It is not faded as well: grey says enough, and can still be read.
+                    ui.set_opacity(1.0);
                     widgets::entry(ui, false, None, "Unclustered", &n, theme.muted);
                 });
                 continue;

@@ -72,12 +72,12 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, page: &mut Page, wi
             if invert.on_hover_text(format!("Select the others  ·  {keys}")).clicked() {
                 wishes.push(Command::InvertSelection);
             }
-            ui.add_enabled_ui(session.clusters().is_some(), |ui| {
-                let make = ui.button(format!("{}  Make a cluster…", icons::PLUS));
-                if make.on_hover_text("They leave the clusters they are in").clicked() {
-                    hand_sheet::ask_of_selection(session, |of| Task::Group(of, String::new()), wishes);
-                }
-            });
+            let make = egui::Button::new(format!("{}  Make a cluster…", icons::PLUS));
+            let make =
+                ui.add_enabled(session.clusters().is_some(), make.wrap_mode(egui::TextWrapMode::Extend));
+            if make.on_hover_text("They leave the clusters they are in").clicked() {
+                hand_sheet::ask_of_selection(session, |of| Task::Group(of, String::new()), wishes);
+            }
         });
     });
     ui.add_space(SPACE_12);
