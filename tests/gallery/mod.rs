@@ -139,9 +139,11 @@ fn corpus(of: &[Option<usize>]) -> Corpus {
     let places = ["Cambridge", "Kyoto", "Leipzig", "Nairobi", "São Paulo"];
     let texts: Vec<String> = of.iter().enumerate().map(|(i, subject)| text(i, *subject)).collect();
     let place = |i: usize| (i * i / 7 + of[i].unwrap_or(0)) % places.len();
-    let year = |i: usize| 2012.0 + ((i * 5) % 13) as f64 - if i % 4 == 0 { 0.0 } else { (i % 3) as f64 };
+    let year =
+        |i: usize| 2012.0 + ((i * 5) % 13) as f64 - if i.is_multiple_of(4) { 0.0 } else { (i % 3) as f64 };
     let change = |i: usize| ((i * 37) % 200) as f64 / 10.0 - 8.0;
-    let moment = |i: usize| if i % 29 == 0 { DATE_EMPTY } else { FIRST_DAY + DAY * ((i * 11) % 1400) as i64 };
+    let moment =
+        |i: usize| if i.is_multiple_of(29) { DATE_EMPTY } else { FIRST_DAY + DAY * ((i * 11) % 1400) as i64 };
     let column = |name: &str, cells: Vec<String>, typed: Typed| Column {
         name: name.into(),
         cells: cells.iter().map(String::as_str).collect(),
