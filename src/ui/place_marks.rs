@@ -10,7 +10,7 @@ use crate::stage::probe::WordPull;
 use crate::view::map::MapView;
 
 use super::format;
-use super::theme::Theme;
+use super::theme::{SMALL_RADIUS, Theme};
 
 /// The ring, and how far its cross reaches beyond it.
 const RING: f32 = 8.0;
@@ -74,10 +74,11 @@ fn mark(ui: &Ui, painter: &Painter, at: Pos2, name: &str) {
 }
 
 fn written(painter: &Painter, at: Pos2, align: Align2, text: &str, font: FontId, theme: &Theme) {
-    for way in [vec2(1.5, 0.0), vec2(-1.5, 0.0), vec2(0.0, 1.5), vec2(0.0, -1.5)] {
-        painter.text(at + way, align, text, font.clone(), theme.background);
-    }
-    painter.text(at, align, text, font, theme.text);
+    let galley = painter.layout_no_wrap(text.to_owned(), font, theme.text);
+    let rect = align.anchor_size(at, galley.size());
+    // Names of the map may lie beneath.
+    painter.rect_filled(rect.expand2(vec2(3.0, 1.0)), SMALL_RADIUS, theme.background);
+    painter.galley(rect.min, galley, theme.text);
 }
 
 /// From where the text would lie without a word to where it lies with it: of the words that move it most, or of the one

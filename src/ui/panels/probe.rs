@@ -76,10 +76,8 @@ fn write(ui: &mut Ui, session: &Session, field: &mut ProbeField, wishes: &mut Wi
         field.asked = now;
     }
     let id = Id::unique("probe");
-    let response = ui.name_inputs("Your text", |ui| {
-        let edit = TextEdit::multiline(&mut field.text).id(id).desired_rows(LINES);
-        ui.add(edit.hint_text("What somebody could have written").desired_width(f32::INFINITY))
-    });
+    let edit = TextEdit::multiline(&mut field.text).id(id).desired_rows(LINES);
+    let response = ui.add(edit.hint_text("What somebody could have written").desired_width(f32::INFINITY));
     if std::mem::take(&mut field.wants_focus) {
         response.request_focus();
     }
