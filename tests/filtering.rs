@@ -9,7 +9,8 @@ use semascope::io::settings::Settings;
 use semascope::session::Command;
 use semascope::ui::icons;
 use windows::{
-    ALL, GROUP, Window, click, drag, explore, press, rest, session, wait_for, window_of, workspace,
+    ALL, GROUP, Window, click, click_value, drag, explore, press, rest, session, wait_for, window_of,
+    workspace,
 };
 
 fn kept(window: &Window) -> usize {
@@ -33,17 +34,17 @@ fn chart(window: &Window, column: &str) -> egui::Rect {
 fn a_value_that_is_clicked_filters_the_map_the_table_and_the_counts_and_once_more_lets_go() {
     let home = tempfile::tempdir().unwrap();
     let mut window = workspace(home.path());
-    click(&mut window, "kind: kind 2");
+    click_value(&mut window, "kind: kind 2");
     assert_eq!(kept(&window), GROUP);
     wait_for(&mut window, "30 of 120 documents");
     wait_for(&mut window, "kind: kind 1, 0");
     // The table holds only what is kept; the first story of the others is not in it.
     wait_for(&mut window, "Row 61:");
     assert!(window.query_by_label_contains("Row 1:").is_none());
-    click(&mut window, "kind: kind 1");
+    click_value(&mut window, "kind: kind 1");
     assert_eq!(kept(&window), 2 * GROUP);
-    click(&mut window, "kind: kind 1");
-    click(&mut window, "kind: kind 2");
+    click_value(&mut window, "kind: kind 1");
+    click_value(&mut window, "kind: kind 2");
     assert_eq!(kept(&window), ALL);
     assert!(rows(&window) > 0);
 }
@@ -60,7 +61,7 @@ fn a_range_that_is_dragged_over_a_histogram_combines_with_values_and_goes_with_a
     assert!((1999.0..2000.0).contains(low) && *high > 2008.5, "{low} {high}");
     // Ten of twenty years of each group.
     assert_eq!(kept(&window), (0..ALL).filter(|i| 1990.0 + (i % 20) as f64 >= *low).count());
-    click(&mut window, "kind: kind 0");
+    click_value(&mut window, "kind: kind 0");
     let both = (0..GROUP).filter(|i| 1990.0 + (i % 20) as f64 >= *low).count();
     assert_eq!(kept(&window), both);
     window.state_mut().wish(Command::Undo);
@@ -99,7 +100,7 @@ fn a_range_plays_from_where_it_is_to_the_end() {
 fn a_filter_without_any_document_says_so_and_a_clause_goes_or_turns_round_by_its_chip() {
     let home = tempfile::tempdir().unwrap();
     let mut window = workspace(home.path());
-    click(&mut window, "kind: kind 2");
+    click_value(&mut window, "kind: kind 2");
     window.state_mut().wish(Command::Select((0..30).collect()));
     window.run_steps(3);
     click(&mut window, "Show only these");
@@ -118,11 +119,11 @@ fn a_filter_without_any_document_says_so_and_a_clause_goes_or_turns_round_by_its
 fn a_filter_is_kept_by_a_name_and_comes_back_with_its_project() {
     let home = tempfile::tempdir().unwrap();
     let mut window = workspace(home.path());
-    click(&mut window, "kind: kind 2");
+    click_value(&mut window, "kind: kind 2");
     window.state_mut().wish(Command::KeepFilter("stars".into()));
     window.run_steps(3);
     click(&mut window, "Clear the filter");
-    click(&mut window, "kind: kind 1");
+    click_value(&mut window, "kind: kind 1");
     let path = home.path().join("filtered.semascope");
     window.state_mut().wish(Command::SaveProject(path.clone()));
     window.run_steps(3);
@@ -195,7 +196,7 @@ fn shift_and_alt_span_a_rectangle() {
 fn a_lasso_and_select_all_take_only_what_the_filter_keeps() {
     let home = tempfile::tempdir().unwrap();
     let mut window = workspace(home.path());
-    click(&mut window, "kind: kind 0");
+    click_value(&mut window, "kind: kind 0");
     press(&mut window, Modifiers::COMMAND, Key::A);
     assert_eq!(selected(&window), group(0));
     let line = around(&window, GROUP..2 * GROUP);

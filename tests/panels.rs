@@ -22,7 +22,7 @@ use semascope::io::work::Home;
 use semascope::session::{ColourBy, Command, Notice, NoticeAction, Session, Severity};
 use semascope::ui::log::{LogBuffer, Record};
 use semascope::ui::{SemascopeApp, wake};
-use windows::{Window, session, small_corpus, wait, wait_for};
+use windows::{Window, session, wait, wait_for};
 
 /// How much a pixel may differ, in kittest's measure of colours: what versions of Mesa round differently stays below
 /// it, and text or a line that is one pixel off lies far above it.
@@ -33,6 +33,9 @@ const PIXELS: usize = 40;
 const STILL: usize = 3;
 /// After so many pictures a window that never rests fails.
 const PATIENCE: usize = 400;
+
+/// Room for how long frames took, in words.
+const FRAMES: f32 = 420.0;
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
 /// What is painted over what is not compared.
@@ -81,6 +84,7 @@ const WORKSPACE: &[(&str, Part, Steps)] = &[
     ("charts", Part::Right, charts),
     ("cluster", Part::Right, cluster),
     ("colour", Part::Corner, colour),
+    ("copies", Part::Right, copies),
     ("document", Part::Right, document),
     ("export-documents", Part::Sheet(504.0, 392.0), export_documents),
     ("export-map", Part::Sheet(504.0, 392.0), export_map),
@@ -93,6 +97,8 @@ const WORKSPACE: &[(&str, Part, Steps)] = &[
     ("map", Part::All, |_| {}),
     ("merge", Part::Sheet(460.0, 360.0), merge),
     ("notices", Part::Below, notices),
+    ("outliers", Part::Right, outliers),
+    ("probe", Part::Right, |window| tap(window, "Probe")),
     ("ramp", Part::Corner, ramp),
     ("search", Part::Right, search),
     ("search-no-hit", Part::Right, search_no_hit),
@@ -100,14 +106,15 @@ const WORKSPACE: &[(&str, Part, Steps)] = &[
     ("selection-on-the-map", Part::Map, selection),
     ("settings", Part::Sheet(500.0, 640.0), settings),
     ("shortcuts", Part::Sheet(1140.0, 520.0), shortcuts),
+    ("special", Part::Right, special),
     ("steps", Part::Left, steps),
     ("table", Part::Below, table),
     ("tag", Part::Sheet(460.0, 300.0), tag),
+    ("topics", Part::Right, |window| tap(window, "Topics")),
 ];
 
 /// Pages without a project.
-const FRONT: &[(&str, Part, Steps)] =
-    &[("import", Part::Sheet(1000.0, 700.0), import), ("welcome", Part::All, welcome)];
+const FRONT: &[(&str, Part, Steps)] = &[("welcome", Part::All, welcome)];
 
 fn charts(window: &mut Window) {
     tap(window, "Charts");
@@ -125,6 +132,13 @@ fn cluster(window: &mut Window) {
 fn colour(window: &mut Window) {
     window.get_by_label("Colour of Bread and yeast").click();
     wait_for(window, "Use #");
+}
+
+fn copies(window: &mut Window) {
+    tap(window, "Copies");
+    tap(window, "Find copies");
+    wait_for(window, "Nearly alike");
+    tap(window, "Nearly alike");
 }
 
 fn document(window: &mut Window) {
@@ -199,6 +213,12 @@ fn notices(window: &mut Window) {
     window.run_steps(3);
 }
 
+fn outliers(window: &mut Window) {
+    tap(window, "Outliers");
+    tap(window, "Find outliers");
+    wait(window, "outliers", |window| session(window).outliers().is_some());
+}
+
 fn ramp(window: &mut Window) {
     window.state_mut().wish(Command::SetColour(ColourBy::Column(3)));
     wait_for(window, "Colours from ");
@@ -234,6 +254,12 @@ fn shortcuts(window: &mut Window) {
     wait_for(window, "Open files: ");
 }
 
+fn special(window: &mut Window) {
+    selection(window);
+    tap(window, "What is special?");
+    wait_for(window, "60 documents against");
+}
+
 fn steps(window: &mut Window) {
     for step in ["Neighbours, ", "Map, "] {
         window.get_by_label_contains(step).click();
@@ -255,15 +281,6 @@ fn tag(window: &mut Window) {
     wait_for(window, "Tag 2 documents");
 }
 
-fn import(window: &mut Window) {
-    let folder = session(window).cache().folder().to_owned();
-    window.state_mut().open(small_corpus(&folder));
-    wait(window, "reading", |window| {
-        let sheet = session(window).import_sheet();
-        sheet.is_some_and(|sheet| sheet.corpus.is_some() && sheet.peek.is_some())
-    });
-}
-
 fn welcome(window: &mut Window) {
     // The samples' pictures come from a worker.
     std::thread::sleep(Duration::from_millis(300));
@@ -281,8 +298,10 @@ fn tap(window: &mut Window, name: &str) {
 fn varying(window: &Window) -> Vec<Rect> {
     let rects =
         |name: &str| window.query_all_by_label_contains(name).map(|node| node.rect()).collect::<Vec<_>>();
-    let mut varying: Vec<Rect> =
-        ["opens no network connection", " frames · p50 "].into_iter().flat_map(rects).collect();
+    let mut varying = rects("opens no network connection");
+    // As long as the longest of them.
+    let frames = rects(" frames · p50 ");
+    varying.extend(frames.into_iter().map(|rect| rect.with_max_x(rect.left() + FRAMES)));
     // The folder of the cache, and what is in it: from the edge of the sheet to that of their buttons.
     for (left, right) in rects("of vectors, neighbours").into_iter().zip(rects("Change…")) {
         varying.push(Rect::from_min_max(

@@ -163,7 +163,7 @@ fn torn_and_crowded_places_are_shown_and_told_of_each_document() {
     assert!(session(&window).honesty().is_none(), "nobody asked");
     for (by, all, one) in [
         (ColourBy::Torn, "of documents are torn (25.0% or more).", "its true neighbours lie"),
-        (ColourBy::Crowded, "of documents are crowded (50.0% or more).", "those around it are"),
+        (ColourBy::Crowded, "of documents are crowded (60.0% or more).", "those around it are"),
     ] {
         window.state_mut().wish(Command::SetColour(by));
         window.run_steps(3);

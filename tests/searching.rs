@@ -8,7 +8,9 @@ use egui_kittest::kittest::Queryable;
 use semascope::data::{Query, SearchBy};
 use semascope::io::settings::Settings;
 use semascope::session::{ColourBy, Command};
-use windows::{ALL, GROUP, Window, click, press, rest, session, wait, wait_for, window_of, workspace};
+use windows::{
+    ALL, GROUP, Window, click, click_value, press, rest, session, wait, wait_for, window_of, workspace,
+};
 
 /// Types into the search field, which the key puts the cursor into.
 fn type_search(window: &mut Window, text: &str) {
@@ -64,7 +66,7 @@ fn a_search_keeps_to_the_filter_and_can_become_a_part_of_it() {
     let mut window = workspace(home.path());
     type_search(&mut window, "\"Story 3\" OR \"Story 63\" ");
     assert_eq!(total(&window), 2);
-    click(&mut window, "kind: kind 2");
+    click_value(&mut window, "kind: kind 2");
     assert_eq!(total(&window), 1);
     wait_for(&mut window, "1 document of the filter holds");
     click(&mut window, "Clear the filter");
@@ -146,7 +148,7 @@ fn a_sentence_finds_what_means_the_same_in_other_words_also_under_a_filter() {
     assert_eq!(corpus.len(), common::SMALL);
     let subject = |i: usize| corpus.column("subject").unwrap().cells.get(i).to_owned();
     assert_eq!(subject(best(&window)), "astronomy");
-    click(&mut window, "subject: finance");
+    click_value(&mut window, "subject: finance");
     assert_eq!(subject(best(&window)), "finance");
     wait_for(&mut window, "compared with all 30 documents of the filter.");
 }

@@ -4,7 +4,7 @@ mod windows;
 
 use egui_kittest::kittest::Queryable;
 use semascope::session::Command;
-use windows::{GROUP, click, session, wait, wait_for, workspace};
+use windows::{GROUP, click, click_value, session, wait, wait_for, workspace};
 
 #[test]
 fn a_selection_is_told_by_its_words_and_values_and_a_word_leads_to_a_search() {
@@ -31,8 +31,8 @@ fn a_selection_is_told_by_its_words_and_values_and_a_word_leads_to_a_search() {
 fn under_a_filter_the_selection_is_compared_with_what_it_keeps() {
     let home = tempfile::tempdir().unwrap();
     let mut window = workspace(home.path());
-    click(&mut window, "kind: kind 1");
-    click(&mut window, "kind: kind 2");
+    click_value(&mut window, "kind: kind 1");
+    click_value(&mut window, "kind: kind 2");
     window.state_mut().wish(Command::Select((GROUP as u32..2 * GROUP as u32).collect()));
     window.run_steps(3);
     click(&mut window, "  What is special?");

@@ -344,6 +344,7 @@ impl ExportSheet {
                 ];
                 for (which, name, count) in choices {
                     let text = match count {
+                        0 if which == Which::Kept => format!("{name} (there is no filter)"),
                         0 => format!("{name} (nothing is selected)"),
                         _ => format!("{name}, {}", format::plural(count, "document", "documents")),
                     };

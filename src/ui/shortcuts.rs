@@ -64,7 +64,7 @@ pub static SHORTCUTS: [Shortcut; 35] = [
         Group::File,
         COMMAND.plus(Modifiers::SHIFT),
         Key::E,
-        "Export the map or documents",
+        "Export map or documents",
         Action::Open(Sheet::Export),
     ),
     shortcut(Group::Map, NONE, Key::F, "Show the whole map", Action::Fit),

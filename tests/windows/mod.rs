@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use egui::{Event, Key, Modifiers, PointerButton, Pos2};
-use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::{Harness, Node};
 use semascope::io::cache::Cache;
 use semascope::io::npy;
 use semascope::io::settings::Settings;
@@ -119,6 +119,19 @@ pub fn workspace(folder: &Path) -> Window {
 /// Clicks what is called so, or the last of several.
 pub fn click(window: &mut Window, name: &str) {
     window.query_all_by_label_contains(name).last().unwrap_or_else(|| panic!("{name} is there")).click();
+    window.run_steps(3);
+    rest(window);
+}
+
+/// Clicks the value of a column among the filters: `name` is "column: value".
+pub fn click_value(window: &mut Window, name: &str) {
+    let row = format!("{name}, ");
+    let is_row = |node: &Node<'_>| node.accesskit_node().label().is_some_and(|label| label.starts_with(&row));
+    window
+        .query_all_by_label_contains(&row)
+        .find(is_row)
+        .unwrap_or_else(|| panic!("{name} is there"))
+        .click();
     window.run_steps(3);
     rest(window);
 }

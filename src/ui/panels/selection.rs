@@ -43,6 +43,9 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, page: &mut Page, wi
                 *page = Page::Special;
                 wishes.push(Command::FindSpecial);
             }
+            if ui.button(format!("{}  Tag…", icons::TAG)).clicked() {
+                hand_sheet::ask_of_selection(session, Task::Tag, wishes);
+            }
             let only = ui.button(format!("{}  Map only these", icons::CHART_SCATTER));
             if only
                 .on_hover_text(
@@ -52,8 +55,10 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, page: &mut Page, wi
             {
                 wishes.push(Command::OnlyThese(selection.to_vec()));
             }
-            if ui.button(format!("{}  Tag…", icons::TAG)).clicked() {
-                hand_sheet::ask_of_selection(session, Task::Tag, wishes);
+            let keys = keys_for(ui.ctx(), |action| matches!(action, Action::InvertSelection));
+            let invert = ui.button(format!("{}  Invert", icons::SELECTION_INVERSE));
+            if invert.on_hover_text(format!("Select the others  ·  {keys}")).clicked() {
+                wishes.push(Command::InvertSelection);
             }
             if let Some(filter) = session.filter() {
                 let name = format!("{} selected", format::plural(selection.len(), "document", "documents"));
@@ -66,11 +71,6 @@ pub fn show(ui: &mut Ui, session: &Session, corpus: &Corpus, page: &mut Page, wi
                         wishes.push(Command::Select(Vec::new()));
                     }
                 }
-            }
-            let keys = keys_for(ui.ctx(), |action| matches!(action, Action::InvertSelection));
-            let invert = ui.button(format!("{}  Invert", icons::SELECTION_INVERSE));
-            if invert.on_hover_text(format!("Select the others  ·  {keys}")).clicked() {
-                wishes.push(Command::InvertSelection);
             }
             let make = egui::Button::new(format!("{}  Make a cluster…", icons::PLUS));
             let make =
