@@ -114,7 +114,8 @@ fn home_f_a_double_click_and_a_button_show_the_whole_map_again() {
     let home = tempfile::tempdir().unwrap();
     let mut window = workspace(home.path());
     let whole = [place(&window, 0), place(&window, 70)];
-    let ways: [(&str, fn(&mut Window)); 4] = [
+    type Way = fn(&mut Window);
+    let ways: [(&str, Way); 4] = [
         ("F", |window| press(window, Modifiers::NONE, Key::F)),
         ("Home", |window| press(window, Modifiers::NONE, Key::Home)),
         ("a double click", |window| {
@@ -302,7 +303,7 @@ fn there_is_a_visible_button_for_what_the_keys_do() {
         assert!(window.query_all_by_label_contains(name).next().is_some(), "{name} is there");
     }
     let in_the_bar = |node: &egui_kittest::Node<'_>| node.rect().bottom() <= 40.0;
-    window.query_all_by_label_contains("stories.csv").filter(in_the_bar).last().unwrap().click();
+    window.query_all_by_label_contains("stories.csv").rfind(in_the_bar).unwrap().click();
     window.run_steps(3);
     assert!(window.query_all_by_label_contains("Open…").next().is_some());
     assert!(window.query_all_by_label_contains("Save…").next().is_some());
