@@ -101,7 +101,7 @@ fn topics_that_are_typed_classify_the_documents_and_agree_with_a_column() {
     wait_for(&mut window, "AUC ");
     wait_for(&mut window, "ROC curves, Food: AUC");
     // A topic opens its documents, best first, and one of them its card.
-    let row = format!("Space, {}", found.counts[1]);
+    let row = format!("Space, {} · AUC", found.counts[1]);
     click(&mut window, &row);
     wait_for(&mut window, "All documents, best first");
     let best = found.ranked(1).0[0];

@@ -453,9 +453,9 @@ mod tests {
         let store_folder = root.join("vectors").join("store");
         let mut store = VectorStore::open(&store_folder, DIM).unwrap();
         let deleter = std::thread::spawn(move || {
-            for _ in 0..500 {
+            for _ in 0..300 {
                 let _ = fs::remove_dir_all(&root);
-                std::thread::sleep(std::time::Duration::from_micros(200));
+                std::thread::sleep(std::time::Duration::from_millis(1));
             }
         });
         let mut count = 0;
