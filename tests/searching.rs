@@ -142,7 +142,7 @@ fn a_sentence_finds_what_means_the_same_in_other_words_also_under_a_filter() {
     rest(&mut window);
     type_search(&mut window, "planets and stars in outer space");
     click(&mut window, "Meaning");
-    wait_for(&mut window, "compared with all 120 documents.");
+    wait_for(&mut window, "Compared with all 120 documents.");
     let best = |window: &Window| session(window).search().unwrap().found.unwrap().ranked[0].0 as usize;
     let corpus = session(&window).corpus().unwrap().clone();
     assert_eq!(corpus.len(), common::SMALL);
@@ -150,5 +150,5 @@ fn a_sentence_finds_what_means_the_same_in_other_words_also_under_a_filter() {
     assert_eq!(subject(best(&window)), "astronomy");
     click_value(&mut window, "subject: finance");
     assert_eq!(subject(best(&window)), "finance");
-    wait_for(&mut window, "compared with all 30 documents of the filter.");
+    wait_for(&mut window, "Compared with all 30 documents of the filter.");
 }
